@@ -1,0 +1,303 @@
+"""The loop program: what every kernel is before it becomes machine code.
+
+    program   = "program" NAME  dim*  buffer*  check*  item*
+    dim       = "dim" NAME "<=" INT                                    a named size and the largest it may be
+    buffer    = "buffer" NAME ":" DTYPE SHAPE ROLE ["view" NAME] ["at" INT]
+    item      = kernel | "for" axis ["reversed"] ":" item*             a sequential loop over kernels (a scan)
+    kernel    = "kernel" NAME "(" axis, ... ")" [schedule] ":" stmt*   its axes are independent of each other
+    axis      = NAME ":" DIM
+    stmt      = NAME "=" scalar                                        a value
+              | NAME "=" REDUCER "(" axis, ... ")" ":" stmt* scalar    a value reduced over axes
+                    ["each" ":" stmt*]                                 ... with statements that see the running value
+              | "for" axis, ... ":" stmt*                              an inner loop, iterations independent
+              | NAME "[" index, ... "]" ("=" | "+=") scalar            a store; "+=" accumulates
+              | "check" scalar "else" INT                              a condition that must hold, or the program stops
+    scalar    = CONST | NAME | load | FN "(" scalar, ... ")" | "@" affine        (@i is the position as an int64)
+    load      = NAME "[" index, ... "]" ["else" CONST]                 "else": read outside the buffer gives CONST
+    index     = affine | scalar                                        a scalar index is an int64 value (gather)
+    affine    = sum of INT * axis, plus a dimension
+
+Nothing else exists. A kernel's axes are parallel: every iteration may run at any time, so different iterations store
+to different places, except for "+=" stores, which are executed in the order of the axes by one thread for each place.
+A name bound by a statement is visible in the statements after it and in the blocks inside them. Axis names are unique
+within a kernel including the loops around it. Reductions of floats may be associated freely but in an order that does
+not depend on the number of threads. All nodes are immutable; `codegen.loops.text` prints and parses them,
+`codegen.loops.verify` holds them to these rules, `codegen.loops.interpret` runs them slowly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from symnet.expr.dims import Dim, Shape
+
+# --- scalars -----------------------------------------------------------------------------------------------------
+
+FUNCTIONS: Mapping[str, int] = {
+    # name: number of operands; the dtype of the result is on the node
+    "add": 2, "sub": 2, "mul": 2, "div": 2, "neg": 1, "abs": 1, "sign": 1, "floor": 1, "ceil": 1, "round": 1,
+    "mod": 2, "floordiv": 2, "pow": 2, "sqrt": 1, "exp": 1, "expm1": 1, "log": 1, "log1p": 1, "tanh": 1, "erf": 1,
+    "sin": 1, "cos": 1, "minimum": 2, "maximum": 2, "equal": 2, "not_equal": 2, "less": 2, "less_equal": 2,
+    "greater": 2, "greater_equal": 2, "logical_and": 2, "logical_or": 2, "logical_not": 1, "isnan": 1, "where": 3,
+    "cast": 1,
+}  # fmt: skip
+"""The scalar functions of the loop program, with NumPy's meaning (NaN passes through maximum and minimum; float
+division by zero gives infinities; `mod` and `floordiv` round down; comparisons give bool). All else is made of these
+before lowering."""
+
+REDUCERS = ("sum", "prod", "max", "min", "argmax", "argmin", "any", "all")
+"""`argmax` and `argmin` take one axis, give the first position as an int64, and NaN counts as the extreme, as in NumPy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """`sum(coefficient * axis) + offset`; terms sorted by axis name, none with coefficient 0."""
+
+    terms: tuple[tuple[str, int], ...] = ()
+    offset: Dim = 0
+
+    def coefficient(self, axis: str) -> int:
+        return next((c for name, c in self.terms if name == axis), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    value: float | int | bool
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A name bound by an earlier `Let` or `Reduce` in scope."""
+
+    name: str
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The value of an affine form of axes, as an int64."""
+
+    affine: Affine
+    dtype: str = "int64"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`buffer[index]`; with `fill`, an index outside the buffer reads as the constant instead."""
+
+    buffer: str
+    index: tuple[Index, ...]
+    dtype: str
+    fill: Const | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    fn: str
+    args: tuple[Scalar, ...]
+    dtype: str
+
+
+Scalar = Const | Ref | Position | Load | Apply
+Index = Affine | Scalar
+
+# --- statements --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    name: str
+    extent: Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    name: str
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """`name = reducer(axes): body value`; `each` runs after every combination, in axis order, seeing the running value.
+
+    The result has the dtype of `value` (int64 for argmax and argmin). Over no iterations it is the neutral element.
+    """
+
+    name: str
+    reducer: str
+    axes: tuple[Axis, ...]
+    body: tuple[Stmt, ...]
+    value: Scalar
+    each: tuple[Stmt, ...] = ()
+    reverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    axes: tuple[Axis, ...]
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    buffer: str
+    index: tuple[Index, ...]
+    value: Scalar
+    accumulate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Stops the program with error `code` (an index into `Program.checks`) unless `condition` holds everywhere.
+
+    Kernels with checks come before every kernel that writes memory which outlives the call.
+    """
+
+    condition: Scalar
+    code: int
+
+
+Stmt = Let | Reduce | Loop | Store | Check
+
+# --- kernels and programs ----------------------------------------------------------------------------------------
+
+Role = Literal["input", "hyper", "parameter", "state", "constant", "output", "scratch"]
+PERSISTENT = ("parameter", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A dense row-major array. Its strides follow from its shape at the sizes of this very call.
+
+    role     input: memory of the caller, read only; hyper: a float64 scalar set by the caller; parameter, state: live in
+             the arena across calls; constant: read-only data of the program; output: in the arena, read by the caller;
+             scratch: in the arena, dead after the call.
+    view_of  the same bytes as another buffer (never itself a view) under this shape; has no offset of its own.
+    offset   bytes from the start of the arena, once memory is planned; None for inputs.
+    """
+
+    name: str
+    dtype: str
+    shape: Shape
+    role: Role
+    view_of: str | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a kernel runs; says nothing about what it computes.
+
+    form      "nest": loops as written; "contract": the first statement is a sum of products of two operands over the
+              axes `inner`, indexed by `rows` (first operand), `cols` (second operand) and `batch` (both), computed by
+              the register-tiled microkernel; the statements after it are its epilogue.
+    parallel  how many of the kernel's leading axes are flattened and shared among threads (0: one thread runs it).
+    vector    the axis, of the kernel or of an inner loop or reduction, that runs in vector lanes; None: scalar code.
+    tile      rows and columns of the register tile of a contraction.
+    """
+
+    form: Literal["nest", "contract"] = "nest"
+    parallel: int = 0
+    vector: str | None = None
+    batch: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    cols: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
+    tile: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A loop nest. `note` is the formula it computes, for people."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    body: tuple[Stmt, ...]
+    schedule: Schedule = Schedule()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """`for axis: items`: kernels repeated in order; the axis is in scope inside them. `reverse` counts down."""
+
+    axis: Axis
+    items: tuple[Item, ...]
+    reverse: bool = False
+
+
+Item = Kernel | Sequence
+
+
+@dataclass(frozen=True)
+class Program:
+    """One entry of a compiled library (a training step, an evaluation): buffers and kernels in order."""
+
+    name: str
+    dims: Mapping[str, int]
+    buffers: Mapping[str, Buffer]
+    items: tuple[Item, ...]
+    checks: tuple[str, ...] = ()
+    constants: Mapping[str, object] = field(default_factory=dict)
+    """Buffer name -> numpy array, for buffers of role constant."""
+
+
+# --- walking -----------------------------------------------------------------------------------------------------
+
+
+def kernels(items: tuple[Item, ...]) -> Iterator[Kernel]:
+    """Every kernel in textual order."""
+    for item in items:
+        if isinstance(item, Kernel):
+            yield item
+        else:
+            yield from kernels(item.items)
+
+
+def statements(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
+    """Every statement, outer before inner."""
+    for stmt in body:
+        yield stmt
+        if isinstance(stmt, Loop):
+            yield from statements(stmt.body)
+        elif isinstance(stmt, Reduce):
+            yield from statements(stmt.body)
+            yield from statements(stmt.each)
+
+
+def scalars_of(stmt: Stmt) -> Iterator[Scalar]:
+    """The scalars that a statement itself holds (not those of the blocks inside it), store indices included."""
+    if isinstance(stmt, (Let, Reduce)):
+        yield stmt.value
+    elif isinstance(stmt, Store):
+        yield stmt.value
+        yield from (i for i in stmt.index if not isinstance(i, Affine))
+    elif isinstance(stmt, Check):
+        yield stmt.condition
+
+
+def subscalars(scalar: Scalar) -> Iterator[Scalar]:
+    """A scalar and everything inside it, operands before users."""
+    if isinstance(scalar, Apply):
+        for arg in scalar.args:
+            yield from subscalars(arg)
+    elif isinstance(scalar, Load):
+        for index in scalar.index:
+            if not isinstance(index, Affine):
+                yield from subscalars(index)
+    yield scalar
+
+
+def loads(body: tuple[Stmt, ...]) -> Iterator[Load]:
+    """Every load in a block."""
+    for stmt in statements(body):
+        for scalar in scalars_of(stmt):
+            yield from (s for s in subscalars(scalar) if isinstance(s, Load))
+
+
+def stores(body: tuple[Stmt, ...]) -> Iterator[Store]:
+    """Every store in a block."""
+    return (stmt for stmt in statements(body) if isinstance(stmt, Store))
