@@ -36,7 +36,8 @@ class Op:
     numpy      (node, arrays, sizes) -> array: the meaning. `sizes` maps named dimensions to integers. A composite
                needs none (its definition is evaluated), but may have one that is better than its definition.
     pullback   (node, g) -> one cotangent (or None: no dependence) per operand, as expressions. Composites without one
-               are differentiated through their definition.
+               are differentiated through their definition. For a node that is a tuple (`scan`), g is a tuple with one
+               cotangent (or None) for each item, and a pushforward returns such a tuple of tangents.
     linear     operands in which the operation is linear with the others fixed: forward mode applies the operation to
                the tangent. Multilinear operations list all.
     pushforward (node, tangents) -> tangent, for what is neither linear nor scalar; tangents may hold None.
