@@ -1,0 +1,217 @@
+"""Helpers on loop programs: arithmetic on affine forms, renaming, substitution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from codegen.loops.grammar import (
+    Affine,
+    Apply,
+    Axis,
+    Check,
+    Const,
+    Index,
+    Let,
+    Load,
+    Loop,
+    Position,
+    Reduce,
+    Ref,
+    Scalar,
+    Stmt,
+    Store,
+)
+from symnet.expr import dims
+from symnet.expr.dims import Dim
+
+# --- affine forms ------------------------------------------------------------------------------------------------
+
+
+def affine(terms: Iterable[tuple[str, int]] = (), offset: Dim = 0) -> Affine:
+    """The canonical affine form: terms of one axis merged, sorted, zero coefficients dropped."""
+    total: dict[str, int] = {}
+    for axis, coefficient in terms:
+        total[axis] = total.get(axis, 0) + coefficient
+    return Affine(tuple(sorted((a, c) for a, c in total.items() if c)), offset)
+
+
+def axis_index(name: str) -> Affine:
+    """The affine form that is one axis."""
+    return Affine(((name, 1),))
+
+
+def add(a: Affine, b: Affine) -> Affine:
+    return affine((*a.terms, *b.terms), dims.add(a.offset, b.offset))
+
+
+def scale(a: Affine, factor: int) -> Affine:
+    return affine(((axis, c * factor) for axis, c in a.terms), dims.mul(a.offset, factor))
+
+
+def shift(a: Affine, offset: Dim) -> Affine:
+    return Affine(a.terms, dims.add(a.offset, offset))
+
+
+def compose(outer: Affine, inner: Mapping[str, Affine]) -> Affine:
+    """`outer` with axes replaced by affine forms; axes not in `inner` stay."""
+    result = Affine((), outer.offset)
+    for axis, coefficient in outer.terms:
+        result = add(result, scale(inner.get(axis, axis_index(axis)), coefficient))
+    return result
+
+
+# --- mapping over scalars and statements -------------------------------------------------------------------------
+
+
+def map_scalar(scalar: Scalar, visit: Callable[[Scalar], Scalar]) -> Scalar:
+    """`visit` applied bottom-up to a scalar and everything inside it."""
+    if isinstance(scalar, Apply):
+        scalar = Apply(scalar.fn, tuple(map_scalar(a, visit) for a in scalar.args), scalar.dtype)
+    elif isinstance(scalar, Load):
+        scalar = Load(scalar.buffer, tuple(_map_index(i, visit) for i in scalar.index), scalar.dtype, scalar.fill)
+    return visit(scalar)
+
+
+def _map_index(index: Index, visit: Callable[[Scalar], Scalar]) -> Index:
+    return index if isinstance(index, Affine) else map_scalar(index, visit)
+
+
+def map_stmt(stmt: Stmt, visit: Callable[[Scalar], Scalar]) -> Stmt:
+    """`visit` applied to every scalar of a statement and of the blocks inside it."""
+    if isinstance(stmt, Let):
+        return Let(stmt.name, map_scalar(stmt.value, visit))
+    if isinstance(stmt, Store):
+        index = tuple(_map_index(i, visit) for i in stmt.index)
+        return Store(stmt.buffer, index, map_scalar(stmt.value, visit), stmt.accumulate)
+    if isinstance(stmt, Check):
+        return Check(map_scalar(stmt.condition, visit), stmt.code)
+    if isinstance(stmt, Loop):
+        return Loop(stmt.axes, map_block(stmt.body, visit))
+    body, each = map_block(stmt.body, visit), map_block(stmt.each, visit)
+    return Reduce(stmt.name, stmt.reducer, stmt.axes, body, map_scalar(stmt.value, visit), each, stmt.reverse)
+
+
+def map_block(body: Iterable[Stmt], visit: Callable[[Scalar], Scalar]) -> tuple[Stmt, ...]:
+    return tuple(map_stmt(stmt, visit) for stmt in body)
+
+
+# --- substitution ------------------------------------------------------------------------------------------------
+
+
+def substitute_axes(scalar: Scalar, axes: Mapping[str, Affine]) -> Scalar:
+    """A scalar with axes replaced by affine forms, in loads and positions."""
+
+    def visit(node: Scalar) -> Scalar:
+        if isinstance(node, Load):
+            index = tuple(compose(i, axes) if isinstance(i, Affine) else i for i in node.index)
+            return Load(node.buffer, index, node.dtype, node.fill)
+        if isinstance(node, Position):
+            return Position(compose(node.affine, axes))
+        return node
+
+    return map_scalar(scalar, visit)
+
+
+def substitute_axes_block(body: Iterable[Stmt], axes: Mapping[str, Affine]) -> tuple[Stmt, ...]:
+    """A block with free axes replaced, store indices included (axes bound inside the block must not occur in `axes`)."""
+    result: list[Stmt] = []
+    for stmt in body:
+        if isinstance(stmt, Let):
+            result.append(Let(stmt.name, substitute_axes(stmt.value, axes)))
+        elif isinstance(stmt, Store):
+            index = tuple(
+                compose(i, axes) if isinstance(i, Affine) else substitute_axes(i, axes) for i in stmt.index
+            )
+            result.append(Store(stmt.buffer, index, substitute_axes(stmt.value, axes), stmt.accumulate))
+        elif isinstance(stmt, Check):
+            result.append(Check(substitute_axes(stmt.condition, axes), stmt.code))
+        elif isinstance(stmt, Loop):
+            result.append(Loop(stmt.axes, substitute_axes_block(stmt.body, axes)))
+        else:
+            result.append(
+                Reduce(
+                    stmt.name,
+                    stmt.reducer,
+                    stmt.axes,
+                    substitute_axes_block(stmt.body, axes),
+                    substitute_axes(stmt.value, axes),
+                    substitute_axes_block(stmt.each, axes),
+                    stmt.reverse,
+                )
+            )
+    return tuple(result)
+
+
+def rename_axes_block(body: Iterable[Stmt], names: Mapping[str, str]) -> tuple[Stmt, ...]:
+    """A block with axes renamed, those bound inside it too."""
+    forms = {old: axis_index(new) for old, new in names.items()}
+
+    def axes(bound: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        return tuple(Axis(names.get(a.name, a.name), a.extent) for a in bound)
+
+    result: list[Stmt] = []
+    for stmt in body:
+        if isinstance(stmt, Loop):
+            result.append(Loop(axes(stmt.axes), rename_axes_block(stmt.body, names)))
+        elif isinstance(stmt, Reduce):
+            result.append(
+                Reduce(
+                    stmt.name,
+                    stmt.reducer,
+                    axes(stmt.axes),
+                    rename_axes_block(stmt.body, names),
+                    substitute_axes(stmt.value, forms),
+                    rename_axes_block(stmt.each, names),
+                    stmt.reverse,
+                )
+            )
+        else:
+            result.extend(substitute_axes_block([stmt], forms))
+    return tuple(result)
+
+
+def rename_values(body: Iterable[Stmt], names: Mapping[str, str]) -> tuple[Stmt, ...]:
+    """A block with bound values renamed, where they are bound and where they are used."""
+
+    def visit(node: Scalar) -> Scalar:
+        return Ref(names.get(node.name, node.name), node.dtype) if isinstance(node, Ref) else node
+
+    result: list[Stmt] = []
+    for stmt in body:
+        if isinstance(stmt, Let):
+            result.append(Let(names.get(stmt.name, stmt.name), map_scalar(stmt.value, visit)))
+        elif isinstance(stmt, Loop):
+            result.append(Loop(stmt.axes, rename_values(stmt.body, names)))
+        elif isinstance(stmt, Reduce):
+            result.append(
+                Reduce(
+                    names.get(stmt.name, stmt.name),
+                    stmt.reducer,
+                    stmt.axes,
+                    rename_values(stmt.body, names),
+                    map_scalar(stmt.value, visit),
+                    rename_values(stmt.each, names),
+                    stmt.reverse,
+                )
+            )
+        else:
+            result.append(map_stmt(stmt, visit))
+    return tuple(result)
+
+
+def result_dtype(fn: str, args: tuple[Scalar, ...], cast_to: str = "") -> str:
+    """The dtype that a scalar function gives for these operands."""
+    if fn == "cast":
+        return cast_to
+    if fn in COMPARISONS:
+        return "bool"
+    return args[1].dtype if fn == "where" else args[0].dtype
+
+
+COMPARISONS = frozenset(
+    "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_not isnan".split()
+)
+
+
+def integer(value: int) -> Const:
+    return Const(value, "int64")

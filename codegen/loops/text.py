@@ -1,0 +1,175 @@
+"""Loop programs as text: `show` writes what `codegen.loops.parse` reads back to an equal program.
+
+Scalars are written infix. Constants carry their type as in C: `0.5f` is float32, `0.5` float64, `3` int64, `3i` int32.
+A gathered index stands in braces: `x[n, {y[n]}]`; a guarded load says what lies outside: `x[n, i - 1 else 0.0f]`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from codegen.loops.grammar import (
+    Affine,
+    Apply,
+    Axis,
+    Check,
+    Const,
+    Index,
+    Item,
+    Kernel,
+    Let,
+    Load,
+    Loop,
+    Position,
+    Program,
+    Reduce,
+    Ref,
+    Scalar,
+    Schedule,
+    Stmt,
+    Store,
+)
+from symnet.expr import dims
+from symnet.expr.dtypes import SHORT
+
+INFIX = {
+    "equal": ("==", 1), "not_equal": ("!=", 1), "less": ("<", 1), "less_equal": ("<=", 1), "greater": (">", 1),
+    "greater_equal": (">=", 1), "add": ("+", 2), "sub": ("-", 2), "mul": ("*", 3), "div": ("/", 3),
+}  # fmt: skip
+NEGATION, ATOM = 4, 5
+
+
+def show(program: Program) -> str:
+    """The text of a whole program, ending in a newline (array constants are named, not written out)."""
+    lines = [f"program {program.name}"]
+    lines += [f"  dim {name} <= {size}" for name, size in program.dims.items()]
+    for buffer in program.buffers.values():
+        view = f" view {buffer.view_of}" if buffer.view_of else ""
+        at = f" at {buffer.offset}" if buffer.offset is not None else ""
+        shape = dims.show(buffer.shape)
+        lines.append(f"  buffer {buffer.name}: {SHORT[buffer.dtype]}{shape} {buffer.role}{view}{at}")
+    lines += [f"  check {code}: {message!r}" for code, message in enumerate(program.checks)]
+    for item in program.items:
+        lines += ["", *("  " + line for line in item_lines(item))]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def item_lines(item: Item) -> Iterator[str]:
+    """The lines of a kernel, or of a loop over kernels."""
+    if isinstance(item, Kernel):
+        note = f' "{item.note}"' if item.note else ""
+        yield f"kernel {item.name} ({axes(item.axes)}){note}{schedule(item.schedule)}:"
+        yield from _indent(block_lines(item.body))
+        return
+    yield f"for {axes([item.axis])}{' reversed' if item.reverse else ''}:"
+    for inner in item.items:
+        yield from _indent(item_lines(inner))
+
+
+def schedule(chosen: Schedule) -> str:
+    """` [contract rows=n cols=h …]`; empty for the default schedule."""
+    words: list[str] = [chosen.form] if chosen.form != "nest" else []
+    for role in ("batch", "rows", "cols", "inner"):
+        if names := getattr(chosen, role):
+            words.append(f"{role}={','.join(names)}")
+    if chosen.tile:
+        words.append(f"tile={chosen.tile[0]}x{chosen.tile[1]}")
+    if chosen.parallel:
+        words.append(f"parallel={chosen.parallel}")
+    if chosen.vector:
+        words.append(f"vector={chosen.vector}")
+    return f" [{' '.join(words)}]" if words else ""
+
+
+def block_lines(body: Iterable[Stmt]) -> Iterator[str]:
+    """The lines of a block of statements."""
+    for stmt in body:
+        if isinstance(stmt, Let):
+            yield f"{stmt.name} = {scalar(stmt.value)}"
+        elif isinstance(stmt, Store):
+            sign = "+=" if stmt.accumulate else "="
+            yield f"{stmt.buffer}[{indices(stmt.index)}] {sign} {scalar(stmt.value)}"
+        elif isinstance(stmt, Check):
+            yield f"check {scalar(stmt.condition)} else {stmt.code}"
+        elif isinstance(stmt, Loop):
+            yield f"for {axes(stmt.axes)}:"
+            yield from _indent(block_lines(stmt.body))
+        else:
+            yield from _reduce_lines(stmt)
+
+
+def _reduce_lines(stmt: Reduce) -> Iterator[str]:
+    head = f"{stmt.name} = {stmt.reducer}({'reversed ' if stmt.reverse else ''}{axes(stmt.axes)})"
+    if not stmt.body and not stmt.each:
+        yield f"{head} {scalar(stmt.value)}"
+        return
+    yield f"{head}:"
+    yield from _indent(block_lines(stmt.body))
+    yield f"  yield {scalar(stmt.value)}"
+    if stmt.each:
+        yield "  each:"
+        yield from _indent(_indent(block_lines(stmt.each)))
+
+
+def _indent(lines: Iterable[str]) -> Iterator[str]:
+    return ("  " + line for line in lines)
+
+
+def axes(bound: Iterable[Axis]) -> str:
+    return ", ".join(f"{axis.name}: {axis.extent}" for axis in bound)
+
+
+def affine(form: Affine) -> str:
+    """`2*i + j - 1`; the offset may be a dimension."""
+    text = ""
+    for name, coefficient in form.terms:
+        sign = "-" if coefficient < 0 else "+"
+        body = name if abs(coefficient) == 1 else f"{abs(coefficient)}*{name}"
+        text += f" {sign} {body}" if text else (f"-{body}" if sign == "-" else body)
+    if form.offset == 0 and text:
+        return text
+    offset = str(form.offset)
+    if not text:
+        return offset
+    return f"{text} - {offset[1:]}" if offset.startswith("-") else f"{text} + {offset}"
+
+
+def indices(index: Iterable[Index]) -> str:
+    return ", ".join(affine(i) if isinstance(i, Affine) else f"{{{scalar(i)}}}" for i in index)
+
+
+def constant(value: Const) -> str:
+    if value.dtype == "bool":
+        return "true" if value.value else "false"
+    if value.dtype in ("int64", "int32"):
+        return f"{value.value}{'i' if value.dtype == 'int32' else ''}"
+    number = float(value.value)
+    suffix = "f" if value.dtype == "float32" else ""
+    if math.isnan(number):
+        return f"nan{suffix}"
+    return f"{number!r}{suffix}"
+
+
+def scalar(value: Scalar, above: int = 0) -> str:
+    """A scalar, in parentheses when its operator binds less than `above`."""
+    if isinstance(value, Const):
+        return constant(value)
+    if isinstance(value, Ref):
+        return value.name
+    if isinstance(value, Position):
+        return f"@({affine(value.affine)})"
+    if isinstance(value, Load):
+        fill = f" else {constant(value.fill)}" if value.fill else ""
+        return f"{value.buffer}[{indices(value.index)}{fill}]"
+    if value.fn in INFIX:
+        sign, level = INFIX[value.fn]
+        # comparisons do not chain; the right operand of equal level keeps its parentheses, so trees survive
+        left, right = scalar(value.args[0], level + (level == 1)), scalar(value.args[1], level + 1)
+        text = f"{left} {sign} {right}"
+        return f"({text})" if level < above else text
+    if value.fn == "neg" and not isinstance(value.args[0], Const):
+        text = f"-{scalar(value.args[0], ATOM)}"
+        return f"({text})" if above > NEGATION else text
+    name = SHORT[value.dtype] if value.fn == "cast" else value.fn
+    return f"{name}({', '.join(scalar(arg) for arg in value.args)})"
