@@ -23,7 +23,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """Entries that share parameters, state and hyperparameters; `capacity` is the largest size of each named dimension."""
+    """Entries that share parameters, state and hyperparameters; `capacity` bounds the size of each named dimension."""
 
     name: str
     entries: tuple[Entry, ...]

@@ -1,8 +1,8 @@
 """Every error symnet raises on purpose.
 
-Three kinds are kept apart: a mistake in what the user wrote (most classes here), a limit of the compiler that is known
-(`Unsupported`), and a fault of the compiler itself (`CompilerBug`). Each also derives from the built-in exception that a
-Python programmer would expect, so `except ValueError` works without knowing symnet.
+Three kinds are kept apart: a mistake in what the user wrote (most classes here), a known limit of the compiler
+(`Unsupported`), and a fault of the compiler itself (`CompilerBug`). Each also derives from the built-in exception that
+a Python programmer would expect, so `except ValueError` works without knowing symnet.
 
 A message says what was expected, what came, where, and what to do about it.
 """

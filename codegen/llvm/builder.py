@@ -57,7 +57,7 @@ class FunctionText:
         signature = ", ".join(f"{kind} %{parameter}" for kind, parameter in parameters)
         self.name = name
         self._head = f"define {linkage} {returns} @{name}({signature}) {attributes} {{"
-        self._lines: list[str] = ["entry:"]
+        self._lines: list[str | list[str]] = ["entry:"]
         self._count = 0
         self.label = "entry"
 
@@ -75,6 +75,18 @@ class FunctionText:
     def do(self, instruction: str) -> None:
         """Emit an instruction that gives nothing."""
         self._lines.append(f"  {instruction}")
+
+    def place(self) -> list[str]:
+        """Mark this spot of the present block; `value_at` puts instructions there later (say, before a loop)."""
+        spot: list[str] = []
+        self._lines.append(spot)
+        return spot
+
+    def value_at(self, place: list[str], instruction: str, stem: str = "t") -> str:
+        """Like `value`, but emitted at the spot that `place` marked."""
+        name = f"%{self.fresh(stem)}"
+        place.append(f"  {name} = {instruction}")
+        return name
 
     def start(self, label: str) -> None:
         """Begin the basic block `label`; the one before must be terminated."""
@@ -112,7 +124,8 @@ class FunctionText:
 
     def text(self) -> str:
         """The whole function; the last block must have been terminated (see `finish`)."""
-        return "\n".join([self._head, *self._lines, "}"]) + "\n"
+        lines = (line for part in self._lines for line in ((part,) if isinstance(part, str) else part))
+        return "\n".join([self._head, *lines, "}"]) + "\n"
 
     def finish(self, returns: str = "void") -> str:
         """Terminate with `ret` and give the text."""

@@ -48,7 +48,7 @@ division by zero gives infinities; `mod` and `floordiv` round down; comparisons 
 before lowering."""
 
 REDUCERS = ("sum", "prod", "max", "min", "argmax", "argmin", "any", "all")
-"""`argmax` and `argmin` take one axis, give the first position as an int64, and NaN counts as the extreme, as in NumPy."""
+"""`argmax` and `argmin` take one axis and give the first position as an int64; NaN counts as extreme, as in NumPy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +172,9 @@ PERSISTENT = ("parameter", "state")
 class Buffer:
     """A dense row-major array. Its strides follow from its shape at the sizes of this very call.
 
-    role     input: memory of the caller, read only; hyper: a float64 scalar set by the caller; parameter, state: live in
-             the arena across calls; constant: read-only data of the program; output: in the arena, read by the caller;
-             scratch: in the arena, dead after the call.
+    role     input: memory of the caller, read only; hyper: a float64 scalar set by the caller; parameter, state: live
+             in the arena across calls; constant: read-only data of the program; output: in the arena, read by the
+             caller; scratch: in the arena, dead after the call.
     view_of  the same bytes as another buffer (never itself a view) under this shape; has no offset of its own.
     offset   bytes from the start of the arena, once memory is planned; None for inputs.
     """

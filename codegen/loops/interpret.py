@@ -14,7 +14,6 @@ import numpy as np
 
 from codegen.loops.grammar import (
     Affine,
-    Apply,
     Axis,
     Check,
     Const,
@@ -191,9 +190,8 @@ class _Nest:
         inside = np.asarray(True)
         for position, size in zip(index, array.shape, strict=True):
             inside = inside & (position >= 0) & (position < size)
-        if load.fill is None:
-            if not np.all(inside) and not self.code:
-                raise CompilerBug(f"kernel {self.kernel.name}: a load of {load.buffer!r} leaves the buffer")
+        if load.fill is None and not np.all(inside) and not self.code:
+            raise CompilerBug(f"kernel {self.kernel.name}: a load of {load.buffer!r} leaves the buffer")
         clipped = tuple(np.clip(i, 0, max(s - 1, 0)) for i, s in zip(index, array.shape, strict=True))
         if array.size == 0:
             return np.broadcast_to(np.zeros((), array.dtype), np.broadcast_shapes(*(i.shape for i in index)))

@@ -237,7 +237,7 @@ class _Scalars:
         return self.tokens[self.at][1] if self.at < len(self.tokens) else ""
 
     def expect(self, sign: str) -> None:
-        kind, got = self.next()
+        _, got = self.next()
         if got != sign:
             raise self.reader.fail(f"expected {sign!r}, got {got or 'the end of the line'!r}")
 
@@ -338,7 +338,7 @@ class _Scalars:
         offset: dims.Dim = 0
         sign = 1
         while self.ahead() not in (",", "]", "else", "", closing):
-            kind, token = self.next()
+            _, token = self.next()
             if token in "+-":
                 sign = -1 if token == "-" else 1
                 continue

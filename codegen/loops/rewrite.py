@@ -113,15 +113,13 @@ def substitute_axes(scalar: Scalar, axes: Mapping[str, Affine]) -> Scalar:
 
 
 def substitute_axes_block(body: Iterable[Stmt], axes: Mapping[str, Affine]) -> tuple[Stmt, ...]:
-    """A block with free axes replaced, store indices included (axes bound inside the block must not occur in `axes`)."""
+    """A block with free axes replaced, store indices included; axes bound inside the block must not occur in `axes`."""
     result: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, Let):
             result.append(Let(stmt.name, substitute_axes(stmt.value, axes)))
         elif isinstance(stmt, Store):
-            index = tuple(
-                compose(i, axes) if isinstance(i, Affine) else substitute_axes(i, axes) for i in stmt.index
-            )
+            index = tuple(compose(i, axes) if isinstance(i, Affine) else substitute_axes(i, axes) for i in stmt.index)
             result.append(Store(stmt.buffer, index, substitute_axes(stmt.value, axes), stmt.accumulate))
         elif isinstance(stmt, Check):
             result.append(Check(substitute_axes(stmt.condition, axes), stmt.code))
@@ -208,9 +206,10 @@ def result_dtype(fn: str, args: tuple[Scalar, ...], cast_to: str = "") -> str:
     return args[1].dtype if fn == "where" else args[0].dtype
 
 
-COMPARISONS = frozenset(
-    "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_not isnan".split()
-)
+COMPARISONS = frozenset({
+    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+    "logical_and", "logical_or", "logical_not", "isnan",
+})  # fmt: skip
 
 
 def integer(value: int) -> Const:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 
 from codegen.loops.grammar import (
     Affine,
-    Apply,
     Axis,
     Check,
     Const,
@@ -70,9 +69,8 @@ def item_lines(item: Item) -> Iterator[str]:
 def schedule(chosen: Schedule) -> str:
     """` [contract rows=n cols=h …]`; empty for the default schedule."""
     words: list[str] = [chosen.form] if chosen.form != "nest" else []
-    for role in ("batch", "rows", "cols", "inner"):
-        if names := getattr(chosen, role):
-            words.append(f"{role}={','.join(names)}")
+    roles = {"batch": chosen.batch, "rows": chosen.rows, "cols": chosen.cols, "inner": chosen.inner}
+    words += [f"{role}={','.join(names)}" for role, names in roles.items() if names]
     if chosen.tile:
         words.append(f"tile={chosen.tile[0]}x{chosen.tile[1]}")
     if chosen.parallel:

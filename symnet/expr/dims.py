@@ -57,7 +57,7 @@ def _canonical(terms: Mapping[Monomial, int]) -> Dim:
         sign = "-" if coefficient < 0 else "+"
         factors = list(monomial) if abs(coefficient) == 1 and monomial else [str(abs(coefficient)), *monomial]
         body = "*".join(factors)
-        text += (f" {sign} {body}" if text else f"-{body}" if sign == "-" else body)
+        text += f" {sign} {body}" if text else f"-{body}" if sign == "-" else body
     return text
 
 
@@ -117,7 +117,7 @@ def product(dims: Iterable[Dim]) -> Dim:
 
 
 def divide(a: Dim, b: Dim) -> Dim | None:
-    """`a / b` when it is again a dimension for every value of the names, else None (`b` is an integer or a monomial)."""
+    """`a / b` when it is a dimension for every value of the names, else None (`b` is an integer or a monomial)."""
     divisor = _polynomial(b)
     if len(divisor) != 1:
         return 1 if a == b and divisor else None
