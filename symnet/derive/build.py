@@ -1,0 +1,86 @@
+"""What derivatives need of their own: sums of contributions, constants, and walks that stop at a boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import count
+
+from symnet.errors import CompilerBug
+from symnet.expr import dtypes
+from symnet.expr.dims import Shape
+from symnet.expr.function import Function
+from symnet.expr.node import Expr, make
+from symnet.expr.op import lookup
+
+
+def apply(op: str, *args: Expr, **attrs: object) -> Expr:
+    """The node of the operation `op` on `args`."""
+    return make(lookup(op), args, attrs)
+
+
+def full(value: float, shape: Shape, dtype: str) -> Expr:
+    """An array of `shape` with every element `value`."""
+    scalar = apply("constant", value=float(value), dtype=dtype)
+    return apply("broadcast_to", scalar, shape=shape) if shape else scalar
+
+
+def zeros_like(node: Expr) -> Expr:
+    return full(0.0, node.shape, node.dtype)
+
+
+# Placeholders are arguments with numbers beyond those of any Function's parameters, each used once.
+_numbers = count(10**9)
+
+
+def placeholder(node: Expr) -> Expr:
+    """A leaf like no other, of the shape and type of `node`, that stands for a cotangent until it is replaced."""
+    return apply("arg", index=next(_numbers), shape=node.shape, dtype=node.dtype)
+
+
+def total(contributions: Sequence[Expr]) -> Expr:
+    """The sum of one or more expressions of equal shape and type, added from left to right."""
+    result = contributions[0]
+    for contribution in contributions[1:]:
+        result = apply("add", result, contribution)
+    return result
+
+
+def carries_derivative(node: Expr) -> bool:
+    """Whether a derivative can flow through this value: floating point, or a tuple that may hold some."""
+    return dtypes.is_float(node.dtype) or node.dtype == "tuple"
+
+
+def item_count(node: Expr) -> int:
+    """How many items a tuple-valued node has: as many as its body has results."""
+    for value in node.attrs.values():
+        if isinstance(value, Function):
+            return len(value.results)
+    raise CompilerBug(f"{node.op}: a tuple-valued node without a body")
+
+
+def postorder_above(roots: Iterable[Expr], boundary: Collection[Expr]) -> list[Expr]:
+    """As `traverse.postorder`, but nothing below a node of `boundary` is visited (the boundary itself is)."""
+    order: list[Expr] = []
+    seen: set[int] = set()
+    stops = set(map(id, boundary))
+    stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(list(roots))]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.append((node, True))
+            if id(node) not in stops:
+                stack.extend((arg, False) for arg in reversed(node.args) if id(arg) not in seen)
+    return order
+
+
+def depends(order: Iterable[Expr], sources: Iterable[Expr], boundary: Collection[Expr] = ()) -> set[int]:
+    """The ids of the nodes of `order` (a postorder) on a path from `sources` along which a derivative can flow."""
+    active = {id(source) for source in sources if carries_derivative(source)}
+    stops = set(map(id, boundary))
+    for node in order:
+        if id(node) not in stops and carries_derivative(node) and any(id(arg) in active for arg in node.args):
+            active.add(id(node))
+    return active

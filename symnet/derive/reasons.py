@@ -1,0 +1,82 @@
+"""Sentences for the steps of a derivation: why the derivative of each operation is what it is."""
+
+from __future__ import annotations
+
+from symnet.expr.node import Expr
+
+# The choice made where a function has no derivative. It is the one of PyTorch, however the function is spelled.
+KINKS = {
+    "relu": "relu′(z) is 1 for z > 0 and 0 for z < 0; at the kink z = 0 it is taken as 0",
+    "absolute": "|x|′ is sign(x); at the kink x = 0 it is taken as 0",
+    "maximum": "the larger operand carries the derivative; where both are equal each gets half",
+    "minimum": "the smaller operand carries the derivative; where both are equal each gets half",
+    "max": "the largest element carries the derivative; elements that tie for it share evenly",
+    "min": "the smallest element carries the derivative; elements that tie for it share evenly",
+    "sign": "sign is constant around every x ≠ 0; its derivative is taken as 0 everywhere",
+    "floor": "floor is constant between integers; its derivative is taken as 0 everywhere",
+    "ceil": "ceil is constant between integers; its derivative is taken as 0 everywhere",
+    "round": "round is constant between half-integers; its derivative is taken as 0 everywhere",
+}
+
+_REASONS: dict[str, str | tuple[str, str]] = {
+    "add": "a sum passes its cotangent on to each term",
+    "subtract": ("a difference passes its cotangent on to the first term", "and its negative to the second term"),
+    "multiply": ("∂(a·b)/∂a = b", "∂(a·b)/∂b = a"),
+    "divide": ("∂(a/b)/∂a = 1/b", "∂(a/b)/∂b = −a/b²"),
+    "negative": "(−x)′ = −1",
+    "power": ("∂(xᵃ)/∂x = a·xᵃ⁻¹", "∂(xᵃ)/∂a = xᵃ·log x"),
+    "mod": ("∂(a mod b)/∂a = 1", "∂(a mod b)/∂b = −⌊a/b⌋"),
+    "sqrt": "(√x)′ = 1/(2·√x)",
+    "rsqrt": "(1/√x)′ = −1/(2·x·√x)",
+    "square": "(x²)′ = 2·x",
+    "reciprocal": "(1/x)′ = −1/x²",
+    "exp": "(exp x)′ = exp x",
+    "expm1": "(exp x − 1)′ = exp x",
+    "log": "(log x)′ = 1/x",
+    "log1p": "log(1 + x)′ = 1/(1 + x)",
+    "tanh": "tanh′ = 1 − tanh²",
+    "sigmoid": "σ′ = σ·(1 − σ)",
+    "log_sigmoid": "(log σ(x))′ = 1 − σ(x) = σ(−x)",
+    "softplus": "log(1 + exp x)′ = σ(x)",
+    "gelu": "gelu(x) = x·Φ(x), so gelu′(x) = Φ(x) + x·φ(x)",
+    "gelu_tanh": "the product rule on x·(1 + tanh u(x))/2",
+    "silu": "(x·σ(x))′ = σ(x)·(1 + x·(1 − σ(x)))",
+    "erf": "erf′(x) = 2/√π·exp(−x²)",
+    "sin": "sin′ = cos",
+    "cos": "cos′ = −sin",
+    "where": "each element's cotangent goes to the branch it was taken from",
+    "cast": "a change of precision passes the cotangent on",
+    "sum": "every element counts once, so each gets the cotangent of its sum",
+    "prod": "∂(∏x)/∂xᵢ is the product of the other elements",
+    "mean": "each of the n elements counts 1/n",
+    "var": "∂var/∂xᵢ = 2·(xᵢ − mean)/(n − correction)",
+    "logsumexp": "∂logsumexp(x)/∂x = softmax(x)",
+    "softmax": "∂pᵢ/∂zⱼ = pᵢ·(1[i = j] − pⱼ)",
+    "log_softmax": "∂(log pᵢ)/∂zⱼ = 1[i = j] − pⱼ",
+    "contract": (
+        "a sum of products is linear in its first factor: the cotangent meets the second",
+        "a sum of products is linear in its second factor: the first meets the cotangent",
+    ),
+    "reshape": "a reshape moves no value: its cotangent is reshaped back",
+    "transpose": "the cotangent is transposed back",
+    "broadcast_to": "a value used many times gets the sum of the cotangents of its uses",
+    "slice": "the cotangent goes back to where the slice was taken; the rest gets 0",
+    "place": "the cotangent of the part that was placed",
+    "concat": "each part gets its own piece of the cotangent",
+    "gather": "each element gets the sum of the cotangents of the places it was copied to",
+    "scatter_add": "each update gets the cotangent of the place it was added to",
+    "cumsum": "an element counts in every later sum: the cotangents are summed from the other end",
+    "scan": "backpropagation through time: the loop runs in reverse, carrying the cotangent of its carries",
+    "stop_gradient": "nothing flows through stop_gradient",
+}
+
+
+def chain_reason(node: Expr, operand: int) -> str:
+    """Why `node` contributes what it does to its operand number `operand`."""
+    reason = _REASONS.get(node.op)
+    if reason is None:
+        from_definition = node.declaration.pullback is None and node.declaration.define is not None
+        return f"by the definition of {node.op}" if from_definition else f"the derivative of {node.op}"
+    if isinstance(reason, tuple):
+        return reason[min(operand, len(reason) - 1)]
+    return reason
