@@ -1,0 +1,36 @@
+"""The `numpy` backend: the reference interpreter behind the interface of compiled code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from codegen.loops.grammar import Program
+from codegen.loops.interpret import run
+from symnet.errors import UsageError
+from symnet.runtime.arrays import Array
+from symnet.runtime.code import Code
+from symnet.runtime.memory import Memory
+
+
+class InterpretedCode(Code):
+    """Runs loop programs on the arena with NumPy: slow, and the meaning that native code is held to."""
+
+    def __init__(self, metadata: Mapping[str, Any], programs: Mapping[str, Program]) -> None:
+        super().__init__(metadata)
+        self.programs = dict(programs)
+
+    def call(self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> int:
+        program = self.programs[entry]
+        arrays = dict(inputs)
+        for name, buffer in program.buffers.items():
+            if buffer.offset is not None:
+                arrays[name] = self.view(name, memory, sizes)
+        return run(program, arrays, sizes)
+
+    def source(self, kind: str) -> str:
+        from codegen.loops.text import show
+
+        if kind != "loops":
+            raise UsageError(f"source: the numpy backend has no {kind!r} text, only 'loops'")
+        return "\n".join(show(program) for program in self.programs.values())

@@ -1,0 +1,155 @@
+"""From expressions to a `Program`: derive, simplify, write the update, hand everything to the code generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from symnet.errors import DTypeError, ShapeError, UsageError
+from symnet.expr import dims, dtypes
+from symnet.expr.node import Expr
+from symnet.program.convert import to_dtype
+from symnet.program.names import check_capacity, leaves_by_name
+from symnet.program.program import Program
+from symnet.runtime.code import Code
+
+if TYPE_CHECKING:
+    from codegen.spec import Entry, Module
+    from symnet.optim import Optimizer
+
+BACKENDS = ("llvm", "numpy")
+
+
+def compile(
+    loss: Expr,
+    optimizer: Optimizer,
+    outputs: Mapping[str, Expr] | None = None,
+    batch: Mapping[str, int] | None = None,
+    backend: str = "llvm",
+    threads: int | None = None,
+    dtype: str | None = None,
+    seed: int = 0,
+    target: str = "native",
+    check_finite: bool = False,
+) -> Program:
+    """Compile forward, loss, backward and update into one native program.
+
+    loss       a scalar float expression; its trainable parameters are what is trained
+    optimizer  one of `sn.optim`, or a class of your own with an `update` method
+    outputs    name -> expression for `predict` and `evaluate`
+    batch      the largest size of each named dimension, `{"N": 64}`; any smaller size runs without recompiling
+    backend    "llvm", or "numpy": the slow reference interpreter of the same loop program
+    threads    how many at most, by default SYMNET_THREADS or the number of cores; results do not depend on it
+    dtype      "float32" or "float64": compute everything in that type; by default as the expressions are
+    seed       decides the initial parameters and the order of the data
+    target     "native", or a portable level such as "x86-64-v3"
+    check_finite  search inputs for NaN and infinity before each call
+
+    Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
+    """
+    outputs = dict(outputs or {})
+    _check(loss, outputs)
+    roots = [loss, *outputs.values()]
+    if dtype is not None:
+        roots = to_dtype(roots, dtype)
+    capacity = check_capacity(batch or {}, roots)
+    plan = _Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity)
+    compiler = _Compiler(plan.module, backend, threads, target)
+    program = Program(compiler.code, capacity, list(outputs), plan.names, plan.hyper, seed, check_finite)
+    _initialise(program, plan, seed)
+    return program
+
+
+def _check(loss: Expr, outputs: Mapping[str, Expr]) -> None:
+    for name, expression in {"loss": loss, **outputs}.items():
+        if not isinstance(expression, Expr):
+            raise DTypeError(f"compile: {name} is a {type(expression).__name__}, expected an expression")
+    if loss.shape != ():
+        raise ShapeError(
+            f"compile: the loss has the shape {dims.show(loss.shape)}, expected a scalar; "
+            "reduce it first, for example with sn.mean"
+        )
+    if not dtypes.is_float(loss.dtype):
+        raise DTypeError(f"compile: the loss is {loss.dtype}, expected float32 or float64")
+    for name in outputs:
+        if name == "loss" or not name.isidentifier():
+            raise UsageError(f"compile: {name!r} cannot name an output; use an identifier other than 'loss'")
+
+
+class _Plan:
+    """Everything the compiler is asked for, as expressions."""
+
+    def __init__(
+        self, loss: Expr, outputs: Mapping[str, Expr], optimizer: Optimizer, capacity: Mapping[str, int]
+    ) -> None:
+        from codegen.spec import Entry, Module
+        from symnet.derive import grad
+        from symnet.simplify import expand, simplify
+
+        everything = [loss, *outputs.values()]
+        parameters = leaves_by_name(everything, "parameter")
+        leaves_by_name(everything, "input", "parameter", "state")  # names are unique across kinds
+        self.trained = {name: node for name, node in parameters.items() if node.attrs["trainable"]}
+        wrt = list(self.trained.values())
+        if not set(wrt) & set(leaves_by_name([loss], "parameter").values()):
+            raise UsageError("compile: the loss depends on no trainable parameter, so there is nothing to train")
+        gradients = grad(loss, wrt)
+        updates, self.hyper = optimizer.build(wrt, gradients)
+        simplified = simplify(everything)
+        values = dict(zip(["loss", *outputs], simplified, strict=True))
+        new_values = simplify([value for _, value in updates])
+        self.updates = tuple(zip([node for node, _ in updates], new_values, strict=True))
+        entries = [
+            Entry("step", {"loss": values["loss"]}, self.updates),
+            Entry("gradients", dict(zip(self.trained, gradients, strict=True))),
+            Entry("evaluate", values),
+            *(Entry(f"predict_{name}", {name: values[name]}) for name in outputs),
+        ]
+        self.module = Module("program", tuple(_expanded(entry, expand) for entry in entries), dict(capacity))
+        self.leaves = leaves_by_name(
+            [e for entry in entries for e in (*entry.outputs.values(), *(v for p in entry.updates for v in p))],
+            "parameter",
+            "state",
+        )
+
+    @property
+    def names(self) -> dict[str, dict[str, str]]:
+        """The user's names of parameters and of state, each with the buffer that holds it."""
+        groups: dict[str, dict[str, str]] = {"parameter": {}, "state": {}}
+        for name, node in self.leaves.items():
+            groups[node.op][name] = name
+        return groups
+
+
+def _expanded(entry: Entry, expand: Any) -> Entry:
+    """The entry with composites replaced by what they are made of."""
+    from codegen.spec import Entry
+
+    roots = expand([*entry.outputs.values(), *(value for _, value in entry.updates)])
+    count = len(entry.outputs)
+    updates = tuple((node, value) for (node, _), value in zip(entry.updates, roots[count:], strict=True))
+    return Entry(entry.name, dict(zip(entry.outputs, roots[:count], strict=True)), updates)
+
+
+class _Compiler:
+    """Compiles entries of a module one at a time; all share one layout of what persists."""
+
+    def __init__(self, module: Module, backend: str, threads: int | None, target: str) -> None:
+        if backend not in BACKENDS:
+            raise UsageError(f"compile: there is no backend {backend!r}; known: {', '.join(BACKENDS)}")
+        self.module, self.backend, self.threads, self.target = module, backend, threads, target
+
+    def code(self, entry: str) -> Code:
+        import codegen
+
+        return codegen.compile(
+            self.module, only=(entry,), target=self.target, threads=self.threads, backend=self.backend
+        )
+
+
+def _initialise(program: Program, plan: _Plan, seed: int) -> None:
+    """Give every parameter and state its initial value."""
+    from symnet.nn.init import initial_value
+
+    for name, node in plan.leaves.items():
+        program.instance.write(name, initial_value(node, seed))

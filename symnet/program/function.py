@@ -1,0 +1,133 @@
+"""`sn.function`: any expressions as a compiled function of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import overload
+
+from symnet.errors import DTypeError, UnknownName, UsageError
+from symnet.expr.node import Expr
+from symnet.expr.traverse import substitute
+from symnet.program.names import leaves_by_name, named_dims
+from symnet.runtime import arrays as checks
+from symnet.runtime.arrays import Array
+from symnet.runtime.code import Code
+from symnet.runtime.instance import Instance
+
+
+class Function:
+    """Expressions compiled to native code, called with arrays in the order of the inputs.
+
+    It is compiled when it is first called, for the sizes of that call in the named dimensions; smaller sizes run
+    without recompiling, a larger one recompiles for twice the size.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Expr],
+        outputs: Sequence[Expr],
+        single: bool,
+        backend: str = "llvm",
+        threads: int | None = None,
+        target: str = "native",
+    ) -> None:
+        from symnet.simplify import simplify
+
+        self.inputs, self._single = tuple(inputs), single
+        self._names = [f"in{i}" for i in range(len(self.inputs))]
+        self._outputs = [f"out{i}" for i in range(len(outputs))]
+        self._roots = _closed(self.inputs, self._names, simplify(list(outputs)))
+        self._dims = named_dims([*self._roots, *self.inputs])
+        self._options = {"backend": backend, "threads": threads, "target": target}
+        self._capacity: dict[str, int] = {}
+        self._code: Code | None = None
+        self._instance = Instance()
+
+    def __call__(self, *arguments: object) -> list[Array] | Array:
+        """The outputs as new arrays: a list, or one array when the function was made of one expression."""
+        if len(arguments) != len(self.inputs):
+            wanted = ", ".join(str(node.name or node.op) for node in self.inputs)
+            raise UsageError(f"the function takes {len(self.inputs)} arrays ({wanted}), got {len(arguments)}")
+        shown = [str(node.name or f"argument {i}") for i, node in enumerate(self.inputs)]
+        arrays = [checks.as_array(n, a, e.dtype) for n, a, e in zip(shown, arguments, self.inputs, strict=True)]
+        sizes = checks.bind_sizes(
+            {name: node.shape for name, node in zip(shown, self.inputs, strict=True)},
+            dict(zip(shown, arrays, strict=True)),
+            "function",
+        )
+        code = self._compiled(sizes)
+        named = dict(zip(self._names, arrays, strict=True))
+        wanted_inputs = code.metadata["entries"]["call"]["inputs"]
+        results = code.run("call", self._instance.memory, {name: named[name] for name in wanted_inputs}, sizes)
+        values = [results[name] for name in self._outputs]
+        return values[0] if self._single else values
+
+    def _compiled(self, sizes: Mapping[str, int]) -> Code:
+        missing = [name for name in self._dims if name not in sizes]
+        if missing:
+            raise UnknownName(f"no input tells the size of the dimension {missing[0]!r}: add one that has it")
+        if self._code is None or any(size > self._capacity[name] for name, size in sizes.items()):
+            import codegen
+            from codegen.spec import Entry, Module
+            from symnet.simplify import expand
+
+            self._capacity = {name: self._grown(name, size) for name, size in sizes.items()}
+            entry = Entry("call", dict(zip(self._outputs, expand(self._roots), strict=True)))
+            self._code = codegen.compile(Module("function", (entry,), self._capacity), only=("call",), **self._options)
+            self._instance = Instance()
+            self._instance.attach(self._code)
+        return self._code
+
+    def _grown(self, name: str, size: int) -> int:
+        """The capacity to compile for: what is needed, and when that grew, room for more."""
+        current = self._capacity.get(name, 0)
+        return current if size <= current else max(size, 2 * current)
+
+    def source(self, kind: str) -> str:
+        """The text of a stage ("loops", "llvm", "asm"), once the function has been called."""
+        if self._code is None:
+            raise UsageError("a function is compiled when it is first called: call it, then look at its source")
+        source = getattr(self._code, "source", None)
+        if source is None:
+            raise UsageError(f"the numpy backend has no {kind!r} text")
+        return str(source(kind))
+
+
+@overload
+def function(inputs: Sequence[Expr], outputs: Expr, backend: str = ..., threads: int | None = ...) -> Function: ...
+@overload
+def function(
+    inputs: Sequence[Expr], outputs: Sequence[Expr], backend: str = ..., threads: int | None = ...
+) -> Function: ...
+def function(
+    inputs: Sequence[Expr], outputs: Expr | Sequence[Expr], backend: str = "llvm", threads: int | None = None
+) -> Function:
+    """`f = sn.function([x, W], [p])`: compile expressions; `f(x_array, W_array)` gives arrays.
+
+    Inputs are `sn.input` or `sn.parameter` nodes; every one that the outputs depend on must be listed. With a single
+    expression instead of a list as outputs, calling gives a single array.
+    """
+    single = isinstance(outputs, Expr)
+    results: list[Expr] = [outputs] if isinstance(outputs, Expr) else list(outputs)
+    for node in [*inputs, *results]:
+        if not isinstance(node, Expr):
+            raise DTypeError(f"function: expected expressions, got {type(node).__name__}")
+    return Function(inputs, results, single, backend, threads)
+
+
+def _closed(inputs: Sequence[Expr], names: Sequence[str], roots: Sequence[Expr]) -> list[Expr]:
+    """The roots over plain inputs `in0`, `in1`, …; errors for leaves that are not among the inputs."""
+    from symnet.ops import input as make_input
+
+    for node in inputs:
+        if node.op not in ("input", "parameter", "state"):
+            raise UsageError(f"function: an input is an sn.input or sn.parameter, got the result of {node.op!r}")
+    if len(set(inputs)) != len(inputs):
+        raise UsageError("function: an input is listed twice")
+    known = set(inputs)
+    for op in ("input", "parameter", "state", "hyper"):
+        for name, leaf in leaves_by_name(roots, op).items():
+            if leaf not in known:
+                raise UnknownName(f"function: the outputs depend on the {op} {name!r}: list it among the inputs")
+    fresh = {node: make_input(name, node.shape, node.dtype) for node, name in zip(inputs, names, strict=True)}
+    return substitute(roots, fresh)

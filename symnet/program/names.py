@@ -1,0 +1,54 @@
+"""Leaves of a program by the names a user gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from symnet.errors import ShapeError, UnknownName, UsageError
+from symnet.expr import dims
+from symnet.expr.node import Expr
+from symnet.expr.traverse import postorder
+
+
+def leaves_by_name(roots: Iterable[Expr], *ops: str) -> dict[str, Expr]:
+    """The leaves of these operations by name, in order of first use; `UsageError` when two share a name."""
+    found: dict[str, Expr] = {}
+    for node in postorder(roots):
+        if node.op in ops:
+            name = str(node.name)
+            other = found.setdefault(name, node)
+            if other is not node:
+                raise UsageError(
+                    f"two different {node.op}s are called {name!r}: {_signature(other)} and {_signature(node)}; "
+                    "give one of them another name (for modules: make both children of one Module)"
+                )
+    return found
+
+
+def _signature(node: Expr) -> str:
+    return f"{node.dtype}{dims.show(node.shape)}"
+
+
+def named_dims(roots: Iterable[Expr]) -> list[str]:
+    """The named dimensions that occur in the shapes under `roots`, in order of first use."""
+    seen: dict[str, None] = {}
+    for node in postorder(roots):
+        for dim in node.shape:
+            seen.update(dict.fromkeys(sorted(dims.names(dim))))
+    return list(seen)
+
+
+def check_capacity(capacity: Mapping[str, int], roots: Iterable[Expr]) -> dict[str, int]:
+    """The capacities, one for each named dimension; errors for missing, unknown or non-positive ones."""
+    wanted = named_dims(roots)
+    for name, size in capacity.items():
+        if name not in wanted:
+            raise UnknownName(f"batch: there is no dimension {name!r}; the program has {', '.join(wanted) or 'none'}")
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ShapeError(f"batch: the capacity of {name!r} is {size!r}, expected a positive integer")
+    missing = [name for name in wanted if name not in capacity]
+    if missing:
+        example = ", ".join(f'"{name}": 64' for name in missing)
+        raise ShapeError(f"the dimension{'s' * (len(missing) > 1)} {', '.join(missing)} need a largest size: "
+                         f"batch={{{example}}}")  # fmt: skip
+    return {name: int(capacity[name]) for name in wanted}

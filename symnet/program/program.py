@@ -1,0 +1,248 @@
+"""A compiled training program: `sn.compile` makes it, this class runs it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symnet.errors import ShapeError, UnknownName, UsageError, nearest
+from symnet.expr.dims import Dim
+from symnet.runtime import arrays as checks
+from symnet.runtime.arrays import Array
+from symnet.runtime.code import Code
+from symnet.runtime.instance import Compile, Hyper, Instance, Persistent
+
+if TYPE_CHECKING:
+    from symnet.train.fit import Callback
+    from symnet.train.history import History
+    from symnet.train.metrics import Metric
+
+SOURCES = ("loops", "llvm", "asm")
+
+
+class Program:
+    """Forward, loss, backward and update as one native program, with its parameters.
+
+    parameters   name -> array; assigning replaces the value        hyper     name -> number; no recompiling
+    buffers      the same for state that is not trained             capacity  named dimension -> the largest size
+    check_finite whether inputs are searched for NaN and infinity before each call
+    epochs_done  passes over the data that `fit` has made so far; with `seed` it decides the order of the rows
+    """
+
+    def __init__(
+        self,
+        compile_entry: Compile,
+        capacity: Mapping[str, int],
+        outputs: Sequence[str],
+        names: Mapping[str, Mapping[str, str]],
+        hyper: Mapping[str, Any],
+        seed: int,
+        check_finite: bool,
+    ) -> None:
+        """`names` maps "parameter" and "state" to the user's names and their buffers; `hyper` gives default values."""
+        self.capacity, self.outputs, self.seed, self.check_finite = dict(capacity), tuple(outputs), seed, check_finite
+        self.epochs_done = 0
+        self._compile, self._lock = compile_entry, threading.RLock()
+        self.instance = Instance()
+        self.parameters = Persistent(self.instance, names["parameter"], "parameter")
+        self.buffers = Persistent(self.instance, names["state"], "buffer")
+        parts = {name: tuple(f"{name}[{i}]" for i in range(len(value))) if isinstance(value, tuple) else (name,)
+                 for name, value in hyper.items()}  # fmt: skip
+        self.hyper = Hyper(self.instance, parts, {name: type(value) for name, value in hyper.items()})
+        self._code("step")
+        for name, value in hyper.items():
+            self.hyper[name] = value
+
+    # --- one call ------------------------------------------------------------------------------------------------
+
+    def step(self, **inputs: object) -> dict[str, Array]:
+        """Forward, backward and update in one native call; gives `{"loss": …}`, the loss before the update.
+
+        Inputs are given by name and may have any size up to the compiled one in the named dimensions. After an error
+        nothing has changed.
+        """
+        return self._run("step", inputs)
+
+    def gradients(self, **inputs: object) -> dict[str, Array]:
+        """The gradient of the loss by each trainable parameter's name; changes nothing."""
+        return self._run("gradients", inputs)
+
+    def evaluate(self, **inputs: object) -> dict[str, Array]:
+        """The loss and all outputs, with their inference meaning; changes nothing.
+
+        More rows than the compiled batch are run in pieces: outputs with the batch axis are joined, others (the loss)
+        averaged, weighted by the number of rows.
+        """
+        return self._in_pieces("evaluate", inputs)
+
+    def predict(self, output: str | None = None, **inputs: object) -> Array:
+        """One output by name (the only one may be left unnamed) from the inputs it depends on; any number of rows."""
+        if output is None:
+            if len(self.outputs) != 1:
+                raise UsageError(f"predict: say which output; the program has {', '.join(self.outputs) or 'none'}")
+            output = self.outputs[0]
+        if output not in self.outputs:
+            raise UnknownName(f"predict: there is no output {output!r}{nearest(output, self.outputs)}")
+        return self._in_pieces(f"predict_{output}", inputs)[output]
+
+    def _run(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
+        code = self._code(entry)
+        arrays, sizes = self._bind(code, entry, inputs)
+        for name, size in sizes.items():
+            if size > self.capacity[name]:
+                raise ShapeError(
+                    f"{entry}: {name} is {size}, but the program was compiled for at most {self.capacity[name]}; "
+                    f"compile with batch={{{name!r}: {size}}} or more"
+                )
+        with self._lock:
+            return code.run(entry, self.instance.memory, arrays, sizes)
+
+    def _bind(self, code: Code, entry: str, inputs: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]]:
+        what = entry.removeprefix("predict_") if entry.startswith("predict_") else entry
+        arrays, sizes = checks.bind(code.signature(entry), inputs, what)
+        for name, size in sizes.items():
+            if size == 0:
+                raise ShapeError(f"{what}: {name} is 0; a batch has at least one row")
+        if self.check_finite:
+            checks.check_finite(arrays, what)
+        return arrays, sizes
+
+    def _in_pieces(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
+        code = self._code(entry)
+        arrays, sizes = self._bind(code, entry, inputs)
+        dim = self.batch_dim if self.batch_dim in sizes else None
+        if dim is None or sizes[dim] <= self.capacity[dim]:
+            return self._run(entry, arrays)
+        batched = {n for n, (shape, _) in code.signature(entry).items() if shape and shape[0] == dim}
+        results: list[dict[str, Array]] = []
+        counts: list[int] = []
+        for start in range(0, sizes[dim], self.capacity[dim]):
+            piece = {n: a[start : start + self.capacity[dim]] if n in batched else a for n, a in arrays.items()}
+            results.append(self._run(entry, piece))
+            counts.append(len(piece[next(iter(batched))]))
+        buffers = code.metadata["entries"][entry]["outputs"]
+        return {
+            name: _joined([result[name] for result in results], counts, tuple(code.buffers[buffer]["shape"]), dim)
+            for name, buffer in buffers.items()
+        }
+
+    def _code(self, entry: str) -> Code:
+        """The code of an entry, compiled when it is first needed."""
+        with self._lock:
+            if entry not in self.instance.codes:
+                self.instance.attach(self._compile(entry))
+            return self.instance.codes[entry]
+
+    # --- training ------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: Mapping[str, object],
+        epochs: int = 1,
+        batch_size: int | None = None,
+        shuffle: bool = True,
+        validation: Mapping[str, object] | None = None,
+        metrics: Sequence[str | Metric] = (),
+        callbacks: Sequence[Callback] = (),
+        progress: bool = True,
+        check_finite: bool = False,
+    ) -> History:
+        """Train for `epochs` passes over `data` (input name -> all its rows); returns the `History`.
+
+        batch_size   rows in a batch, by default the compiled size; the last batch of an epoch may be smaller
+        shuffle      visit the rows in an order that follows from the program's seed and the epoch's number
+        validation   data on which the loss and the metrics are computed after each epoch
+        metrics      "accuracy", or functions of (outputs, data); on the training data after each epoch
+        callbacks    functions of (program, history) called after each epoch; training ends when one returns True
+        progress     show a progress bar
+        check_finite stop with `NotFinite` when a loss is NaN or infinite, and refuse such data
+        """
+        from symnet.train.fit import fit
+
+        return fit(self, data, epochs, batch_size, shuffle, validation, metrics, callbacks, progress, check_finite)
+
+    @cached_property
+    def batch_dim(self) -> str:
+        """The named dimension of the first axis of the data."""
+        for shape, _ in self._code("step").signature("step").values():
+            if shape and isinstance(shape[0], str) and shape[0].isidentifier():
+                return shape[0]
+        raise UsageError("no input has a named first axis, so there are no batches; call step() in a loop instead")
+
+    def check_data(self, data: Mapping[str, object], what: str) -> dict[str, Array]:
+        """A whole data set as arrays that fit the inputs of a step; the batch axis may have any length but 0."""
+        arrays, sizes = checks.bind(self._code("step").signature("step"), data, what)
+        if sizes.get(self.batch_dim) == 0:
+            raise ShapeError(f"{what}: the data has no rows")
+        for name, size in sizes.items():
+            if name != self.batch_dim and size > self.capacity[name]:
+                raise ShapeError(f"{what}: {name} is {size}, compiled for at most {self.capacity[name]}")
+        return arrays
+
+    def rows_of(self, data: Mapping[str, Array]) -> int:
+        return len(data[self._batched[0]])
+
+    @cached_property
+    def _batched(self) -> list[str]:
+        signature = self._code("step").signature("step")
+        return [name for name, (shape, _) in signature.items() if shape and shape[0] == self.batch_dim]
+
+    def run_epoch(self, data: Mapping[str, Array], rows: Array, batch: int) -> Array:
+        """Train on these rows of checked `data` in batches; the loss of each. Stops with an error at a bad index."""
+        code = self._code("step")
+        batched = {name: data[name] for name in self._batched}
+        fixed = {name: array for name, array in data.items() if name not in batched}
+        with self._lock:
+            losses, failed = code.epoch("step", self.instance.memory, batched, fixed, rows, batch, self.batch_dim)
+        if failed:
+            code.fail("step", failed, f"rows of batch {len(losses) + 1}: ")
+        return losses
+
+    # --- keeping -------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write everything needed to go on bit for bit: parameters, state, hyperparameters, the count of epochs."""
+        from symnet.program.checkpoint import save
+
+        save(self, Path(path))
+
+    def load(self, path: str | Path) -> None:
+        """Go on from what `save` wrote; the names, shapes and dtypes must be this program's, else nothing changes."""
+        from symnet.program.checkpoint import load
+
+        load(self, Path(path))
+
+    def load_parameters(self, source: Mapping[str, object] | str | Path) -> None:
+        """Set parameters and buffers from a mapping of names (a `state_dict`) or a safetensors file; all or nothing."""
+        from symnet.program.checkpoint import load_parameters
+
+        load_parameters(self, source)
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def source(self, kind: str, entry: str = "step") -> str:
+        """The text of a stage: "loops", "llvm" or "asm"."""
+        if kind not in SOURCES:
+            raise UsageError(f"source: there is no kind {kind!r}{nearest(kind, SOURCES)}")
+        code = self._code(entry)
+        source = getattr(code, "source", None)
+        if source is None:
+            raise UsageError(f"source: this program was loaded without its {kind} text")
+        return str(source(kind))
+
+    def __repr__(self) -> str:
+        count = sum(int(np.prod(self.parameters[name].shape)) for name in self.parameters)
+        capacity = ", ".join(f"{name} <= {size}" for name, size in self.capacity.items())
+        return f"<Program: {len(self.parameters)} parameters, {count:,} numbers; {capacity or 'fixed sizes'}>"
+
+
+def _joined(pieces: Sequence[Array], counts: Sequence[int], shape: tuple[Dim, ...], dim: str) -> Array:
+    """One output from the outputs of consecutive batches."""
+    if shape and shape[0] == dim:
+        return np.concatenate(pieces)
+    return np.asarray(np.average(np.stack(pieces), axis=0, weights=counts), dtype=pieces[0].dtype)

@@ -1,0 +1,104 @@
+"""What comes from the user, checked before native code sees it.
+
+Anything with the array or DLPack protocol is accepted, and so are numbers and lists. Conversions that lose nothing
+(int32 to int64, float32 to float64, a list of Python numbers) are made; those that would (float64 to float32, float to
+int) are refused with the line that makes them explicit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from symnet.errors import DTypeError, NotFinite, ShapeError, UnknownName, nearest
+from symnet.expr import dims
+from symnet.expr.dims import Shape
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Signature = Mapping[str, tuple[Shape, str]]
+"""Input name -> (shape, dtype)."""
+
+
+def as_array(name: str, value: object, dtype: str) -> Array:
+    """`value` as a C-contiguous array of `dtype` (without copying when it is one); `DTypeError` says what to do."""
+    if isinstance(value, np.ndarray):
+        array = value
+    elif hasattr(value, "detach") and hasattr(value, "cpu"):  # a torch tensor that may require grad or live elsewhere
+        array = np.asarray(value.detach().cpu())
+    elif hasattr(value, "__array__") or not hasattr(value, "__dlpack__"):
+        array = np.asarray(value)
+    else:
+        array = np.from_dlpack(value)
+    if array.dtype == dtype:
+        return np.ascontiguousarray(array).reshape(array.shape)
+    literal = isinstance(value, (int, float, list, tuple))
+    if array.dtype.kind not in "fiub" or not ((literal and _kind_fits(array, dtype)) or _lossless(array.dtype, dtype)):
+        raise DTypeError(
+            f"{name}: expected {dtype}, got {array.dtype} of shape {dims.show(array.shape)}; "
+            f"convert it with numpy.asarray({name}, dtype={dtype!r}) if that is meant"
+        )
+    return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+
+
+def _kind_fits(array: Array, dtype: str) -> bool:
+    """Whether Python numbers that NumPy read as `array` are numbers of `dtype`: integers may become floats."""
+    return array.dtype.kind in {"float": "fiub", "int": "iub", "bool": "b"}[dtype.rstrip("0123456789")]
+
+
+def _lossless(have: np.dtype[Any], want: str) -> bool:
+    return bool(np.can_cast(have, want, casting="safe"))
+
+
+def bind(signature: Signature, values: Mapping[str, object], what: str) -> tuple[dict[str, Array], dict[str, int]]:
+    """The inputs as arrays, and the size of each named dimension.
+
+    `signature` gives what is wanted, `values` what came, `what` the call for messages ("step"). Raises `UnknownName`
+    for names that are missing or not wanted, `ShapeError` for ranks, sizes and conflicting named dimensions.
+    """
+    for name in values:
+        if name not in signature:
+            raise UnknownName(f"{what}: there is no input {name!r}{nearest(name, signature)}")
+    missing = [name for name in signature if name not in values]
+    if missing:
+        wanted = ", ".join(f"{n} {dims.show(signature[n][0])} {signature[n][1]}" for n in missing)
+        raise UnknownName(f"{what}: missing input{'s' if len(missing) > 1 else ''} {wanted}")
+    arrays = {name: as_array(name, values[name], dtype) for name, (_, dtype) in signature.items()}
+    return arrays, bind_sizes({name: shape for name, (shape, _) in signature.items()}, arrays, what)
+
+
+def bind_sizes(shapes: Mapping[str, Shape], arrays: Mapping[str, Array], what: str) -> dict[str, int]:
+    """The sizes of the named dimensions in `shapes` that the arrays agree on."""
+    sizes: dict[str, int] = {}
+    origin: dict[str, str] = {}
+    for name, shape in shapes.items():
+        got = arrays[name].shape
+        if len(got) != len(shape):
+            raise ShapeError(
+                f"{what}: {name} has {len(got)} axes {dims.show(got)}, expected {len(shape)}: {dims.show(shape)}"
+            )
+        for axis, (dim, size) in enumerate(zip(shape, got, strict=True)):
+            if isinstance(dim, str) and dim.isidentifier() and dim not in sizes:
+                sizes[dim], origin[dim] = size, f"axis {axis} of {name}"
+    for name, shape in shapes.items():
+        for axis, (dim, size) in enumerate(zip(shape, arrays[name].shape, strict=True)):
+            if (wanted := dims.evaluate(dim, sizes)) != size:
+                why = "" if isinstance(dim, int) else f" ({dim} with {_origins(dim, sizes, origin)})"
+                raise ShapeError(
+                    f"{what}: axis {axis} of {name} is {size}, expected {wanted}{why}; "
+                    f"{name} is {dims.show(shape)}, got {dims.show(arrays[name].shape)}"
+                )
+    return sizes
+
+
+def _origins(dim: dims.Dim, sizes: Mapping[str, int], origin: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} = {sizes[name]} from {origin[name]}" for name in sorted(dims.names(dim)))
+
+
+def check_finite(arrays: Mapping[str, Array], what: str) -> None:
+    """`NotFinite` for the first input that holds NaN or infinity, with the place."""
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise NotFinite(f"{what}: {name}{list(place)} is {array[place]}; every value must be finite here")

@@ -1,0 +1,96 @@
+"""What a compiled library offers to the runtime: entries that work on one arena of memory.
+
+`Code` is the protocol; native code (`symnet.runtime.native`) and the reference interpreter (`codegen.reference`)
+implement it. The metadata, plain JSON data, says what is in the arena and what each entry wants and gives:
+
+    buffers   [{name, dtype, shape, role, offset, init}]; the offset is in bytes from the start of the arena
+    entries   name -> {inputs: [buffer names], outputs: {name: buffer name}, checks: [messages]}
+    dims      named dimension -> the largest size this code was compiled for
+    arena     bytes
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from symnet.errors import IndexOutOfRange
+from symnet.expr import dims
+from symnet.runtime.arrays import Array, Signature
+from symnet.runtime.memory import Memory
+
+
+class Code(ABC):
+    """Entries over an arena."""
+
+    metadata: Mapping[str, Any]
+
+    def __init__(self, metadata: Mapping[str, Any]) -> None:
+        self.metadata = metadata
+        self.buffers: dict[str, Mapping[str, Any]] = {buffer["name"]: buffer for buffer in metadata["buffers"]}
+
+    def signature(self, entry: str) -> Signature:
+        """The inputs that an entry wants."""
+        wanted = self.metadata["entries"][entry]["inputs"]
+        return {name: (tuple(self.buffers[name]["shape"]), self.buffers[name]["dtype"]) for name in wanted}
+
+    @abstractmethod
+    def call(self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> int:
+        """Run an entry once; 0, or 1 + the code of the check that failed (nothing persistent was changed then)."""
+
+    def run(
+        self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]
+    ) -> dict[str, Array]:
+        """Run an entry once and copy its outputs; raises `IndexOutOfRange` when a check failed."""
+        if code := self.call(entry, memory, inputs, sizes):
+            self.fail(entry, code)
+        return {
+            name: self.view(buffer, memory, sizes).copy()
+            for name, buffer in self.metadata["entries"][entry]["outputs"].items()
+        }
+
+    def fail(self, entry: str, code: int, where: str = "") -> None:
+        raise IndexOutOfRange(f"{entry}: {where}{self.metadata['entries'][entry]['checks'][code - 1]}")
+
+    def view(self, buffer: str, memory: Memory, sizes: Mapping[str, int]) -> Array:
+        """The memory of a buffer in the arena at these sizes."""
+        about = self.buffers[buffer]
+        return memory.view(about["offset"], dims.evaluate_shape(tuple(about["shape"]), sizes), about["dtype"])
+
+    def epoch(
+        self,
+        entry: str,
+        memory: Memory,
+        data: Mapping[str, Array],
+        fixed: Mapping[str, Array],
+        rows: Array,
+        batch: int,
+        dim: str,
+    ) -> tuple[Array, int]:
+        """Run an entry over batches of `batch` rows taken from `data` in the order of `rows` (int64).
+
+        `fixed` are the inputs without a batch axis, `dim` the dimension of the batch axis. Returns the loss of every
+        batch that ran, and 0 or 1 + the code of the check that stopped it. Backends override this with a native loop.
+        """
+        losses: list[float] = []
+        loss = self.metadata["entries"][entry]["outputs"]["loss"]
+        for start in range(0, len(rows), batch):
+            chosen = rows[start : start + batch]
+            inputs = {**{name: np.ascontiguousarray(array[chosen]) for name, array in data.items()}, **fixed}
+            sizes = {**self.sizes_of(entry, inputs), dim: len(chosen)}
+            if code := self.call(entry, memory, inputs, sizes):
+                return np.asarray(losses), code
+            losses.append(float(self.view(loss, memory, sizes)))
+        return np.asarray(losses), 0
+
+    def sizes_of(self, entry: str, inputs: Mapping[str, Array]) -> dict[str, int]:
+        """The named dimensions as these (already checked) inputs have them."""
+        return {
+            dim: size
+            for name, (shape, _) in self.signature(entry).items()
+            for dim, size in zip(shape, inputs[name].shape, strict=True)
+            if isinstance(dim, str) and dim.isidentifier()
+        }

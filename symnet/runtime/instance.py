@@ -1,0 +1,134 @@
+"""Parameters, state and hyperparameters in memory, and the code that works on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+import numpy as np
+
+from symnet.errors import ShapeError, UnknownName, UsageError, nearest
+from symnet.expr import dims
+from symnet.runtime.arrays import Array, as_array
+from symnet.runtime.code import Code
+from symnet.runtime.memory import Memory
+
+
+class Instance:
+    """One arena, and entries compiled for it.
+
+    Every `Code` that is attached lays out the persistent buffers (parameters, state, hyperparameters) in the same way
+    at the start of the arena; outputs and scratch follow, and may overlap between entries.
+    """
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.codes: dict[str, Code] = {}
+        self.persistent: dict[str, Mapping[str, Any]] = {}
+
+    def attach(self, code: Code) -> None:
+        """Add the entries of `code`; grows the arena when they need more."""
+        persistent = {b["name"]: b for b in code.metadata["buffers"] if b["role"] in ("parameter", "state", "hyper")}
+        self.memory.reserve(code.metadata["arena"], keep=self._persistent_bytes())
+        self.persistent.update(persistent)
+        self.codes.update(dict.fromkeys(code.metadata["entries"], code))
+
+    def _persistent_bytes(self) -> int:
+        return max((b["offset"] + self._view(b).nbytes for b in self.persistent.values()), default=0)
+
+    def _view(self, buffer: Mapping[str, Any]) -> Array:
+        return self.memory.view(buffer["offset"], tuple(buffer["shape"]), buffer["dtype"])
+
+    def names(self, role: str) -> list[str]:
+        return [name for name, buffer in self.persistent.items() if buffer["role"] == role]
+
+    def read(self, name: str) -> Array:
+        """A copy of a persistent buffer, read-only: assigning to it would not reach the program."""
+        value = self._view(self.persistent[name]).copy()
+        value.flags.writeable = False
+        return value
+
+    def write(self, name: str, value: object) -> None:
+        """Replace a persistent buffer; the shape and dtype must be its own."""
+        buffer = self.persistent[name]
+        array, shape = as_array(name, value, buffer["dtype"]), tuple(buffer["shape"])
+        if array.shape != shape:
+            raise ShapeError(f"{name}: expected the shape {dims.show(shape)}, got {dims.show(array.shape)}")
+        self._view(buffer)[...] = array
+
+
+class Persistent(MutableMapping[str, Array]):
+    """`prog.parameters`, `prog.buffers`: a mapping from names to arrays. Reading copies; assigning writes."""
+
+    def __init__(self, instance: Instance, names: Mapping[str, str], what: str) -> None:
+        """`names` maps the user's names to buffer names."""
+        self._instance, self._names, self._what = instance, dict(names), what
+
+    def __getitem__(self, name: str) -> Array:
+        return self._instance.read(self._buffer(name))
+
+    def __setitem__(self, name: str, value: object) -> None:
+        self._instance.write(self._buffer(name), value)
+
+    def __delitem__(self, name: str) -> None:
+        raise UsageError(f"a program's {self._what}s cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def _buffer(self, name: str) -> str:
+        if name not in self._names:
+            raise UnknownName(f"there is no {self._what} {name!r}{nearest(name, self._names)}")
+        return self._names[name]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name} {dims.show(self[name].shape)}" for name in self._names)
+        return f"<{self._what}s: {shown or 'none'}>"
+
+
+class Hyper(MutableMapping[str, Any]):
+    """`prog.hyper`: hyperparameters by the optimizer's argument names. Assigning takes effect at the next step."""
+
+    def __init__(self, instance: Instance, parts: Mapping[str, tuple[str, ...]], kinds: Mapping[str, type]) -> None:
+        """`parts` maps a name to its float64 buffers: several for a tuple such as `betas`."""
+        self._instance, self._parts, self._kinds = instance, dict(parts), dict(kinds)
+
+    def __getitem__(self, name: str) -> Any:
+        values = [float(self._instance.read(buffer)) for buffer in self._buffers(name)]
+        return tuple(values) if self._kinds[name] is tuple else values[0]
+
+    def __setitem__(self, name: str, value: object) -> None:
+        buffers = self._buffers(name)
+        values = np.atleast_1d(np.asarray(value, dtype=np.float64))
+        if values.shape != (len(buffers),) or (self._kinds[name] is tuple) != (np.ndim(value) == 1):  # type: ignore[arg-type]
+            wanted = f"{len(buffers)} numbers" if self._kinds[name] is tuple else "a number"
+            raise ShapeError(f"the hyperparameter {name!r} is {wanted}, got {value!r}")
+        for buffer, number in zip(buffers, values, strict=True):
+            self._instance.write(buffer, number)
+
+    def __delitem__(self, name: str) -> None:
+        raise UsageError("hyperparameters cannot be deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def _buffers(self, name: str) -> tuple[str, ...]:
+        if name not in self._parts:
+            raise UnknownName(f"there is no hyperparameter {name!r}{nearest(name, self._parts)}")
+        return self._parts[name]
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+Compile = Callable[[str], Code]
+"""Gives the code for an entry, compiled when it is first asked for."""
