@@ -73,7 +73,7 @@ class _Loop:
         self.batch = capacity if batch_size is None else batch_size
         if not 1 <= self.batch <= capacity:
             raise ShapeError(
-                f"fit: batch_size is {self.batch}, but the program was compiled for batch={{{self.dim!r}: {capacity}}}; "
+                f"fit: batch_size is {self.batch}; the program was compiled for batch={{{self.dim!r}: {capacity}}}, "
                 f"expected 1 to {capacity}"
             )
         self.rows = program.rows_of(self.data)
