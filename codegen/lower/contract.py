@@ -1,0 +1,124 @@
+"""Lowering of contractions: out[f_out(i)] += A[f_a(i)] * B[f_b(i)] over all index values, outside values dropped.
+
+Every kernel is in gather form: one sum for each element of the output, the letters solved for by `codegen.lower.solve`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Mapping
+
+from codegen.loops.grammar import Affine, Apply, Position, Reduce, Ref, Scalar, Stmt
+from codegen.loops.rewrite import affine, axis_index, compose, integer
+from codegen.lower.context import ZERO, Lowering, Place, Value
+from codegen.lower.ranges import inside
+from codegen.lower.scalar import number
+from codegen.lower.solve import Plan, Spec, is_letter, pending_axes, phases_of, solve, strided_axes, unknown_letters
+from symnet.errors import Unsupported
+from symnet.expr.dims import Dim
+from symnet.expr.node import Expr
+
+_TERM = re.compile(r"([+-]?)(?:(\d+)\*)?([A-Za-z]|\d+)")
+
+
+def parse_spec(node: Expr) -> Spec:
+    """Both written forms: `ab,cb->ac`, and with spaces between the indices `a b c+d-1, g b d -> a g c`."""
+    left, right = node.attrs["spec"].split("->")
+    if node.attrs["sizes"]:
+        parts = [tuple(map(_form, part.split())) for part in (*left.split(","), right)]
+        return Spec((parts[0], parts[1]), parts[2], dict(node.attrs["sizes"]))
+    plain = [tuple(map(axis_index, part.strip())) for part in (*left.split(","), right)]
+    sizes: dict[str, Dim] = {}
+    for part, arg in zip(plain, node.args, strict=False):
+        for form, dim in zip(part, arg.shape, strict=True):
+            if sizes.setdefault(form.terms[0][0], dim) == 1:
+                sizes[form.terms[0][0]] = dim
+    return Spec((plain[0], plain[1]), plain[2], sizes)
+
+
+def _form(text: str) -> Affine:
+    terms: list[tuple[str, int]] = []
+    offset = 0
+    for sign, factor, symbol in _TERM.findall(text):
+        value = -1 if sign == "-" else 1
+        if symbol.isdigit():
+            offset += value * int(symbol)
+        else:
+            terms.append((symbol, value * int(factor or 1)))
+    return affine(terms, offset)
+
+
+def contract(lowering: Lowering, node: Expr) -> Value:
+    """One kernel, or one for each combination of residue classes of the strided output axes."""
+    spec = parse_spec(node)
+    target = lowering.target(node)
+    if any(not unknown_letters(spec, axis) for axis in pending_axes(spec)):
+        _diagonal(lowering, node, spec, target)
+        return target
+    strided = strided_axes(spec, node.shape)
+    choices = list(itertools.product(*(phases_of(spec, axis, node.shape[axis]) for axis in strided)))
+    if any(phase is None for choice in choices for phase in choice):
+        lowering.fill(target, node.shape, number(0, node.dtype))
+    for choice in choices:
+        present = [phase for phase in choice if phase is not None]
+        if len(present) == len(choice):
+            plan = solve(lowering, node.shape, spec, dict(zip(strided, present, strict=True)))
+            _emit(lowering, node, spec, plan, target)
+    return target
+
+
+def _emit(lowering: Lowering, node: Expr, spec: Spec, plan: Plan, target: Place) -> None:
+    value = _product(lowering, node, spec, plan)
+    body: list[Stmt] = []
+    if plan.inner:
+        body.append(Reduce("acc", "sum", tuple(plan.inner), (), value))
+        value = Ref("acc", node.dtype)
+    body.append(lowering.store(target, plan.index, value))
+    lowering.kernel(target.buffer, tuple(plan.axes), body, f"contract {node.attrs['spec']}")
+
+
+def _diagonal(lowering: Lowering, node: Expr, spec: Spec, target: Place) -> None:
+    """An output whose axes are fixed by each other, such as `aa`: zeros, and a kernel that stores where they agree."""
+    names = lowering.axis_names()
+    plan = Plan()
+    outputs = {letter for form in spec.out for letter, _ in form.terms}
+    for letter, size in sorted(spec.sizes.items()):
+        grid, (plan.letters[letter],) = lowering.grid((size,), names)
+        (plan.axes if letter in outputs else plan.inner).extend(grid)
+    plan.index = [compose(form, plan.letters) for form in spec.out]
+    extents = {axis.name: axis.extent for axis in plan.axes}
+    if not all(inside(i, extents, dim) for i, dim in zip(plan.index, node.shape, strict=True)):
+        raise Unsupported(f"contract: the output of {node.attrs['spec']!r} repeats an index and is not covered by it")
+    lowering.fill(target, node.shape, number(0, node.dtype))
+    _emit(lowering, node, spec, plan, target)
+
+
+def _product(lowering: Lowering, node: Expr, spec: Spec, plan: Plan) -> Scalar:
+    """A[…] * B[…] at the plan's letters, zero where a letter or an index is outside its range."""
+    zero = number(0, node.dtype)
+    extents = {axis.name: axis.extent for axis in (*plan.axes, *plan.inner)}
+    factors: list[Scalar] = []
+    unchecked = set(plan.guarded)
+    for forms, arg in zip(spec.operands, node.args, strict=True):
+        index = [compose(form, plan.letters) for form in forms]
+        index = [ZERO if dim == 1 and is_letter(f) else i for i, f, dim in zip(index, forms, arg.shape, strict=True)]
+        safe = all(inside(i, extents, dim) for i, dim in zip(index, arg.shape, strict=True))
+        factors.append(lowering.read(arg, index) if safe else lowering.read_guarded(arg, index, zero))
+        for form, dim in zip(forms, arg.shape, strict=True):
+            if is_letter(form) and spec.sizes[form.terms[0][0]] == dim:
+                unchecked.discard(form.terms[0][0])
+    value: Scalar = Apply("mul", (factors[0], factors[1]), node.dtype)
+    for letter in sorted(unchecked):
+        if not inside(plan.letters[letter], extents, spec.sizes[letter]):
+            value = Apply("where", (_in_range(plan.letters[letter], spec.sizes[letter]), value, zero), node.dtype)
+    return value
+
+
+def _in_range(form: Affine, size: Dim) -> Scalar:
+    limit: Scalar = integer(size) if isinstance(size, int) else Position(Affine((), size))
+    lower = Apply("greater_equal", (Position(form), integer(0)), "bool")
+    return Apply("logical_and", (lower, Apply("less", (Position(form), limit), "bool")), "bool")
+
+
+TABLE: Mapping[str, Callable[[Lowering, Expr], Value]] = {"contract": contract}
