@@ -29,9 +29,9 @@ def _stored() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def digits() -> Digits:
-    """The UCI handwritten digits: images float32 [1797, 64], pixels scaled from 0..16 to [0, 1], and labels int64 [1797].
+    """The UCI handwritten digits: images float32 [1797, 64] and labels int64 [1797].
 
-    The arrays are the caller's own. `images.reshape(-1, 8, 8)` are the pictures.
+    Pixels are scaled from 0..16 to [0, 1]; `images.reshape(-1, 8, 8)` are the pictures. The caller owns the arrays.
     """
     images, labels = _stored()
     return (images.reshape(len(images), -1) / np.float32(16)).astype(np.float32), labels.astype(np.int64)

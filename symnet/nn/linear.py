@@ -1,0 +1,78 @@
+"""Linear, and the layers that only reshape or pass through."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from symnet import ops
+from symnet.errors import ShapeError, UsageError
+from symnet.expr import dims
+from symnet.expr.node import Expr
+from symnet.nn import init
+from symnet.nn.module import Module, Parameter
+
+__all__ = ["Flatten", "Identity", "Linear"]
+
+
+class Linear(Module):
+    """y = x Wᵀ + b: x [..., in_features] -> y [..., out_features], with weight [out_features, in_features]."""
+
+    weight: Expr
+    bias: Expr | None
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: object = "float32") -> None:
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+                raise UsageError(f"Linear: {name} is a whole number from 0, got {size!r}")
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter((out_features, in_features), init.kaiming_uniform(a=math.sqrt(5.0)), dtype)
+        bound = 1 / math.sqrt(in_features) if in_features else 0.0
+        self.bias = Parameter((out_features,), init.uniform(-bound, bound), dtype) if bias else None
+
+    def forward(self, x: Any) -> Expr:
+        x = ops.constant(x)
+        if not x.shape or x.shape[-1] != self.in_features:
+            raise ShapeError(
+                f"Linear: expected an operand of shape [..., {self.in_features}], got {dims.show(x.shape)} "
+                f"for the weight {self.weight.name!r} {dims.show(self.weight.shape)}"
+            )
+        y = ops.einsum("...i,oi->...o", x, self.weight)
+        return y if self.bias is None else y + self.bias
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Flatten(Module):
+    """The axes start_dim … end_dim (both included) as one: [N, C, H, W] -> [N, C·H·W]."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Any) -> Expr:
+        x = ops.constant(x)
+        rank = max(x.ndim, 1)
+        for axis in (self.start_dim, self.end_dim):
+            if not -rank <= axis < rank:
+                raise ShapeError(f"Flatten: axis {axis} does not exist in {dims.show(x.shape)}")
+        start, end = self.start_dim % rank, self.end_dim % rank
+        if start > end:
+            raise ShapeError(
+                f"Flatten: start_dim={self.start_dim} comes after end_dim={self.end_dim} in {dims.show(x.shape)}"
+            )
+        merged = dims.product(x.shape[start : end + 1])
+        return ops.reshape(x, (*x.shape[:start], merged, *x.shape[end + 1 :]))
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Identity(Module):
+    """x itself. Takes any arguments and needs none, so that it can stand where another layer was."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        del args, kwargs
+
+    def forward(self, x: Any) -> Expr:
+        return ops.constant(x)

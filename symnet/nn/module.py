@@ -1,0 +1,285 @@
+"""What every layer is: parameters, buffers and submodules under names, and a call that gives an expression.
+
+Nothing here computes. A parameter is a node of the graph; a module only remembers which node it uses and what it is
+called. Names are paths as in torch.nn ("0.weight", "encoder.bias"), and are the names under which formulas, programs
+and checkpoints know a parameter. They are written on the nodes whenever a module becomes part of another.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any, overload
+
+from symnet.errors import DTypeError, IndexOutOfRange, UnknownName, Unsupported, UsageError, nearest
+from symnet.expr.node import Expr, label, make
+
+__all__ = ["Buffer", "Module", "ModuleList", "Parameter", "Sequential"]
+
+_uids = itertools.count()
+
+
+def Parameter(shape: object, init: object = None, dtype: object = "float32", trainable: bool = True) -> Expr:
+    """A parameter of its own for a module: `self.scale = sn.nn.Parameter((8,), init=sn.init.ones())`.
+
+    It takes its name from the attribute. (Two nodes of `sn.parameter` with equal names are one parameter; two of these
+    never are.)
+    """
+    from symnet import ops
+
+    return ops.parameter("parameter", shape, dtype=dtype, init=init, trainable=trainable, uid=next(_uids))
+
+
+def Buffer(shape: object, init: object = "zeros()", dtype: object = "float32") -> Expr:
+    """A value of its own that a module keeps without learning it, such as a running mean."""
+    from symnet import ops
+
+    return label(ops.state(f"buffer {next(_uids)}", shape, dtype=dtype, init=init), "buffer")
+
+
+class Module:
+    """Base of all layers and networks: assign parameters and modules to attributes, and write `forward`.
+
+        class Block(sn.nn.Module):
+            def __init__(self, size):
+                self.linear = sn.nn.Linear(size, size)
+
+            def forward(self, x):
+                return x + sn.relu(self.linear(x))
+
+    `forward` takes and gives expressions; calling the module calls it.
+    """
+
+    _parameters: dict[str, Expr]
+    _buffers: dict[str, Expr]
+    _modules: dict[str, Module]
+    _parent: weakref.ref[Module] | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Module:
+        module = super().__new__(cls)
+        for registry in ("_parameters", "_buffers", "_modules"):
+            object.__setattr__(module, registry, {})
+        object.__setattr__(module, "_parent", None)
+        return module
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The module's value as an expression of its arguments."""
+        raise Unsupported(f"{type(self).__name__} has no forward(); write one that returns an expression")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    # --- attributes ---
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, Module):
+            self._register(self._modules, name, value)
+        elif isinstance(value, Expr) and value.op == "parameter":
+            self._register(self._parameters, name, value)
+        elif isinstance(value, Expr) and value.op == "state":
+            self._register(self._buffers, name, value)
+        else:
+            self._forget(name)
+            object.__setattr__(self, name, value)
+
+    def _register(self, registry: dict[str, Any], name: str, value: Expr | Module) -> None:
+        if not name or "." in name:
+            raise UsageError(f"{name!r} cannot be the name of a part of a module: it is empty or has a dot")
+        if registry.get(name) is not value:
+            self._forget(name)
+            self.__dict__.pop(name, None)
+            registry[name] = value
+        if isinstance(value, Module):
+            object.__setattr__(value, "_parent", weakref.ref(self))
+        self._relabel()
+
+    def _forget(self, name: str) -> None:
+        for registry in (self._parameters, self._buffers, self._modules):
+            registry.pop(name, None)
+
+    def __getattr__(self, name: str) -> Any:  # only reached when no ordinary attribute has the name
+        for registry in ("_parameters", "_buffers", "_modules"):
+            found = self.__dict__.get(registry, {}).get(name)
+            if found is not None:
+                return found
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        if name in self.__dict__:
+            object.__delattr__(self, name)
+        elif name in self._parameters or name in self._buffers or name in self._modules:
+            self._forget(name)
+        else:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Module:
+        """A module with the same settings and parameters of its own, which start from the same initialisers."""
+        new: Module = type(self).__new__(type(self))
+        memo[id(self)] = new
+        for name, value in self.__dict__.items():
+            if name == "_parent":
+                continue
+            if name in ("_parameters", "_buffers"):
+                copied: Any = {key: memo.setdefault(id(node), _another(node)) for key, node in value.items()}
+            else:
+                copied = copy.deepcopy(value, memo)
+            object.__setattr__(new, name, copied)
+        for child in new._modules.values():
+            object.__setattr__(child, "_parent", weakref.ref(new))
+        new._relabel()
+        return new
+
+    def _relabel(self) -> None:
+        """Write on every parameter and buffer its path from the outermost module."""
+        root = self
+        seen = {id(root)}
+        while root._parent is not None and (parent := root._parent()) is not None and id(parent) not in seen:
+            root = parent
+            seen.add(id(root))
+        for name, node in (*root.named_parameters(), *root.named_buffers()):
+            label(node, name)
+
+    # --- looking inside ---
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module (with the path "") and all inside it, each once, with their paths, outer before inner."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [("", self)]
+        while stack:
+            path, module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield path, module
+            inner = [(f"{path}.{name}" if path else name, child) for name, child in module._modules.items()]
+            stack.extend(reversed(inner))
+
+    def modules(self) -> list[Module]:
+        """This module and all inside it, each once."""
+        return [module for _, module in self.named_modules()]
+
+    def named_children(self) -> list[tuple[str, Module]]:
+        """The modules directly inside this one, with their names."""
+        return list(self._modules.items())
+
+    def children(self) -> list[Module]:
+        """The modules directly inside this one."""
+        return list(self._modules.values())
+
+    def named_parameters(self) -> list[tuple[str, Expr]]:
+        """All parameters with their paths; one that is used in several places is listed once, under its first path."""
+        return self._collect("_parameters")
+
+    def parameters(self) -> list[Expr]:
+        """All parameters, each once."""
+        return [node for _, node in self.named_parameters()]
+
+    def named_buffers(self) -> list[tuple[str, Expr]]:
+        """All buffers (what is kept but not learned) with their paths."""
+        return self._collect("_buffers")
+
+    def buffers(self) -> list[Expr]:
+        """All buffers, each once."""
+        return [node for _, node in self.named_buffers()]
+
+    def _collect(self, registry: str) -> list[tuple[str, Expr]]:
+        found: dict[int, tuple[str, Expr]] = {}
+        for path, module in self.named_modules():
+            for name, node in getattr(module, registry).items():
+                found.setdefault(id(node), (f"{path}.{name}" if path else name, node))
+        return list(found.values())
+
+    def get_submodule(self, path: str) -> Module:
+        """The module at `path`; "" is this one."""
+        return _lookup(path, dict(self.named_modules()), "module")
+
+    def get_parameter(self, path: str) -> Expr:
+        """The parameter at `path`."""
+        return _lookup(path, dict(self.named_parameters()), "parameter")
+
+    # --- printing ---
+
+    def extra_repr(self) -> str:
+        """The settings shown between the brackets of the module's repr."""
+        return ""
+
+    def __repr__(self) -> str:
+        # Built from the innermost module outwards: a repr of the outer one needs those inside it.
+        texts: dict[int, str] = {}
+        for module in reversed(self.modules()):
+            lines = [f"({name}): {texts[id(child)]}" for name, child in module._modules.items() if id(child) in texts]
+            head = f"{type(module).__name__}({module.extra_repr()}"
+            body = "".join("\n" + line for line in lines).replace("\n", "\n  ")
+            texts[id(module)] = f"{head}{body}\n)" if lines else f"{head})"
+        return texts[id(self)]
+
+
+def _another(node: Expr) -> Expr:
+    """A parameter or buffer like `node` that is not the same one."""
+    unique = {"uid": next(_uids)} if node.op == "parameter" else {"name": f"buffer {next(_uids)}"}
+    return make(node.declaration, (), {**node.attrs, **unique})
+
+
+def _lookup(path: str, known: dict[str, Any], kind: str) -> Any:
+    if path not in known:
+        raise UnknownName(f"there is no {kind} {path!r}{nearest(path, known)}")
+    return known[path]
+
+
+class ModuleList(Module):
+    """Modules in a list: `self.blocks = sn.nn.ModuleList(Block() for _ in range(4))`."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self.extend(modules)
+
+    def append(self, module: Module) -> ModuleList:
+        """Put a module at the end."""
+        return self.extend([module])
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """Put modules at the end, in order."""
+        for module in modules:
+            if not isinstance(module, Module):
+                raise DTypeError(f"{type(self).__name__}: expected a module, got {type(module).__name__}")
+            self._modules[str(len(self._modules))] = module
+            object.__setattr__(module, "_parent", weakref.ref(self))
+        self._relabel()
+        return self
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Module]: ...
+    def __getitem__(self, index: int | slice) -> Module | list[Module]:
+        """One module, or a list of them for a slice."""
+        try:
+            return self.children()[index]
+        except IndexError:
+            raise IndexOutOfRange(f"there is no module {index} among {len(self)}") from None
+
+
+class Sequential(ModuleList):
+    """Modules one after the other: `Sequential(a, b)(x)` is `b(a(x))`. Also takes one dictionary of name -> module."""
+
+    def __init__(self, *modules: Module | dict[str, Module]) -> None:
+        if len(modules) == 1 and isinstance(modules[0], dict):
+            for name, module in modules[0].items():
+                setattr(self, name, module)
+        else:
+            self.extend(modules)  # type: ignore[arg-type]
+
+    def forward(self, x: Any) -> Any:
+        for module in self:
+            x = module(x)
+        return x

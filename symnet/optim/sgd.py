@@ -1,0 +1,60 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from symnet import ops
+from symnet.errors import UsageError
+from symnet.expr.node import Expr
+from symnet.optim.base import Optimizer, State
+
+__all__ = ["SGD"]
+
+
+class SGD(Optimizer):
+    """p ← p - lr·v with v ← momentum·v + (1 - dampening)·g; the first v is g.
+
+    weight_decay  adds weight_decay·p to g
+    nesterov      steps along g + momentum·v instead of v
+    maximize      climbs instead of descending
+    """
+
+    lr: Expr
+    momentum: Expr
+    dampening: Expr
+    weight_decay: Expr
+    nesterov: bool
+    maximize: bool
+
+    def __init__(
+        self,
+        lr: float | Expr = 1e-3,
+        momentum: float | Expr = 0.0,
+        dampening: float | Expr = 0.0,
+        weight_decay: float | Expr = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=bool(nesterov),
+            maximize=bool(maximize),
+        )
+        for name in ("lr", "momentum", "weight_decay"):
+            self._require(name, 0.0)
+        if self.nesterov and (not self._used("momentum") or self._used("dampening")):
+            raise UsageError("SGD: nesterov needs a momentum above 0 and no dampening")
+
+    def update(self, p: Expr, g: Expr, s: State, t: Expr) -> Expr:
+        if self.maximize:
+            g = -g
+        if self._used("weight_decay"):
+            g = g + self.weight_decay * p
+        if self._used("momentum"):
+            new = ops.where(ops.equal(t, 1.0), 1.0, 1.0 - self.dampening) * g if self._used("dampening") else g
+            s.v = self.momentum * s.v + new
+            g = g + self.momentum * s.v if self.nesterov else s.v
+        return p - self.lr * g
