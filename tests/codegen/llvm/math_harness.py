@@ -1,0 +1,127 @@
+"""Compiles the math functions alone and measures them: shared by the tests and by `ulp_sweep`."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+import mpmath as mp
+import numpy as np
+
+from codegen.llvm import math as llvm_math
+from codegen.llvm.builder import FunctionText, vector_type
+
+Array = np.ndarray[Any, np.dtype[Any]]
+PRECISION = 160  # bits: enough for sums and roots of float64; mpmath reduces huge arguments of sin by itself
+MANTISSA = {"float32": 23, "float64": 52}
+SMALLEST_EXPONENT = {"float32": -126, "float64": -1022}
+
+
+# --- compiling -------------------------------------------------------------------------------------------------------
+
+
+def loop_text(name: str, dtype: str, lanes: int) -> str:
+    """`void @loop(ptr x.., ptr out, i64 vectors)`: the function over contiguous arrays."""
+    arity = 1 if name in llvm_math.UNARY else 2
+    kind = vector_type(dtype, lanes)
+    pointers = [f"in{i}" for i in range(arity)] + ["out"]
+    body = FunctionText("loop", [*(("ptr", pointer) for pointer in pointers), ("i64", "vectors")], linkage="")
+    align = 4 if dtype == "float32" else 8
+    with body.loop("0", "%vectors") as index:
+        at = [body.value(f"getelementptr {kind}, ptr %{pointer}, i64 {index}") for pointer in pointers]
+        operands = [body.value(f"load {kind}, ptr {pointer}, align {align}") for pointer in at[:-1]]
+        arguments = ", ".join(f"{kind} {operand}" for operand in operands)
+        result = body.value(f"call {kind} @{llvm_math.symbol(name, dtype, lanes)}({arguments})")
+        body.do(f"store {kind} {result}, ptr {at[-1]}, align {align}")
+    return body.finish() + llvm_math.definitions([(name, dtype, lanes)], fma=True)
+
+
+def _machine(cpu: str) -> llvm.TargetMachine:
+    """A new one each time, because an execution engine takes it over."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features().flatten() if cpu == "" else ""
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=cpu or llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
+
+
+def optimised(text: str, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    """The module after the usual passes."""
+    module = llvm.parse_assembly(text)
+    module.verify()
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def assembly(name: str, dtype: str, lanes: int, cpu: str = "") -> str:
+    """Assembly for a cpu (default: this machine)."""
+    machine = _machine(cpu)
+    return str(machine.emit_assembly(optimised(loop_text(name, dtype, lanes), machine)))
+
+
+def compiled(name: str, dtype: str, lanes: int, fma: bool = True, cpu: str = "") -> Callable[..., Array]:
+    """The function over arrays of any length (padded to whole vectors inside)."""
+    text = loop_text(name, dtype, lanes)
+    if not fma:
+        text = text[: text.index("}\n") + 2] + llvm_math.definitions([(name, dtype, lanes)], fma=False)
+    machine = _machine(cpu)
+    engine = llvm.create_mcjit_compiler(optimised(text, machine), machine)
+    engine.finalize_object()
+    address = engine.get_function_address("loop")
+    arity = 1 if name in llvm_math.UNARY else 2
+    native = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (arity + 1), ctypes.c_int64)(address)
+
+    def call(*arrays: Array, keep: Any = engine) -> Array:
+        size = arrays[0].size
+        vectors = -(-size // lanes)
+        padded = [np.ones(vectors * lanes, dtype) for _ in arrays]
+        for target, source in zip(padded, arrays, strict=True):
+            target[:size] = source
+        out = np.empty(vectors * lanes, dtype)
+        native(*(array.ctypes.data for array in (*padded, out)), vectors)
+        return out[:size]
+
+    call.native = native  # type: ignore[attr-defined]
+    return call
+
+
+# --- measuring -------------------------------------------------------------------------------------------------------
+
+EXACT: dict[str, Callable[..., Any]] = {
+    "exp": mp.exp, "expm1": mp.expm1, "log": mp.log, "log1p": mp.log1p, "tanh": mp.tanh, "erf": mp.erf,
+    "sin": mp.sin, "cos": mp.cos, "pow": mp.power,
+}  # fmt: skip
+
+
+def ulp_exact(name: str, got: Array, *arguments: Array) -> Array:
+    """Errors in units in the last place against mpmath, for points where the function is finite (or overflows).
+
+    The unit is that of the exact result's binade, at least the smallest subnormal; infinity counts as the power of
+    two that comes after the largest number.
+    """
+    dtype = str(got.dtype)
+    top = mp.mpf(2) ** (-SMALLEST_EXPONENT[dtype] + 2)
+    errors = np.empty(got.size)
+    with mp.workprec(PRECISION):
+        for i, values in enumerate(zip(*arguments, strict=True)):
+            exact = EXACT[name](*(mp.mpf(float(value)) for value in values))
+            number = mp.mpf(float(got[i]))
+            number = mp.sign(number) * top if mp.isinf(number) else number
+            exact = mp.sign(exact) * top if abs(exact) > top else exact
+            exponent = int(mp.floor(mp.log(abs(exact), 2))) if exact else -2000
+            unit = mp.mpf(2) ** (max(exponent, SMALLEST_EXPONENT[dtype]) - MANTISSA[dtype])
+            errors[i] = float(abs(number - exact) / unit)
+    return errors
+
+
+def ulp_against(got: Array, wide: Array) -> Array:
+    """Errors of float32 results in units in the last place against float64 ones; NaN where just one of them is NaN."""
+    top = 2.0**128
+    exact = np.clip(wide.astype(np.float64), -top, top)
+    number = np.clip(got.astype(np.float64), -top, top)
+    exponent = np.maximum(np.frexp(exact)[1] - 1, SMALLEST_EXPONENT["float32"])
+    errors: Array = np.abs(number - exact) / np.ldexp(1.0, exponent - MANTISSA["float32"])
+    return np.where(np.isnan(number) & np.isnan(exact), 0.0, errors)
