@@ -1,0 +1,236 @@
+"""Kernels as loop nests: everything that is not a contraction.
+
+The kernel's leading parallel axes are flattened into shares, of which a call computes [lo, hi). The other axes become
+loops; the scheduled one runs in vector lanes: whole vectors first, then one masked vector for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from codegen.llvm.builder import FunctionText
+from codegen.llvm.kernel import KernelText
+from codegen.llvm.nest_plan import lanes, merge, vector_axes
+from codegen.llvm.nest_reduce import Accumulator, Arg
+from codegen.llvm.scalars import emit_block, emit_scalar
+from codegen.llvm.scope import Scope, Value, index
+from codegen.llvm.signature import Signature, signature
+from codegen.loops.grammar import Axis, Kernel, Loop, Program, Reduce, Stmt
+from codegen.target import Target
+from symnet.errors import CompilerBug
+
+CHUNK = 1024
+"""Elements of the vector axis in one share, where the axis is shared out together with others."""
+
+
+def emit_nest(kernel: Kernel, program: Program, target: Target) -> KernelText:
+    """The function of a kernel whose schedule has the form "nest", and the one that counts its shares."""
+    known = signature(kernel, program)
+    nest = _Nest(kernel, program, target, known)
+    text = nest.emit()
+    return KernelText(kernel.name, text, known.buffers, known.dims, frozenset(nest.scope.helpers), known.has_checks)
+
+
+class _Nest:
+    """One kernel being printed."""
+
+    def __init__(self, kernel: Kernel, program: Program, target: Target, known: Signature) -> None:
+        self.kernel, self.program, self.target, self.known = kernel, program, target, known
+        self.fn = FunctionText(kernel.name, known.parameters)
+        self.entry = self.fn.place()
+        self.scope = self._scope(self.fn, "%status" if known.has_checks else None)
+        self.in_lanes = vector_axes(kernel)
+        axes, parallel = list(kernel.axes), kernel.schedule.parallel
+        if parallel > len(axes):
+            raise CompilerBug(f"kernel {kernel.name}: {parallel} parallel axes of {len(axes)}")
+        self.shared, self.rest = axes[:parallel], axes[parallel:]
+        self.vector = next((axis for axis in axes if axis.name in self.in_lanes), None)
+        self.merged: tuple[str, ...] = ()
+        if self.vector is not None and self.vector is axes[-1]:
+            self._merge()
+
+    def _scope(self, fn: FunctionText, status: str | None) -> Scope:
+        values = self.known.values
+        scope = Scope(fn, self.program, self.target, self.known.pointers, values, self.known.stored, status)
+        scope.axes.update({axis: Value(values[axis], "int64") for axis in self.known.sequence})
+        return scope
+
+    def _merge(self) -> None:
+        """Make one axis of the last axes of the kernel where all accesses allow it."""
+        kept, self.merged = merge(self.program, self.kernel.body, self.kernel.axes)
+        shared = min(self.kernel.schedule.parallel, len(kept))
+        self.shared, self.rest = list(kept[:shared]), list(kept[shared:])
+        self.vector = kept[-1]
+
+    def emit(self) -> str:
+        for axis in self.merged:
+            self.scope.axes[axis] = index(0)
+        self._shares()
+        return self.fn.finish() + self._count_shares()
+
+    # --- shares ---
+
+    @property
+    def _lanes(self) -> int:
+        assert self.vector is not None
+        return lanes(self.kernel.body, self.vector, self.target)
+
+    @property
+    def _chunk(self) -> int:
+        """Elements of the vector axis in a share, when it is among the shared axes."""
+        return self._lanes if len(self.shared) == 1 else max(CHUNK, self._lanes)
+
+    def _count_shares(self) -> str:
+        fn = FunctionText(f"{self.kernel.name}.parts", self.known.dim_parameters, returns="i64")
+        scope = self._scope(fn, None)
+        total = index(1)
+        for axis in self.shared:
+            total = scope.mul(total, self._parts(scope, axis))
+        return fn.finish(f"i64 {total.text}")
+
+    def _parts(self, scope: Scope, axis: Axis) -> Value:
+        """Into how many pieces a shared axis is cut."""
+        extent = scope.dim(axis.extent)
+        if axis is not self.vector:
+            return extent
+        if extent.is_constant:
+            return index(-(-int(extent.text) // self._chunk))
+        return scope.operate("udiv", scope.add(extent, index(self._chunk - 1)), index(self._chunk))
+
+    def _shares(self) -> None:
+        """The loop over the shares of this call, and everything inside."""
+        lo, hi = Value("%lo", "int64"), Value("%hi", "int64")
+        if not self.shared:
+            self._loops(self.rest, None)
+        elif len(self.shared) == 1 and self.shared[0] is self.vector:
+            chunk = index(self._chunk)
+            stop = self.scope.minimum(self.scope.mul(hi, chunk), self.scope.dim(self.vector.extent))
+            self._loops(self.rest, (self.scope.mul(lo, chunk), stop))
+        else:
+            with self.scope.level(), self.fn.loop("%lo", "%hi", stem="share") as share:
+                piece = self._decompose(Value(share, "int64", 1, self.scope.depth))
+                self._loops(self.rest, piece)
+
+    def _decompose(self, share: Value) -> tuple[Value, Value] | None:
+        """Bind the shared axes for a share; the range of the vector axis when it is one of them."""
+        scope, piece = self.scope, None
+        for axis in reversed(self.shared):
+            parts = self._parts(scope, axis)
+            position = share if axis is self.shared[0] else scope.operate("urem", share, parts)
+            share = share if axis is self.shared[0] else scope.operate("udiv", share, parts)
+            if axis is self.vector:
+                start = scope.mul(position, index(self._chunk))
+                stop = scope.minimum(scope.add(start, index(self._chunk)), scope.dim(axis.extent))
+                piece = start, stop
+            else:
+                scope.axes[axis.name] = position
+        return piece
+
+    # --- loops ---
+
+    def _loops(self, axes: list[Axis], piece: tuple[Value, Value] | None) -> None:
+        """The loops over the kernel's axes that are not shared out, the vector axis innermost, and the body."""
+        with ExitStack() as stack:
+            for axis in axes:
+                if axis is not self.vector:
+                    stack.enter_context(self.scope.loop(axis.name, index(0), self.scope.dim(axis.extent)))
+            if self.vector is None:
+                self.block(self.kernel.body)
+            else:
+                start, stop = piece or (index(0), self.scope.dim(self.vector.extent))
+                self._vector_loop(self.vector.name, start, stop, self._lanes, lambda: self.block(self.kernel.body))
+
+    def _vector_loop(self, axis: str, start: Value, stop: Value, count: int, body: Callable[[], None]) -> None:
+        """Run `body` over [start, stop) of `axis` in `count` lanes: whole vectors, then a masked one for the rest."""
+        scope, length = self.scope, self.scope.sub(stop, start)
+        if length.is_constant:
+            rest = index(int(length.text) % count)
+            full = scope.sub(length, rest)
+        else:
+            full = scope.operate("and", length, index(-count))
+            rest = scope.sub(length, full)
+        middle = scope.add(start, full)
+        if full.text == str(count):
+            with scope.level(), scope.in_lanes(axis, start, count, None):
+                body()
+        elif full.text != "0":
+            with scope.loop(axis, start, middle, count) as base, scope.in_lanes(axis, base, count, None):
+                body()
+        if rest.text == "0":
+            return
+        with ExitStack() as stack:
+            stack.enter_context(scope.level())
+            if not rest.is_constant:
+                some = scope.operate("icmp sgt", rest, index(0), "bool")
+                stack.enter_context(scope.fn.when(some.text, "tail"))
+            mask = scope.prefix_mask(rest, count)
+            stack.enter_context(scope.in_lanes(axis, middle, count, mask))
+            body()
+
+    # --- statements ---
+
+    def block(self, body: tuple[Stmt, ...]) -> None:
+        for stmt in body:
+            if isinstance(stmt, Loop):
+                self._inner(stmt, stmt.axes, lambda stmt=stmt: self.block(stmt.body))  # type: ignore[misc]
+            elif isinstance(stmt, Reduce):
+                self._reduce(stmt)
+            else:
+                emit_block(self.scope, (stmt,))
+
+    def _inner(self, stmt: Loop | Reduce, axes: tuple[Axis, ...], body: Callable[[], None]) -> None:
+        """The loops of an inner statement around `body`; its last axis in lanes where that was chosen."""
+        scope = self.scope
+        vector = self._vector_of(stmt)
+        kept, merged = merge(self.program, (stmt,), axes) if vector is axes[-1] else (axes, ())
+        vector = kept[-1] if vector is axes[-1] else vector
+        with ExitStack() as stack:
+            for name in merged:
+                scope.axes[name] = index(0)
+            for axis in kept:
+                if axis is not vector:
+                    stack.enter_context(scope.loop(axis.name, index(0), scope.dim(axis.extent)))
+            if vector is None:
+                body()
+            else:
+                count = lanes((stmt,), vector, self.target)
+                self._vector_loop(vector.name, index(0), scope.dim(vector.extent), count, body)
+
+    def _vector_of(self, stmt: Loop | Reduce) -> Axis | None:
+        """The axis of an inner statement that runs in lanes, unless the statement already is in lanes."""
+        if self.scope.vector is not None or (isinstance(stmt, Reduce) and stmt.each):
+            return None
+        return next((axis for axis in stmt.axes if axis.name in self.in_lanes), None)
+
+    def _reduce(self, stmt: Reduce) -> None:
+        if stmt.each:
+            self._running(stmt)
+            return
+        scope, vector = self.scope, self._vector_of(stmt)
+        count = lanes((stmt,), vector, self.target) if vector else scope.lanes
+        accumulator = self._accumulator(stmt, count, across=vector is not None)
+        reduced = stmt.axes[-1].name
+
+        def body() -> None:
+            self.block(stmt.body)
+            accumulator.update(emit_scalar(scope, stmt.value), reduced)
+
+        self._inner(stmt, stmt.axes, body)
+        scope.refs[stmt.name] = accumulator.result()
+
+    def _accumulator(self, stmt: Reduce, count: int, across: bool) -> Accumulator:
+        kind = Arg if stmt.reducer in ("argmax", "argmin") else Accumulator
+        return kind(self.scope, self.entry, stmt.reducer, stmt.value.dtype, count, across)
+
+    def _running(self, stmt: Reduce) -> None:
+        """A reduction whose running value is seen: one position after another."""
+        scope = self.scope
+        accumulator = self._accumulator(stmt, scope.lanes, across=False)
+        (axis,) = stmt.axes
+        with scope.loop(axis.name, index(0), scope.dim(axis.extent), reverse=stmt.reverse):
+            self.block(stmt.body)
+            accumulator.update(emit_scalar(scope, stmt.value), axis.name)
+            scope.refs[stmt.name] = accumulator.value()
+            self.block(stmt.each)
+        scope.refs[stmt.name] = accumulator.result()

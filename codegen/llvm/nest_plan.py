@@ -1,0 +1,165 @@
+"""Decisions about a loop nest before it is printed: which axes run in lanes, how many lanes, which axes are one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen.llvm.functions import MATH
+from codegen.llvm.signature import accesses
+from codegen.loops.grammar import (
+    Affine,
+    Apply,
+    Axis,
+    Const,
+    Kernel,
+    Let,
+    Load,
+    Loop,
+    Position,
+    Program,
+    Reduce,
+    Ref,
+    Scalar,
+    Stmt,
+    Store,
+    scalars_of,
+    statements,
+    subscalars,
+)
+from codegen.target import Target
+from symnet.expr import dims as dimension
+from symnet.expr.dims import Dim
+from symnet.expr.dtypes import BYTES, is_float
+
+MOST_LANES = 64
+WIDE = 4
+"""Vectors of accumulators that a cheap reduction keeps, to hide the latency of adding."""
+
+
+def vector_axes(kernel: Kernel) -> frozenset[str]:
+    """The axes that run in lanes: the scheduled one and, if that is an inner one, the others like it beside it.
+
+    A kernel such as a softmax over rows has several inner loops of the same extent one after another; the schedule
+    names one of them and means all.
+    """
+    vector = kernel.schedule.vector
+    if vector is None:
+        return frozenset()
+    chosen = {vector}
+    inner = [stmt for stmt in statements(kernel.body) if isinstance(stmt, (Loop, Reduce))]
+    extents = {stmt.axes[-1].extent for stmt in inner if any(axis.name == vector for axis in stmt.axes)}
+    for stmt in inner:
+        nested = any(isinstance(s, (Loop, Reduce)) for s in statements(stmt.body))
+        if stmt.axes and stmt.axes[-1].extent in extents and not nested:
+            chosen.add(stmt.axes[-1].name)
+    return frozenset(chosen)
+
+
+def lanes(body: tuple[Stmt, ...], axis: Axis, target: Target) -> int:
+    """How many lanes run over `axis` around (or in) these statements: a power of two, at least one vector register.
+
+    The widest float that differs between lanes fills one register; without floats the widest integer does. Several
+    registers at once where sums would otherwise wait for each other, as long as the extent fills them.
+    """
+    varying = _varying(body, axis.name)
+    dtypes = {scalar.dtype for scalar in varying} or {"float32"}
+    floats = [dtype for dtype in dtypes if is_float(dtype)]
+    width = max(BYTES[dtype] for dtype in floats or dtypes)
+    count = min(MOST_LANES, max(1, target.vector_bytes // width))
+    accumulates = any(isinstance(stmt, Reduce) for stmt in statements(body))
+    costly = any(isinstance(scalar, Apply) and scalar.fn in (*MATH, "pow", "mod", "floordiv") for scalar in varying)
+    if accumulates and not costly and sum(isinstance(scalar, Load) for scalar in varying) <= 4:
+        limit = dimension.evaluate(axis.extent, {}) if not dimension.names(axis.extent) else MOST_LANES
+        factor = WIDE
+        while factor > 1 and (count * factor > limit or count * factor > MOST_LANES):
+            factor //= 2
+        count *= factor
+    return count
+
+
+def _varying(body: tuple[Stmt, ...], axis: str) -> list[Scalar]:
+    """The scalars in a block whose value differs along `axis`."""
+    names: set[str] = set()
+    found: list[Scalar] = []
+
+    def differs(scalar: Scalar) -> bool:
+        if isinstance(scalar, Const):
+            return False
+        if isinstance(scalar, Ref):
+            return scalar.name in names
+        if isinstance(scalar, Position):
+            return scalar.affine.coefficient(axis) != 0
+        parts = scalar.args if isinstance(scalar, Apply) else scalar.index
+        result = False
+        for part in parts:  # every part is visited, so that all that differ are found
+            differing = part.coefficient(axis) != 0 if isinstance(part, Affine) else differs(part)
+            result = differing or result
+        if result:
+            found.append(scalar)
+        return result
+
+    for stmt in _inner_first(body):
+        for scalar in scalars_of(stmt):
+            differing = differs(scalar)
+            if differing and (isinstance(stmt, Let) or (isinstance(stmt, Reduce) and not _over(stmt, axis))):
+                names.add(stmt.name)
+    return found
+
+
+def _over(stmt: Reduce, axis: str) -> bool:
+    return any(own.name == axis for own in stmt.axes)
+
+
+def _inner_first(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
+    """Statements in the order in which their values become known: the block of a reduction before its value."""
+    for stmt in body:
+        if isinstance(stmt, Loop):
+            yield from _inner_first(stmt.body)
+        elif isinstance(stmt, Reduce):
+            yield from _inner_first(stmt.body)
+            yield stmt
+            yield from _inner_first(stmt.each)
+        else:
+            yield stmt
+
+
+def merge(program: Program, body: tuple[Stmt, ...], axes: tuple[Axis, ...]) -> tuple[tuple[Axis, ...], tuple[str, ...]]:
+    """`axes` with as many as possible of those before the last one merged into it; and the names of the merged ones.
+
+    A merged axis is 0 throughout and the last one runs over the product of the extents: where every access moves along
+    the outer axis by extent times what it moves along the inner one, the addresses are the same, and short rows need
+    no masked tail each.
+    """
+    kept, merged = list(axes), []
+    while len(kept) > 1 and _mergeable(program, body, kept[-2], kept[-1]):
+        outer, inner = kept[-2:]
+        merged.append(outer.name)
+        kept[-2:] = [Axis(inner.name, dimension.mul(outer.extent, inner.extent))]
+    return tuple(kept), tuple(merged)
+
+
+def _mergeable(program: Program, body: tuple[Stmt, ...], outer: Axis, inner: Axis) -> bool:
+    names = {outer.name, inner.name}
+    for stmt in statements(body):
+        for scalar in scalars_of(stmt):
+            for part in subscalars(scalar):
+                if isinstance(part, Position) and names & {axis for axis, _ in part.affine.terms}:
+                    return False
+    for access in accesses(body):
+        outer_step, inner_step = (_step(program, access, axis.name) for axis in (outer, inner))
+        if outer_step != dimension.mul(inner.extent, inner_step):
+            return False
+        if isinstance(access, Load) and access.fill is not None and (outer_step or inner_step):
+            return False
+    return True
+
+
+def _step(program: Program, access: Load | Store, axis: str) -> Dim:
+    """Elements by which an access moves along an axis."""
+    shape = program.buffers[access.buffer].shape
+    total: Dim = 0
+    for position, part in enumerate(access.index):
+        if isinstance(part, Affine) and (coefficient := part.coefficient(axis)):
+            stride = dimension.product(shape[position + 1 :])
+            total = dimension.add(total, dimension.mul(coefficient, stride))
+    return total
