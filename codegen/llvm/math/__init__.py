@@ -20,6 +20,7 @@ from codegen.llvm.math.power import power
 from codegen.llvm.math.trigonometric import cos, sin
 from codegen.llvm.math.values import FORMATS, Body, Value
 from symnet.errors import CompilerBug
+from symnet.expr.dtypes import SHORT
 
 Helper = tuple[str, str, int]
 """A function's name, dtype and lanes."""
@@ -36,7 +37,7 @@ _REDUCE = "reduce_huge"
 
 def symbol(name: str, dtype: str, lanes: int) -> str:
     """The name of the LLVM function, without the at sign."""
-    return f"sn.{name}.{dtype}x{lanes}"
+    return f"sn.{name}.{SHORT[dtype]}x{lanes}"
 
 
 def function(name: str, dtype: str, lanes: int, fma: bool = True) -> str:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from codegen.llvm.builder import LLVM_TYPE, constant, vector_type
 from codegen.llvm.math.coefficients import HALF_PI, TWO_OVER_PI
 from codegen.llvm.math.values import FORMATS
+from symnet.expr.dtypes import SHORT
 
 COLD = "nounwind noinline cold"
 TABLE = "sn.two_over_pi"
 
 
 def symbol(dtype: str, lanes: int) -> str:
-    return f"sn.reduce_huge.{dtype}x{lanes}"
+    return f"sn.reduce_huge.{SHORT[dtype]}x{lanes}"
 
 
 def reduce_float64() -> str:
