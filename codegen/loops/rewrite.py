@@ -197,6 +197,52 @@ def rename_values(body: Iterable[Stmt], names: Mapping[str, str]) -> tuple[Stmt,
     return tuple(result)
 
 
+# --- indices that are data ---------------------------------------------------------------------------------------
+
+
+def as_scalar(index: Index) -> Scalar:
+    """An index as an int64 value."""
+    if not isinstance(index, Affine):
+        return index
+    return Const(index.offset, "int64") if not index.terms and isinstance(index.offset, int) else Position(index)
+
+
+def as_index(scalar: Scalar) -> Index:
+    """An int64 value as an index: affine when it is a position or a constant."""
+    if isinstance(scalar, Position):
+        return scalar.affine
+    if isinstance(scalar, Const):
+        return Affine((), int(scalar.value))
+    return scalar
+
+
+def combine(form: Affine, parts: Mapping[str, Index]) -> Index:
+    """`form` with its axes replaced by indices; a scalar expression when one of these is a scalar."""
+    if all(isinstance(parts[axis], Affine) for axis, _ in form.terms if axis in parts):
+        return compose(form, {axis: part for axis, part in parts.items() if isinstance(part, Affine)})
+    total: Scalar | None = None
+    rest = Affine((), form.offset)
+    for axis, coefficient in form.terms:
+        term = as_scalar(parts.get(axis, axis_index(axis)))
+        if coefficient != 1:
+            term = Apply("mul", (term, Const(coefficient, "int64")), "int64")
+        total = term if total is None else Apply("add", (total, term), "int64")
+    assert total is not None
+    return total if rest == Affine() else Apply("add", (total, as_scalar(rest)), "int64")
+
+
+def substitute(scalar: Scalar, parts: Mapping[str, Index]) -> Scalar:
+    """A scalar with axes replaced by indices, affine or computed."""
+
+    def visit(node: Scalar) -> Scalar:
+        if isinstance(node, Load):
+            index = tuple(combine(i, parts) if isinstance(i, Affine) else i for i in node.index)
+            return Load(node.buffer, index, node.dtype, node.fill)
+        return as_scalar(combine(node.affine, parts)) if isinstance(node, Position) else node
+
+    return map_scalar(scalar, visit)
+
+
 def result_dtype(fn: str, args: tuple[Scalar, ...], cast_to: str = "") -> str:
     """The dtype that a scalar function gives for these operands."""
     if fn == "cast":

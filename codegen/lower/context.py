@@ -13,7 +13,6 @@ import numpy as np
 
 from codegen.loops.grammar import (
     Affine,
-    Apply,
     Axis,
     Buffer,
     Const,
@@ -21,13 +20,12 @@ from codegen.loops.grammar import (
     Item,
     Kernel,
     Load,
-    Position,
     Role,
     Scalar,
     Stmt,
     Store,
 )
-from codegen.loops.rewrite import axis_index, compose, integer
+from codegen.loops.rewrite import axis_index, combine, compose
 from codegen.lower.names import AxisNames, Names
 from symnet.errors import CompilerBug
 from symnet.expr.dims import Dim, Shape
@@ -67,37 +65,6 @@ def moved(place: Place, index: Sequence[Affine]) -> Place:
     """`place` read at `index`, itself written in the pseudo-axes of the new node."""
     forms = {slot(axis): form for axis, form in enumerate(index)}
     return Place(place.buffer, tuple(compose(i, forms) for i in place.index))
-
-
-def as_scalar(index: Index) -> Scalar:
-    """An index as an int64 value."""
-    if not isinstance(index, Affine):
-        return index
-    return integer(index.offset) if not index.terms and isinstance(index.offset, int) else Position(index)
-
-
-def as_index(scalar: Scalar) -> Index:
-    """An int64 value as an index: affine when it is a position or a constant."""
-    if isinstance(scalar, Position):
-        return scalar.affine
-    if isinstance(scalar, Const):
-        return Affine((), int(scalar.value))
-    return scalar
-
-
-def _combine(form: Affine, parts: Mapping[str, Index]) -> Index:
-    """`form` with its pseudo-axes replaced by indices; a scalar expression when one of these is a scalar."""
-    if all(isinstance(parts[axis], Affine) for axis, _ in form.terms if axis in parts):
-        return compose(form, {axis: part for axis, part in parts.items() if isinstance(part, Affine)})
-    total: Scalar | None = None
-    rest = Affine((), form.offset)
-    for axis, coefficient in form.terms:
-        term = as_scalar(parts.get(axis, axis_index(axis)))
-        if coefficient != 1:
-            term = Apply("mul", (term, integer(coefficient)), "int64")
-        total = term if total is None else Apply("add", (total, term), "int64")
-    assert total is not None
-    return total if rest == ZERO else Apply("add", (total, as_scalar(rest)), "int64")
 
 
 class Lowering:
@@ -161,7 +128,7 @@ class Lowering:
                 raise CompilerBug("a guarded read of a value without memory")
             return value.at(tuple(index))
         parts = {slot(axis): part for axis, part in enumerate(index)}
-        return Load(value.buffer, tuple(_combine(form, parts) for form in value.index), dtype, fill)
+        return Load(value.buffer, tuple(combine(form, parts) for form in value.index), dtype, fill)
 
     def read(self, node: Expr, index: Sequence[Index]) -> Scalar:
         """The element of `node` at `index`."""
@@ -211,7 +178,7 @@ class Lowering:
 
     def store(self, place: Place, index: Sequence[Index], value: Scalar, accumulate: bool = False) -> Store:
         parts = {slot(axis): part for axis, part in enumerate(index)}
-        return Store(place.buffer, tuple(_combine(form, parts) for form in place.index), value, accumulate)
+        return Store(place.buffer, tuple(combine(form, parts) for form in place.index), value, accumulate)
 
     def map(self, node: Expr, element: Callable[[tuple[Affine, ...]], Scalar]) -> Place:
         """A kernel that writes `element(index)` at every index of `node`."""

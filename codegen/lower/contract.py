@@ -6,11 +6,10 @@ Every kernel is in gather form: one sum for each element of the output, the lett
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Mapping
 
 from codegen.loops.grammar import Affine, Apply, Position, Reduce, Ref, Scalar, Stmt
-from codegen.loops.rewrite import affine, axis_index, compose, integer
+from codegen.loops.rewrite import affine, compose, integer
 from codegen.lower.context import ZERO, Lowering, Place, Value
 from codegen.lower.ranges import inside
 from codegen.lower.scalar import number
@@ -18,35 +17,20 @@ from codegen.lower.solve import Plan, Spec, is_letter, pending_axes, phases_of, 
 from symnet.errors import Unsupported
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
-
-_TERM = re.compile(r"([+-]?)(?:(\d+)\*)?([A-Za-z]|\d+)")
+from symnet.ops.contract import is_plain
+from symnet.ops.contract import parse_spec as read_spec
 
 
 def parse_spec(node: Expr) -> Spec:
-    """Both written forms: `ab,cb->ac`, and with spaces between the indices `a b c+d-1, g b d -> a g c`."""
-    left, right = node.attrs["spec"].split("->")
-    if node.attrs["sizes"]:
-        parts = [tuple(map(_form, part.split())) for part in (*left.split(","), right)]
-        return Spec((parts[0], parts[1]), parts[2], dict(node.attrs["sizes"]))
-    plain = [tuple(map(axis_index, part.strip())) for part in (*left.split(","), right)]
-    sizes: dict[str, Dim] = {}
-    for part, arg in zip(plain, node.args, strict=False):
-        for form, dim in zip(part, arg.shape, strict=True):
-            if sizes.setdefault(form.terms[0][0], dim) == 1:
-                sizes[form.terms[0][0]] = dim
-    return Spec((plain[0], plain[1]), plain[2], sizes)
-
-
-def _form(text: str) -> Affine:
-    terms: list[tuple[str, int]] = []
-    offset = 0
-    for sign, factor, symbol in _TERM.findall(text):
-        value = -1 if sign == "-" else 1
-        if symbol.isdigit():
-            offset += value * int(symbol)
-        else:
-            terms.append((symbol, value * int(factor or 1)))
-    return affine(terms, offset)
+    """The index forms of a contract node, and the size of every letter."""
+    first, second, out = (tuple(affine(i.terms, i.offset) for i in part) for part in read_spec(node.attrs["spec"]))
+    sizes: dict[str, Dim] = dict(node.attrs["sizes"])
+    if is_plain(node.attrs["spec"]):
+        for part, arg in zip((first, second), node.args, strict=True):
+            for form, dim in zip(part, arg.shape, strict=True):
+                letter = form.terms[0][0]
+                sizes[letter] = dim if sizes.get(letter, 1) == 1 else sizes[letter]
+    return Spec((first, second), out, sizes)
 
 
 def contract(lowering: Lowering, node: Expr) -> Value:

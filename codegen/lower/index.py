@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from codegen.loops.grammar import Affine, Apply, Check, Index, Position, Scalar
-from codegen.loops.rewrite import integer
-from codegen.lower.context import Lowering, Value, as_index
+from codegen.loops.rewrite import as_index, integer
+from codegen.lower.context import Lowering, Value
 from codegen.lower.ranges import inside
 from codegen.lower.scalar import cast, number
 from symnet.expr import dims

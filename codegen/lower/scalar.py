@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from codegen.loops.grammar import Affine, Apply, Const, Position, Scalar
-from codegen.loops.rewrite import result_dtype
-from codegen.lower.context import Inline, Lowering, Value, as_scalar
+from codegen.loops.rewrite import as_scalar, result_dtype
+from codegen.lower.context import Inline, Lowering, Value
 from symnet.expr.node import ArrayValue, Expr
 
 FUNCTION_OF: Mapping[str, str] = {
