@@ -66,8 +66,9 @@ def _tangent(node: Expr, tangents: Sequence[Tangent | None]) -> Tangent | None:
     moving = [i for i, tangent in enumerate(tangents) if tangent is not None]
     if node.op == "item":
         items = tangents[0]
+        index: int = node.attrs["index"]
         assert isinstance(items, tuple)
-        return items[node.attrs["index"]]
+        return items[index]
     if declaration.pushforward is not None:
         pushed: Tangent | None = declaration.pushforward(node, tangents)  # type: ignore[arg-type]
         return pushed

@@ -12,10 +12,6 @@ KINKS = {
     "minimum": "the smaller operand carries the derivative; where both are equal each gets half",
     "max": "the largest element carries the derivative; elements that tie for it share evenly",
     "min": "the smallest element carries the derivative; elements that tie for it share evenly",
-    "sign": "sign is constant around every x ≠ 0; its derivative is taken as 0 everywhere",
-    "floor": "floor is constant between integers; its derivative is taken as 0 everywhere",
-    "ceil": "ceil is constant between integers; its derivative is taken as 0 everywhere",
-    "round": "round is constant between half-integers; its derivative is taken as 0 everywhere",
 }
 
 _REASONS: dict[str, str | tuple[str, str]] = {

@@ -78,6 +78,30 @@ class Expr:
     def __iter__(self) -> Iterator[Expr]:
         return (self[i] for i in range(len(self)))  # type: ignore[index]
 
+    def __repr__(self) -> str:
+        named = f" {self.name!r}" if self.name is not None else ""
+        return f"<{self.op}{named} {self.dtype}{dims.show(self.shape)}>"
+
+    def __str__(self) -> str:
+        from symnet.explain.formula import formula
+
+        return str(formula(self))
+
+    def latex(self) -> str:
+        """The expression as a formula in LaTeX, without delimiters."""
+        from symnet.explain.formula import formula
+
+        return formula(self).latex()
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+    def _repr_html_(self) -> str:
+        from symnet.explain import html
+        from symnet.explain.formula import formula
+
+        return html.formula(formula(self))
+
     def __copy__(self) -> Expr:
         return self
 

@@ -1,0 +1,146 @@
+"""Formulas in LaTeX (amsmath)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from symnet.explain import notation as n
+from symnet.explain.notation import Form, Level, Placed
+
+GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+    "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma",
+    "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta",
+    "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+_RELATIONS = {"==": "=", "!=": r"\ne", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">", "and": r"\land", "or": r"\lor"}
+_PRODUCTS = {"matrix": r" \, ", "hadamard": r" \odot ", "scale": r" \, ", "dot": r" \cdot "}
+_FENCES = {"|": "|", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil"}
+_BUILT_IN = {"exp", "log", "sin", "cos", "tanh", "max", "min"}
+_ESCAPES = str.maketrans({c: "\\" + c for c in "_%&#${}"})
+
+
+def write(form: Form) -> str:
+    """`form` in LaTeX, without delimiters."""
+    return _WRITERS[type(form)](form)
+
+
+def name(text: str) -> str:
+    """A name: one letter in italics, a Greek letter by its command, a word upright."""
+    if text in GREEK:
+        return "\\" + GREEK[text]
+    if len(text) == 1 or text.isdigit():
+        return text.translate(_ESCAPES)
+    if "ℓ" in text:
+        text = text.replace("ℓ", "l")
+    return rf"\mathrm{{{text.translate(_ESCAPES)}}}"
+
+
+def escaped(text: str) -> str:
+    """Plain text for LaTeX."""
+    return text.translate(_ESCAPES)
+
+
+def _subscript(text: str) -> str:
+    if not text:
+        return ""
+    return "_{" + ",".join(name(part) for part in text.split(",")) + "}"
+
+
+def _fenced(body: str) -> str:
+    return rf"\left({body}\right)"
+
+
+def _place(placed: Placed) -> str:
+    return _fenced(write(placed.form)) if placed.fenced else write(placed.form)
+
+
+def _at(form: Form, level: Level) -> str:
+    return _place(n.at(form, level))
+
+
+def _list(forms: tuple[Form, ...]) -> str:
+    return ", ".join(map(write, forms))
+
+
+def _number(form: n.Number) -> str:
+    text = form.text.replace("−", "-").replace("∞", r"\infty ").replace("nan", r"\mathrm{nan}")
+    mantissa, _, exponent = text.partition("e")
+    if exponent and mantissa[-1:].isdigit():
+        text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+    return rf"\mathbf{{{text}}}" if form.bold else text
+
+
+def _sum(form: n.Sum) -> str:
+    text = ""
+    for placed, positive in n.signed_terms(form):
+        sign = (" + " if positive else " - ") if text else ("" if positive else "-")
+        text += sign + _place(placed)
+    return text
+
+
+def _call(form: n.Call) -> str:
+    if form.function == "σ":
+        function = r"\sigma"
+    elif form.function in _BUILT_IN:
+        function = "\\" + form.function
+    else:
+        function = rf"\operatorname{{{form.function.translate(_ESCAPES)}}}"
+    return rf"{function}{_subscript(form.sub)}{_fenced(_list(form.arguments))}"
+
+
+def _quotient(form: n.Quotient) -> str:
+    return rf"\frac{{{write(form.numerator)}}}{{{write(form.denominator)}}}"
+
+
+def _power(form: n.Power) -> str:
+    mark = r"\circ " if form.hadamard else ""
+    return f"{{{_at(form.base, Level.ATOM)}}}^{{{mark}{write(form.exponent)}}}"
+
+
+def _big(form: n.Big) -> str:
+    sign = {"Σ": r"\sum", "∏": r"\prod"}[form.sign]
+    return f"{sign}{_subscript(','.join(form.indices))} {_at(form.body, Level.BIG)}"
+
+
+def _relation(form: n.Relation) -> str:
+    level = Level(n.binding(form) + (form.sign not in ("and", "or")))
+    return f"{_at(form.left, level)} {_RELATIONS[form.sign]} {_at(form.right, level)}"
+
+
+def _fence(form: n.Fence) -> str:
+    return rf"\left{_FENCES[form.left]} {write(form.body)} \right{_FENCES[form.right]}"
+
+
+def _range(form: n.Range) -> str:
+    parts = [form.start, form.stop, *([form.step] if form.step else [])]
+    return "{:}".join(part.replace("−", "-").replace("*", r" \cdot ") for part in parts)
+
+
+def _partial(form: n.Partial) -> str:
+    return rf"\frac{{\partial {write(form.top)}}}{{\partial {_at(form.bottom, Level.ATOM)}}}"
+
+
+_WRITERS: dict[type[Form], Callable[[Any], str]] = {
+    n.Symbol: lambda f: name(f.base) + _subscript(f.sub),
+    n.Number: _number,
+    n.Partial: _partial,
+    n.Sum: _sum,
+    n.Product: lambda f: _PRODUCTS[f.kind].join(map(_place, n.factors(f))),
+    n.Quotient: _quotient,
+    n.Negative: lambda f: f"-{_at(f.body, Level.BIG)}",
+    n.Power: _power,
+    n.Transposed: lambda f: f"{{{_at(f.body, Level.ATOM)}}}^{{\\mathsf T}}",
+    n.Call: _call,
+    n.Big: _big,
+    n.Relation: _relation,
+    n.Indicator: lambda f: rf"\mathbf{{1}}\left[{write(f.condition)}\right]",
+    n.Fence: _fence,
+    n.Root: lambda f: rf"\sqrt{{{write(f.body)}}}",
+    n.Index: lambda f: rf"{_at(f.base, Level.ATOM)}\left[{_list(f.parts)}\right]",
+    n.Entries: lambda f: _fenced(write(f.body)) + _subscript(",".join(f.indices)),
+    n.Range: _range,
+    n.Arrow: lambda f: rf"\left({_list(f.left)}\right) \mapsto \left({_list(f.right)}\right)",
+    n.Cut: lambda f: r"\ldots",
+}

@@ -1,0 +1,151 @@
+"""Formulas in MathML (Core), which browsers show without any library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from symnet.explain import notation as n
+from symnet.explain.notation import Form, Level, Placed
+
+_RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "and": "∧", "or": "∨"}
+_PRODUCTS = {"matrix": "⁢", "hadamard": "⊙", "scale": "⁢", "dot": "·"}
+
+
+def document(form: Form) -> str:
+    """A `<math>` element."""
+    return f"<math>{write(form)}</math>"
+
+
+def equation(left: Form, sign: str, right: Form) -> str:
+    """left sign right as a `<math>` element."""
+    return f"<math>{row(write(left), operator(sign), write(right))}</math>"
+
+
+def write(form: Form) -> str:
+    """`form` as one MathML element."""
+    return _WRITERS[type(form)](form)
+
+
+def row(*parts: str) -> str:
+    return f"<mrow>{''.join(parts)}</mrow>"
+
+
+def operator(sign: str) -> str:
+    return f"<mo>{escape(sign)}</mo>"
+
+
+def _identifier(text: str) -> str:
+    return f"<mi>{escape(text)}</mi>"
+
+
+def _number(text: str) -> str:
+    return f"<mn>{escape(text)}</mn>"
+
+
+def _fenced(*parts: str, left: str = "(", right: str = ")") -> str:
+    return row(operator(left), *parts, operator(right))
+
+
+def _with_subscript(base: str, sub: str) -> str:
+    if not sub:
+        return base
+    parts = [_number(part) if part.isdigit() else _identifier(part) for part in sub.split(",")]
+    return f"<msub>{base}{row(*_separated(parts))}</msub>"
+
+
+def _separated(parts: list[str]) -> list[str]:
+    return [piece for i, part in enumerate(parts) for piece in (([operator(",")] if i else []) + [part])]
+
+
+def _place(placed: Placed) -> str:
+    return _fenced(write(placed.form)) if placed.fenced else write(placed.form)
+
+
+def _at(form: Form, level: Level) -> str:
+    return _place(n.at(form, level))
+
+
+def _list(forms: tuple[Form, ...]) -> list[str]:
+    return _separated([write(form) for form in forms])
+
+
+def _sum(form: n.Sum) -> str:
+    parts: list[str] = []
+    for placed, positive in n.signed_terms(form):
+        if parts or not positive:
+            parts.append(operator("+" if positive else "−"))
+        parts.append(_place(placed))
+    return row(*parts)
+
+
+def _product(form: n.Product) -> str:
+    parts: list[str] = []
+    for position, placed in enumerate(n.factors(form)):
+        sign = _PRODUCTS[form.kind]
+        parts += [operator(sign)] if position else []
+        parts.append(_place(placed))
+        if position < len(form.factors) - 1 and sign == "⁢":
+            parts.append('<mspace width="0.17em"/>')
+    return row(*parts)
+
+
+def _call(form: n.Call) -> str:
+    name = _with_subscript(_identifier(form.function), form.sub)
+    return row(name, operator("⁡"), _fenced(*_list(form.arguments)))
+
+
+def _big(form: n.Big) -> str:
+    sign = operator({"Σ": "∑"}.get(form.sign, form.sign))
+    if form.indices:
+        sign = f"<munder>{sign}{row(*_separated([_identifier(index) for index in form.indices]))}</munder>"
+    return row(sign, _at(form.body, Level.BIG))
+
+
+def _relation(form: n.Relation) -> str:
+    level = Level(n.binding(form) + (form.sign not in ("and", "or")))
+    return row(_at(form.left, level), operator(_RELATIONS.get(form.sign, form.sign)), _at(form.right, level))
+
+
+def _partial(form: n.Partial) -> str:
+    top, bottom = row(operator("∂"), write(form.top)), row(operator("∂"), _at(form.bottom, Level.ATOM))
+    return f"<mfrac>{top}{bottom}</mfrac>"
+
+
+def _power(form: n.Power) -> str:
+    exponent = row(operator("∘"), write(form.exponent)) if form.hadamard else write(form.exponent)
+    return f"<msup>{_at(form.base, Level.ATOM)}{exponent}</msup>"
+
+
+def _range(form: n.Range) -> str:
+    parts = [form.start, form.stop, *([form.step] if form.step else [])]
+    return row(operator(":").join(_identifier(part) if part else "" for part in parts))
+
+
+def _arrow(form: n.Arrow) -> str:
+    return row(_fenced(*_list(form.left)), operator("↦"), _fenced(*_list(form.right)))
+
+
+_WRITERS: dict[type[Form], Callable[[Any], str]] = {
+    n.Symbol: lambda f: _with_subscript(_identifier(f.base), f.sub),
+    n.Number: lambda f: f'<mn style="font-weight:bold">{escape(f.text)}</mn>' if f.bold else _number(f.text),
+    n.Partial: _partial,
+    n.Sum: _sum,
+    n.Product: _product,
+    n.Quotient: lambda f: f"<mfrac>{write(f.numerator)}{write(f.denominator)}</mfrac>",
+    n.Negative: lambda f: row(operator("−"), _at(f.body, Level.BIG)),
+    n.Power: _power,
+    n.Transposed: lambda f: f'<msup>{_at(f.body, Level.ATOM)}<mi mathvariant="normal">T</mi></msup>',
+    n.Call: _call,
+    n.Big: _big,
+    n.Relation: _relation,
+    n.Indicator: lambda f: row(_number("𝟏"), _fenced(write(f.condition), left="[", right="]")),
+    n.Fence: lambda f: _fenced(write(f.body), left=f.left, right=f.right),
+    n.Root: lambda f: f"<msqrt>{write(f.body)}</msqrt>",
+    n.Index: lambda f: row(_at(f.base, Level.ATOM), _fenced(*_list(f.parts), left="[", right="]")),
+    n.Entries: lambda f: _with_subscript(_fenced(write(f.body)), ",".join(f.indices)),
+    n.Range: _range,
+    n.Arrow: _arrow,
+    n.Cut: lambda f: operator("…"),
+}

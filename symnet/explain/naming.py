@@ -1,0 +1,172 @@
+"""Which values of a graph have a name in its formulas, and which.
+
+In order of precedence: inputs and parameters have theirs; then the names users gave (`sn.name`); then, as in textbooks,
+z for what a layer computes from its parameters and h for what the next layer takes; δ for the derivative of the loss by
+a z, ∂L/∂h for that by an h; and a letter for whatever else is used more than once or would make a formula too long.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from symnet.explain.identifiers import is_plain, layer_symbols, symbol
+from symnet.explain.notation import Form, Partial, Symbol
+from symnet.expr.node import Expr
+from symnet.expr.traverse import postorder, users
+
+_LEAVES = ("input", "parameter", "state", "hyper", "constant", "iota", "dim", "arg")
+_NAMED_LEAVES = _LEAVES[:4]
+# Operations that are not written, or hardly: a value is not named because one of these is applied to it.
+_INVISIBLE = ("cast", "broadcast_to", "reshape", "transpose", "negative", "stop_gradient", "item")
+_LETTERS = {"softmax": "p", "log_softmax": "ℓ", "mean": "μ", "var": "v", "scan": "r", "argmax": "k", "sigmoid": "s"}
+_LONG = 28  # operations in one formula, more than which a part of it gets a name
+_DEEP = 10  # operations inside each other, likewise
+_SHORT = 3  # operations in a part that is repeated rather than named
+
+
+@dataclass
+class Names:
+    """The forms that stand for some values, and the symbols that are taken."""
+
+    forms: dict[Expr, Form] = field(default_factory=dict)
+    legend: list[tuple[Symbol, str]] = field(default_factory=list)
+    _taken: set[Form] = field(default_factory=set)
+
+    def give(self, node: Expr, form: Form) -> None:
+        """Let `form` stand for `node`; the first name given stays."""
+        if node not in self.forms:
+            self.forms[node] = form
+            self._taken.add(form)
+
+    def is_free(self, form: Form) -> bool:
+        return form not in self._taken
+
+    def free(self, wanted: Symbol) -> Symbol:
+        """`wanted`, or the same letter with the next free number."""
+        number = 1
+        candidate = wanted
+        while candidate in self._taken:
+            number += 1
+            candidate = Symbol(wanted.base, f"{wanted.sub},{number}" if wanted.sub else str(number))
+        return candidate
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The values between the layers of a network: z (a layer's result) and h (what the next layer takes), numbered."""
+
+    z: dict[Expr, int]
+    h: dict[Expr, int]
+
+    @property
+    def single(self) -> bool:
+        return len(self.z) == 1
+
+    def symbol(self, letter: str, number: int) -> Symbol:
+        return Symbol(letter, "" if self.single else str(number))
+
+
+def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
+    """Names of inputs and parameters, and the names users gave to other values."""
+    order = postorder(roots)
+    leaves = [node for node in order if node.op in _NAMED_LEAVES]
+    by_layer = layer_symbols(node for node in leaves if node.op in ("parameter", "state"))
+    for node in leaves:
+        if node not in by_layer:
+            names.give(node, names.free(symbol(str(node.name)) if is_plain(str(node.name)) else Symbol(str(node.name))))
+    for node, wanted in by_layer.items():
+        if node not in names.forms:
+            names.give(node, names.free(wanted))
+            form = names.forms[node]
+            assert isinstance(form, Symbol)
+            names.legend.append((form, str(node.name)))
+    for node in order:
+        if node.name is not None and node.op not in _NAMED_LEAVES:
+            names.give(node, names.free(symbol(node.name)))
+
+
+def find_layers(root: Expr) -> Layers:
+    """The layers under `root`: contractions of a parameter with something computed, plus their bias."""
+    order = postorder([root])
+    above = users([root])
+    weights = {node for node in order if node.op == "parameter"}
+    z: dict[Expr, int] = {}
+    h: dict[Expr, int] = {}
+    deepest: dict[Expr, int] = {}
+    for node in order:
+        deepest[node] = z.get(node, max((deepest[arg] for arg in node.args), default=0))
+        if node.op != "contract" or not any(_core(arg) in weights for arg in node.args):
+            continue
+        value = _with_bias(node, above, weights)
+        for arg in node.args:
+            taken = _core(arg)
+            if deepest[taken] and taken not in z and taken.args and deepest[taken] not in h.values():
+                h[taken] = deepest[taken]
+        if value not in z and _core(node.args[0]) is not _core(node.args[1]):
+            z[value] = len(z) + 1
+            deepest[node] = z[value]
+    return Layers(z, h)
+
+
+def _core(node: Expr) -> Expr:
+    while node.op in ("transpose", "reshape", "cast", "broadcast_to", "stop_gradient"):
+        node = node.args[0]
+    return node
+
+
+def _with_bias(node: Expr, above: dict[Expr, list[Expr]], weights: set[Expr]) -> Expr:
+    """The sum of a contraction and its bias when it has one, else the contraction itself."""
+    while len(set(above[node])) == 1:
+        user = above[node][0]
+        if user.op == "add" and any(_core(arg) in weights for arg in user.args if arg is not node):
+            return user
+        if user.op not in ("reshape", "transpose"):
+            break
+        node_above = above[user]
+        if not any(u.op == "add" and any(_core(a) in weights for a in u.args if a is not user) for u in node_above):
+            break
+        node = user
+    return node
+
+
+def name_layers(names: Names, layers: Layers) -> None:
+    for letter, values in (("z", layers.z), ("h", layers.h)):
+        for node, number in values.items():
+            names.give(node, names.free(layers.symbol(letter, number)))
+
+
+def adjoint_form(loss: Symbol, form: Form) -> Form:
+    """What the derivative of the loss by a named value is called: δₖ for zₖ, else ∂L/∂…."""
+    if isinstance(form, Symbol) and form.base == "z":
+        return Symbol("δ", form.sub)
+    return Partial(loss, form)
+
+
+def name_shared(names: Names, roots: Sequence[Expr]) -> None:
+    """Give a letter to what occurs more than once, and to parts of formulas that would become too long."""
+    order = postorder(roots)
+    uses = Counter(arg for node in order for arg in set(node.args))
+    uses.update(roots)
+    tops = set(roots)
+    size: dict[Expr, int] = {}
+    depth: dict[Expr, int] = {}
+    chosen: list[Expr] = []
+    for node in order:
+        if node in names.forms or node.op in _LEAVES:
+            size[node], depth[node] = 0, 0
+            continue
+        visible = int(node.op not in _INVISIBLE)
+        size[node] = visible + sum(size[arg] for arg in node.args)
+        depth[node] = visible + max((depth[arg] for arg in node.args), default=0)
+        repeated = uses[node] > 1 and size[node] >= _SHORT and visible
+        large = (size[node] > _LONG or depth[node] > _DEEP) and node not in tops
+        if repeated or large or node.op == "scan":
+            chosen.append(node)
+            size[node], depth[node] = 0, 0
+    letters = [_LETTERS.get(node.op, "t") for node in chosen]
+    for letter, count in Counter(letters).items():
+        group = [node for node, own in zip(chosen, letters, strict=True) if own == letter]
+        for number, node in enumerate(group, 1):
+            names.give(node, names.free(Symbol(letter, str(number) if count > 1 else "")))

@@ -1,0 +1,276 @@
+"""Formulas as trees: what is written, before it is decided in which alphabet.
+
+The operations of the graph become these few forms (`operations.py`), and `text.py`, `latex.py` and `mathml.py` write
+them down. How tightly each form binds is settled here, so that every alphabet puts parentheses in the same places and
+no more of them than needed.
+
+What changes no value is not written: a cast between number types, axes of size 1, broadcasting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Level(IntEnum):
+    """How tightly a form binds; an operand that binds less tightly than its place asks for gets parentheses."""
+
+    OR = 0
+    AND = 1
+    COMPARE = 2
+    SUM = 3
+    NEGATIVE = 4
+    BIG = 5  # Σₙ …
+    PRODUCT = 6
+    POSTFIX = 8  # xᵀ, x²
+    ATOM = 9
+
+
+@dataclass(frozen=True)
+class Form:
+    """Any formula."""
+
+    level: ClassVar[Level] = Level.ATOM
+
+
+@dataclass(frozen=True)
+class Symbol(Form):
+    """A name: `base` with an optional subscript."""
+
+    base: str
+    sub: str = ""
+
+
+@dataclass(frozen=True)
+class Number(Form):
+    """A constant as written; `bold` for an array filled with it."""
+
+    text: str
+    bold: bool = False
+
+    @property
+    def binds(self) -> Level:
+        return Level.NEGATIVE if self.text.startswith("−") else Level.ATOM
+
+
+@dataclass(frozen=True)
+class Partial(Form):
+    """∂top/∂bottom."""
+
+    top: Symbol
+    bottom: Form
+
+
+@dataclass(frozen=True)
+class Sum(Form):
+    """Terms with their signs: (a, +), (b, −) is a − b."""
+
+    terms: tuple[tuple[Form, bool], ...]
+    level = Level.SUM
+
+
+@dataclass(frozen=True)
+class Product(Form):
+    """Factors side by side.
+
+    kind: "matrix" (a b), "hadamard" (a ⊙ b, element by element), "scale" (a number times the rest: α b) or
+    "dot" (u · v, the inner product of two vectors).
+    """
+
+    kind: str
+    factors: tuple[Form, ...]
+    level = Level.PRODUCT
+
+
+@dataclass(frozen=True)
+class Quotient(Form):
+    """numerator / denominator; `scalar` when the denominator is a number, so that it applies to a whole product."""
+
+    numerator: Form
+    denominator: Form
+    scalar: bool
+    level = Level.PRODUCT
+
+
+@dataclass(frozen=True)
+class Negative(Form):
+    """−body."""
+
+    body: Form
+    level = Level.NEGATIVE
+
+
+@dataclass(frozen=True)
+class Power(Form):
+    """base to the exponent, element by element (`∘` marks it for matrices, where A² means A A)."""
+
+    base: Form
+    exponent: Form
+    hadamard: bool = False
+    level = Level.POSTFIX
+
+
+@dataclass(frozen=True)
+class Transposed(Form):
+    """bodyᵀ."""
+
+    body: Form
+    level = Level.POSTFIX
+
+
+@dataclass(frozen=True)
+class Call(Form):
+    """function(arguments), with an optional subscript on the function's name."""
+
+    function: str
+    arguments: tuple[Form, ...]
+    sub: str = ""
+
+
+@dataclass(frozen=True)
+class Big(Form):
+    """Σ or ∏ over `indices` (shown below the sign) of the body."""
+
+    sign: str
+    indices: tuple[str, ...]
+    body: Form
+    level = Level.BIG
+
+
+@dataclass(frozen=True)
+class Relation(Form):
+    """left sign right; `level` depends on the sign: comparisons, and, or."""
+
+    sign: str
+    left: Form
+    right: Form
+
+    @property
+    def binds(self) -> Level:
+        return {"and": Level.AND, "or": Level.OR}.get(self.sign, Level.COMPARE)
+
+
+@dataclass(frozen=True)
+class Indicator(Form):
+    """1 where the condition holds and 0 elsewhere."""
+
+    condition: Form
+
+
+@dataclass(frozen=True)
+class Fence(Form):
+    """The body between two signs: |x|, ⌊x⌋."""
+
+    left: str
+    right: str
+    body: Form
+
+
+@dataclass(frozen=True)
+class Root(Form):
+    """√body."""
+
+    body: Form
+
+
+@dataclass(frozen=True)
+class Index(Form):
+    """base[parts]: elements of an array."""
+
+    base: Form
+    parts: tuple[Form, ...]
+
+
+@dataclass(frozen=True)
+class Entries(Form):
+    """The array whose entry at `indices` is the body: (Σₖ …)ᵢⱼ."""
+
+    body: Form
+    indices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Range(Form):
+    """start:stop:step in an index; empty parts are not written."""
+
+    start: str = ""
+    stop: str = ""
+    step: str = ""
+
+
+@dataclass(frozen=True)
+class Arrow(Form):
+    """left ↦ right, the body of a loop."""
+
+    left: tuple[Form, ...]
+    right: tuple[Form, ...]
+    level = Level.OR
+
+
+@dataclass(frozen=True)
+class Cut(Form):
+    """… where a formula is broken off in a step of a derivation."""
+
+
+def binding(form: Form) -> Level:
+    """How tightly `form` binds."""
+    return form.binds if isinstance(form, (Number, Relation)) else form.level
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An operand in its place: whether it needs parentheses there."""
+
+    form: Form
+    fenced: bool
+
+
+def factors(product: Product) -> list[Placed]:
+    """The factors of a product, each with or without parentheses.
+
+    A product of the same kind needs none inside another (both are associative). A product scaled by a number needs none
+    in front. Matrix products and element-by-element products are kept apart by parentheses.
+    """
+    placed = []
+    for position, factor in enumerate(product.factors):
+        bare = binding(factor) >= Level.POSTFIX
+        if isinstance(factor, Product):
+            first = position == 0 and factor.kind == "scale"
+            scaled = product.kind == "scale" and position == len(product.factors) - 1 and factor.kind != "dot"
+            bare = (factor.kind == product.kind and factor.kind != "dot") or first or scaled
+        placed.append(Placed(factor, not bare))
+    return placed
+
+
+def numerator(quotient: Quotient) -> Placed:
+    """The numerator, as it stands in front of a slash."""
+    form = quotient.numerator
+    bare = binding(form) >= (Level.PRODUCT if quotient.scalar else Level.POSTFIX) and not isinstance(form, Quotient)
+    return Placed(form, not bare)
+
+
+def denominator(quotient: Quotient) -> Placed:
+    """The denominator, as it stands behind a slash."""
+    return Placed(quotient.denominator, binding(quotient.denominator) < Level.POSTFIX)
+
+
+def at(form: Form, level: Level) -> Placed:
+    """`form` where something binding at least as tightly as `level` is asked for."""
+    return Placed(form, binding(form) < level)
+
+
+def signed_terms(total: Sum) -> list[tuple[Placed, bool]]:
+    """The terms of a sum with their signs, a negative term turned into its opposite with the other sign."""
+    result: list[tuple[Placed, bool]] = []
+    for term, positive in total.terms:
+        if isinstance(term, Sum) and positive:
+            result.extend(signed_terms(term))
+            continue
+        if isinstance(term, Negative):
+            term, positive = term.body, not positive
+        elif isinstance(term, Number) and term.text.startswith("−"):
+            term, positive = Number(term.text[1:], term.bold), not positive
+        result.append((at(term, Level.BIG), positive))
+    return result

@@ -1,0 +1,444 @@
+"""How each operation is written: a table from its name to a form, given the forms of its operands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from symnet.explain.contraction import contraction, transposed
+from symnet.explain.identifiers import axis_letter, axis_letters, symbol
+from symnet.explain.notation import (
+    Arrow,
+    Big,
+    Call,
+    Cut,
+    Fence,
+    Form,
+    Index,
+    Indicator,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Quotient,
+    Range,
+    Relation,
+    Root,
+    Sum,
+    Symbol,
+    Transposed,
+)
+from symnet.expr import dims, dtypes
+from symnet.expr.dims import Dim
+from symnet.expr.function import Function
+from symnet.expr.node import ArrayValue, Expr
+
+Writer = Callable[[Expr, Sequence[Form]], Form]
+
+
+def form_of(node: Expr, args: Sequence[Form]) -> Form:
+    """The form of `node`, whose operands are written as `args`. An unknown operation is written name(arguments)."""
+    writer = _TABLE.get(node.op)
+    return writer(node, args) if writer is not None else Call(node.op, tuple(args))
+
+
+def number(value: float | int | bool) -> Number:
+    """A number as people write it."""
+    if isinstance(value, bool):
+        return Number(str(value))
+    text = f"{value:.9g}" if isinstance(value, float) else str(value)
+    return Number(text.replace("inf", "∞").replace("e+", "e").replace("-", "−"))
+
+
+def is_number(node: Expr) -> bool:
+    """Whether a node is a scalar (all its axes have size 1)."""
+    return all(dim == 1 for dim in node.shape)
+
+
+# --- leaves ------------------------------------------------------------------------------------------------------
+
+
+def _named(node: Expr, args: Sequence[Form]) -> Form:
+    return symbol(str(node.name))
+
+
+def _constant(node: Expr, args: Sequence[Form]) -> Form:
+    value = node.attrs["value"]
+    if not isinstance(value, ArrayValue):
+        return number(value)
+    array = value.array
+    if array.size and (array == array.flat[0]).all():
+        plain = number(array.flat[0].item())
+        return Number(plain.text, bold=bool(array.shape))
+    if array.ndim == 1 and array.size <= 4:
+        return Fence("[", "]", Call("", tuple(number(entry) for entry in array.tolist())))
+    return Call("array", (Symbol("×".join(map(str, array.shape))),))
+
+
+def _iota(node: Expr, args: Sequence[Form]) -> Form:
+    size = node.attrs["size"]
+    return Symbol(axis_letter(size, 1))
+
+
+def _dim(node: Expr, args: Sequence[Form]) -> Form:
+    return dimension(node.attrs["size"])
+
+
+def dimension(dim: Dim) -> Form:
+    """The size of an axis as a formula: N, or the polynomial 2 N T + 1."""
+    if isinstance(dim, int):
+        return number(dim)
+    terms = []
+    for names, coefficient in dims.terms(dim):
+        factors: list[Form] = [symbol(name) for name in names]
+        if abs(coefficient) != 1 or not names:
+            factors.insert(0, number(abs(coefficient)))
+        terms.append((factors[0] if len(factors) == 1 else Product("scale", tuple(factors)), coefficient > 0))
+    return terms[0][0] if len(terms) == 1 and terms[0][1] else Sum(tuple(terms))
+
+
+def _arg(node: Expr, args: Sequence[Form]) -> Form:
+    return Symbol("a", str(node.attrs["index"]))
+
+
+# --- scalar functions --------------------------------------------------------------------------------------------
+
+
+def _add(node: Expr, args: Sequence[Form]) -> Form:
+    return Sum(((args[0], True), (args[1], True)))
+
+
+def _subtract(node: Expr, args: Sequence[Form]) -> Form:
+    return Sum(((args[0], True), (args[1], False)))
+
+
+def _multiply(node: Expr, args: Sequence[Form]) -> Form:
+    scalars = [is_number(arg) for arg in node.args]
+    if any(scalars):
+        first, second = args if scalars[0] else (args[1], args[0])
+        return _scaled(first, second)
+    return Product("hadamard", tuple(args))
+
+
+def _scaled(factor: Form, body: Form) -> Form:
+    """A number times the rest; of two numbers the one that is written in digits comes first."""
+    if isinstance(body, Number) and not body.bold:
+        factor, body = body, factor
+    if factor == Number("−1"):
+        return Negative(body)
+    if isinstance(body, Number) and isinstance(factor, Number):
+        return Product("dot", (factor, body))
+    return Product("scale", (factor, body))
+
+
+def _divide(node: Expr, args: Sequence[Form]) -> Form:
+    return Quotient(args[0], args[1], scalar=is_number(node.args[1]))
+
+
+def _power(node: Expr, args: Sequence[Form]) -> Form:
+    return Power(args[0], args[1], hadamard=_is_matrix(node.args[0]))
+
+
+def _is_matrix(node: Expr) -> bool:
+    """Whether juxtaposition would mean a matrix product."""
+    return sum(dim != 1 for dim in node.shape) >= 2
+
+
+def _square(node: Expr, args: Sequence[Form]) -> Form:
+    return Power(args[0], Number("2"), hadamard=_is_matrix(node))
+
+
+def _one_over(form: Form, node: Expr) -> Form:
+    return Quotient(Number("1"), form, scalar=is_number(node))
+
+
+def _cast(node: Expr, args: Sequence[Form]) -> Form:
+    source, target = node.args[0].dtype, node.attrs["dtype"]
+    if source == "bool":
+        return Indicator(args[0])
+    if target == "bool":
+        return Relation("!=", args[0], Number("0"))
+    if dtypes.is_float(source) and dtypes.is_int(target):
+        return Call("trunc", (args[0],))
+    return args[0]
+
+
+def _where(node: Expr, args: Sequence[Form]) -> Form:
+    """A choice between a value and 0 is the value times an indicator."""
+    condition, chosen, other = args
+    if _is_constant(node.args[2], 0):
+        if _is_constant(node.args[1], 1):
+            return Indicator(condition)
+        return _masked(node.args[1], chosen, condition, node)
+    if _is_constant(node.args[1], 0):
+        opposite = _opposite(condition)
+        return Indicator(opposite) if _is_constant(node.args[2], 1) else _masked(node.args[2], other, opposite, node)
+    return Call("where", (condition, chosen, other))
+
+
+def _masked(value: Expr, form: Form, condition: Form, node: Expr) -> Form:
+    if is_number(value):
+        return Product("scale", (form, Indicator(condition)))
+    return Product("scale" if is_number(node) else "hadamard", (form, Indicator(condition)))
+
+
+_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
+def _opposite(condition: Form) -> Form:
+    """Not the condition. (With nan both `<` and `>=` are false: equalities alone are turned round.)"""
+    if isinstance(condition, Relation) and condition.sign in ("==", "!="):
+        return Relation(_OPPOSITE[condition.sign], condition.left, condition.right)
+    return Call("not", (condition,))
+
+
+def _is_constant(node: Expr, value: float) -> bool:
+    while node.op in ("broadcast_to", "reshape", "cast"):
+        node = node.args[0]
+    if node.op != "constant":
+        return False
+    held = node.attrs["value"]
+    return bool((held.array == value).all()) if isinstance(held, ArrayValue) else held == value
+
+
+def _function(name: str) -> Writer:
+    return lambda node, args: Call(name, tuple(args))
+
+
+def _relation(sign: str) -> Writer:
+    return lambda node, args: Relation(sign, args[0], args[1])
+
+
+def _fence(left: str, right: str) -> Writer:
+    return lambda node, args: Fence(left, right, args[0])
+
+
+# --- reductions and what acts along axes -------------------------------------------------------------------------
+
+
+def _along(node: Expr, axes: Sequence[int]) -> str:
+    """The subscript of a function that acts along some axes: none when it takes them all."""
+    operand = node.args[0]
+    rest = [axis for axis in range(len(operand.shape)) if axis not in axes and operand.shape[axis] != 1]
+    return ",".join(axis_letters(operand, axes)) if rest else ""
+
+
+def _big(sign: str) -> Writer:
+    def writer(node: Expr, args: Sequence[Form]) -> Form:
+        subscript = _along(node, node.attrs["axes"])
+        return Big(sign, tuple(subscript.split(",")) if subscript else (), args[0])
+
+    return writer
+
+
+def _reduction(name: str) -> Writer:
+    return lambda node, args: Call(name, tuple(args), _along(node, node.attrs["axes"]))
+
+
+def _along_axis(name: str) -> Writer:
+    return lambda node, args: Call(name, tuple(args), _along(node, (node.attrs["axis"],)))
+
+
+def _softmax(name: str) -> Writer:
+    """Along the last axis, as usual, nothing is said."""
+
+    def writer(node: Expr, args: Sequence[Form]) -> Form:
+        axis = node.attrs["axis"]
+        last = axis == len(node.shape) - 1
+        return Call(name, tuple(args), "" if last else axis_letter(node.shape[axis], axis))
+
+    return writer
+
+
+def _cumsum(node: Expr, args: Sequence[Form]) -> Form:
+    name = "revcumsum" if node.attrs["reverse"] else "cumsum"
+    return Call(name, tuple(args), _along(node, (node.attrs["axis"],)))
+
+
+# --- moving values -----------------------------------------------------------------------------------------------
+
+
+def _reshape(node: Expr, args: Sequence[Form]) -> Form:
+    """Axes of size 1 are not written; any other reshape is."""
+    operand = node.args[0]
+    if [dim for dim in operand.shape if dim != 1] == [dim for dim in node.shape if dim != 1]:
+        if operand.op == "iota":
+            axis = next((axis for axis, dim in enumerate(node.shape) if dim != 1), 0)
+            return Symbol(axis_letter(operand.attrs["size"], axis))
+        return args[0]
+    return Call("reshape", (args[0], Symbol("×".join(map(str, node.shape)) or "1")))
+
+
+def _transpose(node: Expr, args: Sequence[Form]) -> Form:
+    axes = node.attrs["axes"]
+    rank = len(axes)
+    if axes == (*range(rank - 2), rank - 1, rank - 2):
+        return transposed(args[0])
+    if isinstance(args[0], Transposed) and axes == tuple(range(rank)):
+        return args[0]
+    return Call("transpose", (args[0], *(Number(str(axis)) for axis in axes)))
+
+
+def _broadcast_to(node: Expr, args: Sequence[Form]) -> Form:
+    """Broadcasting is not written, but a constant array is set in bold: 𝟎, 𝟏."""
+    if isinstance(args[0], Number):
+        return Number(args[0].text, bold=not is_number(node))
+    return args[0]
+
+
+def _slice(node: Expr, args: Sequence[Form]) -> Form:
+    operand = node.args[0]
+    parts = [
+        _range(start, step, size, whole)
+        for start, step, size, whole in zip(
+            node.attrs["start"], node.attrs["step"], node.attrs["size"], operand.shape, strict=True
+        )
+    ]
+    while parts and parts[-1] == Range():
+        parts.pop()
+    return Index(args[0], tuple(parts)) if parts else args[0]
+
+
+def _range(start: Dim, step: int, size: Dim, whole: Dim) -> Form:
+    """One axis of a slice, as in NumPy: nothing where it takes the whole axis, one position where it takes one."""
+    if size == 1 and whole != 1:
+        return Symbol(_signed(start))
+    last = dims.add(start, dims.mul(dims.sub(size, 1), step))
+    stop = dims.add(last, 1 if step > 0 else -1)
+    begins = start == (0 if step > 0 else dims.sub(whole, 1))
+    ends = stop == (whole if step > 0 else -1)
+    return Range("" if begins else _signed(start), "" if ends else _signed(stop), "" if step == 1 else _signed(step))
+
+
+def _signed(dim: Dim) -> str:
+    return str(dim).replace("-", "−")
+
+
+def _place(node: Expr, args: Sequence[Form]) -> Form:
+    """The operand in its place among the fill value: place(x, 1:4 of 7)."""
+    operand = node.args[0]
+    parts = []
+    for start, step, size, whole in zip(
+        node.attrs["start"], node.attrs["step"], operand.shape, node.attrs["shape"], strict=True
+    ):
+        part = _range(start, step, size, whole)
+        parts.append(Symbol(":") if part == Range() else part)
+    fill = node.attrs["fill"]
+    extra = () if fill == 0 else (number(fill),)
+    return Call("place", (args[0], Index(Symbol("×".join(map(str, node.shape))), tuple(parts)), *extra))
+
+
+def _concat(node: Expr, args: Sequence[Form]) -> Form:
+    return Call("concat", tuple(args), axis_letter(node.shape[node.attrs["axis"]], node.attrs["axis"]))
+
+
+def _gather(node: Expr, args: Sequence[Form]) -> Form:
+    return Index(args[0], _positions(node.attrs["axes"], args[1:]))
+
+
+def _positions(axes: Sequence[int], indices: Sequence[Form]) -> tuple[Form, ...]:
+    parts: list[Form] = [Range()] * (max(axes) + 1)
+    for axis, index in zip(axes, indices, strict=True):
+        parts[axis] = index
+    return tuple(parts)
+
+
+def _scatter_add(node: Expr, args: Sequence[Form]) -> Form:
+    target = Symbol("×".join(map(str, node.shape)))
+    return Call("scatter", (args[0], Index(target, _positions(node.attrs["axes"], args[1:]))))
+
+
+def _contract(node: Expr, args: Sequence[Form]) -> Form:
+    return contraction(node, args[0], args[1])
+
+
+# --- loops -------------------------------------------------------------------------------------------------------
+
+
+def _scan(node: Expr, args: Sequence[Form]) -> Form:
+    """scan(carries, slices ↦ new carries, outputs; initial carries, arrays): the body in place, its constants in it."""
+    body: Function = node.attrs["body"]
+    consts, carries = node.attrs["consts"], node.attrs["carries"]
+    count = len(args) - consts
+    variables = [Symbol("c" if i < carries else "x", _counted(i, carries, count)) for i in range(count)]
+    known = dict(zip(body.parameters, (*args[:consts], *variables), strict=True))
+    results = tuple(bounded_form(result, known) for result in body.results)
+    return Call("scan", (Arrow(tuple(variables), results), *args[consts:]), "reverse" if node.attrs["reverse"] else "")
+
+
+def _counted(index: int, carries: int, total: int) -> str:
+    """The number of a carry or of a slice among its kind; none where it is the only one."""
+    number, kind = (index, carries) if index < carries else (index - carries, total - carries)
+    return str(number + 1) if kind > 1 else ""
+
+
+def bounded_form(node: Expr, known: Mapping[Expr, Form], depth: int = 12) -> Form:
+    """The form of `node` down to the nodes of `known` (and leaves), broken off with … below `depth` operations."""
+    if node in known:
+        return known[node]
+    if node.args and depth == 0:
+        return Cut()
+    return form_of(node, [bounded_form(arg, known, depth - 1) for arg in node.args])
+
+
+def _item(node: Expr, args: Sequence[Form]) -> Form:
+    """The results of a loop by their place: the final carries, then what it stacked."""
+    return Index(args[0], (Number(str(node.attrs["index"])),))
+
+
+_TABLE: dict[str, Writer] = {
+    **dict.fromkeys(("input", "parameter", "state", "hyper"), _named),
+    "constant": _constant,
+    "iota": _iota,
+    "dim": _dim,
+    "arg": _arg,
+    "add": _add,
+    "subtract": _subtract,
+    "multiply": _multiply,
+    "divide": _divide,
+    "negative": lambda node, args: Negative(args[0]),
+    "absolute": _fence("|", "|"),
+    "floor": _fence("⌊", "⌋"),
+    "ceil": _fence("⌈", "⌉"),
+    "floor_divide": lambda node, args: Fence("⌊", "⌋", _divide(node, args)),
+    "mod": _relation("mod"),
+    "power": _power,
+    "square": _square,
+    "sqrt": lambda node, args: Root(args[0]),
+    "rsqrt": lambda node, args: _one_over(Root(args[0]), node),
+    "reciprocal": lambda node, args: _one_over(args[0], node),
+    "sigmoid": _function("σ"),
+    "log_sigmoid": lambda node, args: Call("log", (Call("σ", tuple(args)),)),
+    "maximum": _function("max"),
+    "minimum": _function("min"),
+    "equal": _relation("=="),
+    "not_equal": _relation("!="),
+    "less": _relation("<"),
+    "less_equal": _relation("<="),
+    "greater": _relation(">"),
+    "greater_equal": _relation(">="),
+    "logical_and": _relation("and"),
+    "logical_or": _relation("or"),
+    "logical_not": _function("not"),
+    "where": _where,
+    "cast": _cast,
+    "sum": _big("Σ"),
+    "prod": _big("∏"),
+    **{name: _reduction(name) for name in ("max", "min", "any", "all", "mean", "var", "logsumexp")},
+    **{name: _along_axis(name) for name in ("argmax", "argmin")},
+    "softmax": _softmax("softmax"),
+    "log_softmax": lambda node, args: Call("log", (_softmax("softmax")(node, args),)),
+    "one_hot": _function("onehot"),
+    "contract": _contract,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "broadcast_to": _broadcast_to,
+    "slice": _slice,
+    "place": _place,
+    "concat": _concat,
+    "gather": _gather,
+    "scatter_add": _scatter_add,
+    "cumsum": _cumsum,
+    "scan": _scan,
+    "item": _item,
+    "stop_gradient": _function("stop"),
+}

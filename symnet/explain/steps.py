@@ -1,0 +1,83 @@
+"""The steps of a derivation as they are shown: named values by their names, everything else a few operations deep."""
+
+from __future__ import annotations
+
+from collections import ChainMap, Counter
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+
+from symnet.derive.reverse import ChainStep
+from symnet.explain import latex, text
+from symnet.explain.notation import Form, Partial, Relation, Symbol
+from symnet.explain.operations import bounded_form, form_of
+from symnet.expr.node import Expr
+from symnet.expr.trace import Step
+
+_DEPTH = 6
+
+
+@dataclass(frozen=True, eq=False)
+class StepView:
+    """One step: `left sign right`, for the chain rule with the forward operation it went `through`."""
+
+    step: Step
+    left: Form
+    sign: str
+    right: Form
+    through: Form | None = None
+
+    @property
+    def rule(self) -> str:
+        return self.step.rule
+
+    @property
+    def reason(self) -> str:
+        assumption = f" (assuming {self.step.assumption})" if self.step.assumption else ""
+        return f"{self.step.reason}{assumption}"
+
+    def __str__(self) -> str:
+        through = f"   from {text.write(self.through)}" if self.through is not None else ""
+        return f"{text.write(self.left)} {self.sign} {text.write(self.right)}{through}"
+
+    def latex(self) -> str:
+        sign = {"→": r"\to", "+=": r"\mathrel{+}=", "=": "="}[self.sign]
+        through = rf" \quad\text{{from}}\quad {latex.write(self.through)}" if self.through is not None else ""
+        return f"{latex.write(self.left)} {sign} {latex.write(self.right)}{through}"
+
+
+def views(steps: Sequence[Step], known: MutableMapping[Expr, Form], loss: Symbol) -> list[StepView]:
+    """How each step is shown, when the values of `known` have names and the derivative is that of `loss`."""
+    parts = Counter(_operand(step) for step in steps if isinstance(step, ChainStep))
+    return [
+        _chain(step, known, loss, parts[_operand(step)] > 1) if isinstance(step, ChainStep) else _rewrite(step, known)
+        for step in steps
+    ]
+
+
+def _operand(step: ChainStep) -> Expr:
+    return step.before.args[step.operand]
+
+
+def _chain(step: ChainStep, known: MutableMapping[Expr, Form], loss: Symbol, several: bool) -> StepView:
+    """∂L/∂operand = contribution (+= where the operand is used by several operations), from the operation."""
+    operation = _opened(step.before, known)
+    through: Form = operation
+    cotangents = known
+    if step.before in known:
+        through = Relation("==", known[step.before], operation)
+    if step.cotangent is not None and step.cotangent.args and step.cotangent not in known:
+        cotangents = ChainMap({step.cotangent: Partial(loss, known.get(step.before, operation))}, known)
+    left = Partial(loss, bounded_form(_operand(step), known, _DEPTH))
+    right = _opened(step.after, cotangents) if step.after.args else bounded_form(step.after, cotangents, _DEPTH)
+    return StepView(step, left, "+=" if several else "=", right, through)
+
+
+def _rewrite(step: Step, known: Mapping[Expr, Form]) -> StepView:
+    return StepView(step, _opened(step.before, known), "→", _opened(step.after, known))
+
+
+def _opened(node: Expr, known: Mapping[Expr, Form]) -> Form:
+    """The operation at `node` itself, even where the value has a name; leaves by their names."""
+    if not node.args:
+        return bounded_form(node, known, _DEPTH)
+    return form_of(node, [bounded_form(arg, known, _DEPTH - 1) for arg in node.args])

@@ -1,0 +1,113 @@
+"""Formulas in Unicode, on one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from symnet.explain import notation as n
+from symnet.explain.notation import Form, Level, Placed
+
+_SUPERSCRIPTS = str.maketrans("0123456789−-+()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺⁽⁾ⁿⁱ")
+_SUBSCRIPTS = dict(zip("0123456789+-−()aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ", strict=True))
+_RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "and": "∧", "or": "∨"}
+_PRODUCTS = {"matrix": " ", "hadamard": " ⊙ ", "scale": " ", "dot": " · "}
+_BOLD = str.maketrans("0123456789", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗")
+
+
+def write(form: Form) -> str:
+    """`form` in Unicode."""
+    return _WRITERS[type(form)](form)
+
+
+def subscript(text: str) -> str:
+    """`text` as a subscript: in small letters where Unicode has them, else after an underscore."""
+    if not text:
+        return ""
+    if all(letter in _SUBSCRIPTS for letter in text):
+        return "".join(_SUBSCRIPTS[letter] for letter in text)
+    return f"_{text}" if text.isalnum() or text.isidentifier() else f"_{{{text}}}"
+
+
+def _place(placed: Placed) -> str:
+    return f"({write(placed.form)})" if placed.fenced else write(placed.form)
+
+
+def _at(form: Form, level: Level) -> str:
+    return _place(n.at(form, level))
+
+
+def _list(forms: tuple[Form, ...]) -> str:
+    return ", ".join(map(write, forms))
+
+
+def _sum(form: n.Sum) -> str:
+    text = ""
+    for placed, positive in n.signed_terms(form):
+        sign = (" + " if positive else " − ") if text else ("" if positive else "−")
+        text += sign + _place(placed)
+    return text
+
+
+def _product(form: n.Product) -> str:
+    return _PRODUCTS[form.kind].join(map(_place, n.factors(form)))
+
+
+def _power(form: n.Power) -> str:
+    base, mark = _at(form.base, Level.ATOM), "∘" if form.hadamard else ""
+    exponent = write(form.exponent)
+    plain = isinstance(form.exponent, n.Number) and all(c in "0123456789−" for c in exponent)
+    if plain and (not mark or len(exponent) == 1):
+        return base + mark + exponent.translate(_SUPERSCRIPTS)
+    exponent = exponent if n.binding(form.exponent) == Level.ATOM else f"({exponent})"
+    return f"{base}^{mark}{exponent}"
+
+
+def _big(form: n.Big) -> str:
+    indices = subscript("".join(form.indices) if all(len(i) == 1 for i in form.indices) else ",".join(form.indices))
+    return f"{form.sign}{indices} {_at(form.body, Level.BIG)}"
+
+
+def _relation(form: n.Relation) -> str:
+    level = Level(n.binding(form) + (form.sign not in ("and", "or")))
+    return f"{_at(form.left, level)} {_RELATIONS.get(form.sign, form.sign)} {_at(form.right, level)}"
+
+
+def _root(form: n.Root) -> str:
+    return "√" + (write(form.body) if isinstance(form.body, (n.Symbol, n.Number, n.Call)) else f"({write(form.body)})")
+
+
+def _range(form: n.Range) -> str:
+    return f"{form.start}:{form.stop}" + (f":{form.step}" if form.step else "")
+
+
+def _arrow(form: n.Arrow) -> str:
+    return f"({_list(form.left)}) ↦ ({_list(form.right)})"
+
+
+def _index(form: n.Index) -> str:
+    return f"{_at(form.base, Level.ATOM)}[{_list(form.parts)}]"
+
+
+_WRITERS: dict[type[Form], Callable[[Any], str]] = {
+    n.Symbol: lambda f: f.base + subscript(f.sub),
+    n.Number: lambda f: f.text.translate(_BOLD) if f.bold else f.text,
+    n.Partial: lambda f: f"∂{write(f.top)}/∂{_at(f.bottom, Level.ATOM)}",
+    n.Sum: _sum,
+    n.Product: _product,
+    n.Quotient: lambda f: f"{_place(n.numerator(f))} / {_place(n.denominator(f))}",
+    n.Negative: lambda f: f"−{_at(f.body, Level.BIG)}",
+    n.Power: _power,
+    n.Transposed: lambda f: f"{_at(f.body, Level.ATOM)}ᵀ",
+    n.Call: lambda f: f"{f.function}{subscript(f.sub)}({_list(f.arguments)})",
+    n.Big: _big,
+    n.Relation: _relation,
+    n.Indicator: lambda f: f"1[{write(f.condition)}]",
+    n.Fence: lambda f: f"{f.left}{write(f.body)}{f.right}",
+    n.Root: _root,
+    n.Index: _index,
+    n.Entries: lambda f: f"({write(f.body)}){subscript(','.join(f.indices))}",
+    n.Range: _range,
+    n.Arrow: _arrow,
+    n.Cut: lambda f: "…",
+}
