@@ -1,0 +1,91 @@
+"""Memory: one arena, planned from lifetimes at capacity.
+
+What persists comes first, in the order in which every program of a module holds it, so that all of them agree on its
+place. Outputs follow, alive until the end. Scratch takes the smallest gap that is free for as long as it lives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from codegen.loops.grammar import Buffer, Kernel, Program, loads, stores
+from codegen.loops.grammar import kernels as kernels_of
+from codegen.passes.core import Pass, capacity, storage
+from symnet.expr.dtypes import BYTES
+
+ALIGNMENT = 128
+"""Bytes: two cache lines, so that a line fetched with its neighbour belongs to one buffer."""
+
+
+def plan(program: Program) -> Program:
+    """The program with an offset for every buffer that lives in the arena."""
+    offsets: dict[str, int] = {}
+    end = 0
+    for group in (("parameter", "state", "hyper"), ("output",)):
+        for buffer in program.buffers.values():
+            if buffer.role in group and buffer.view_of is None:
+                offsets[buffer.name] = end
+                end += size(program, buffer)
+    offsets.update(_place_scratch(program, end))
+    buffers = {
+        name: replace(buffer, offset=offsets.get(name)) if buffer.view_of is None else buffer
+        for name, buffer in program.buffers.items()
+    }
+    return replace(program, buffers=buffers)
+
+
+def size(program: Program, buffer: Buffer) -> int:
+    """Bytes that a buffer takes in the arena."""
+    elements = 1
+    for dim in buffer.shape:
+        elements *= capacity(program, dim)
+    return -(-max(elements, 1) * BYTES[buffer.dtype] // ALIGNMENT) * ALIGNMENT
+
+
+def lifetimes(program: Program) -> dict[str, tuple[int, int]]:
+    """For each scratch buffer the first and last item that touches it; a loop over kernels is one item."""
+    found: dict[str, tuple[int, int]] = {}
+    for position, item in enumerate(program.items):
+        touched: dict[str, None] = {}
+        for kernel in [item] if isinstance(item, Kernel) else kernels_of(item.items):
+            touched.update((storage(program, access.buffer), None) for access in stores(kernel.body))
+            touched.update((storage(program, access.buffer), None) for access in loads(kernel.body))
+        for name in touched:
+            if program.buffers[name].role == "scratch":
+                found[name] = (found.get(name, (position, 0))[0], position)
+    return found
+
+
+def _place_scratch(program: Program, base: int) -> dict[str, int]:
+    """Best fit, the largest buffers first: each takes the smallest gap among those alive at the same time."""
+    alive = lifetimes(program)
+    sizes = {name: size(program, program.buffers[name]) for name in alive}
+    order = sorted(alive, key=lambda name: (-sizes[name], alive[name]))
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
+    offsets: dict[str, int] = {}
+    for name in order:
+        first, last = alive[name]
+        taken = sorted((begin, end) for begin, end, f, l in placed if f <= last and first <= l)
+        offset = _best_gap(taken, sizes[name], base)
+        offsets[name] = offset
+        placed.append((offset, offset + sizes[name], first, last))
+    return offsets
+
+
+def _best_gap(taken: list[tuple[int, int]], wanted: int, base: int) -> int:
+    best: tuple[int, int] | None = None
+    at = base
+    for begin, end in taken:
+        if begin - at >= wanted and (best is None or begin - at < best[0]):
+            best = (begin - at, at)
+        at = max(at, end)
+    return best[1] if best else at
+
+
+def arena_bytes(program: Program) -> int:
+    """The size of the arena that the program's plan needs."""
+    ends = [b.offset + size(program, b) for b in program.buffers.values() if b.offset is not None]
+    return max(ends, default=0)
+
+
+MEMORY = Pass("memory", "give every buffer its place in one arena", plan)

@@ -1,0 +1,145 @@
+"""Schedule: which axes threads share, which one runs in vector lanes, which kernels are register-tiled contractions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from codegen.loops.grammar import (
+    Affine,
+    Apply,
+    Axis,
+    Kernel,
+    Load,
+    Loop,
+    Program,
+    Reduce,
+    Schedule,
+    Store,
+    loads,
+    statements,
+    stores,
+)
+from codegen.passes.core import Pass, Roles, bound_axes, contraction, is_check, map_kernels, volume, with_items
+
+SERIAL_WORK = 4096
+"""Iterations below which a kernel is not worth a barrier: one thread runs it."""
+
+CONTRACT_WORK = 512
+"""Multiply-adds from which the register-tiled form pays for its packing."""
+
+MIN_SHARES = 16
+"""Shares that the parallel axes should give, so that threads come out even."""
+
+
+def schedule(program: Program) -> Program:
+    """Every kernel with a schedule."""
+    return with_items(program, map_kernels(program.items, lambda kernel: _scheduled(program, kernel)))
+
+
+def _scheduled(program: Program, kernel: Kernel) -> Kernel:
+    roles = contraction(kernel)
+    if roles is not None and work(program, kernel) >= CONTRACT_WORK:
+        return _contract(program, kernel, roles)
+    vector = _vector_axis(kernel)
+    kernel = _vector_last(kernel, vector)
+    return replace(kernel, schedule=Schedule("nest", _parallel(program, kernel, vector), vector))
+
+
+def work(program: Program, kernel: Kernel) -> int:
+    """Iterations of the innermost statements of a kernel at capacity."""
+    return volume(program, kernel.axes) * max(
+        [1, *(volume(program, s.axes) for s in statements(kernel.body) if isinstance(s, (Loop, Reduce)))]
+    )
+
+
+# --- contractions ------------------------------------------------------------------------------------------------
+
+
+def _contract(program: Program, kernel: Kernel, roles: Roles) -> Kernel:
+    """The tiled form; the operands are exchanged when that makes the columns contiguous in the output."""
+    main = next(stores(kernel.body))
+    last = main.index[-1] if main.index else Affine()
+    contiguous = [axis for axis, c in last.terms if c == 1] if isinstance(last, Affine) else []
+    if any(axis in roles.rows for axis in contiguous):
+        first = kernel.body[0]
+        assert isinstance(first, Reduce)
+        assert isinstance(first.value, Apply)
+        left, right = first.value.args
+        value = Apply("mul", (right, left), first.value.dtype)
+        kernel = replace(kernel, body=(replace(first, value=value), *kernel.body[1:]))
+        roles = Roles(roles.batch, roles.cols, roles.rows, roles.inner)
+    parallel = len(kernel.axes) if work(program, kernel) >= SERIAL_WORK else 0
+    chosen = Schedule("contract", parallel, roles.cols[-1], roles.batch, roles.rows, roles.cols, roles.inner)
+    return replace(kernel, schedule=chosen)
+
+
+# --- nests -------------------------------------------------------------------------------------------------------
+
+
+def _vector_axis(kernel: Kernel) -> str | None:
+    """The axis along which most accesses of the innermost statements are contiguous; the kernel's own axes first."""
+    if any(
+        isinstance(stmt, Reduce) and (stmt.each or stmt.reducer.startswith("arg")) for stmt in statements(kernel.body)
+    ):
+        inner_only = {axis.name for s in statements(kernel.body) if isinstance(s, Reduce) for axis in s.axes}
+    else:
+        inner_only = set()
+    candidates = {axis.name: axis for axis in (*kernel.axes, *bound_axes(kernel.body)) if axis.extent != 1}
+    score = dict.fromkeys(candidates, 0)
+    for access in _accesses(kernel):
+        last = access.index[-1] if access.index else None
+        for position, part in enumerate(access.index):
+            if not isinstance(part, Affine):
+                continue
+            for axis, coefficient in part.terms:
+                if axis in score:
+                    score[axis] += 4 if part is last and position == len(access.index) - 1 and coefficient == 1 else -1
+    for store in stores(kernel.body):
+        if store.accumulate:
+            used = {axis for part in store.index if isinstance(part, Affine) for axis, _ in part.terms}
+            score = {axis: value for axis, value in score.items() if axis in used}
+    usable = {axis: value for axis, value in score.items() if axis not in serial and value > 0}
+    if not usable:
+        return None
+    own = {axis.name for axis in kernel.axes}
+    return max(usable, key=lambda axis: (usable[axis], axis not in own))
+
+
+def _accesses(kernel: Kernel) -> Iterator[Load | Store]:
+    yield from loads(kernel.body)
+    yield from stores(kernel.body)
+
+
+def _vector_last(kernel: Kernel, vector: str | None) -> Kernel:
+    """The vector axis innermost among the kernel's own, which are independent of each other."""
+    own = [axis for axis in kernel.axes if axis.name == vector]
+    if not own or any(store.accumulate for store in stores(kernel.body)):
+        return kernel
+    return replace(kernel, axes=(*(axis for axis in kernel.axes if axis.name != vector), *own))
+
+
+def _parallel(program: Program, kernel: Kernel, vector: str | None) -> int:
+    """As few leading axes as give enough shares; none for small kernels."""
+    if work(program, kernel) < SERIAL_WORK or is_check(kernel):
+        return 0
+    limit = len(kernel.axes)
+    for store in stores(kernel.body):
+        if store.accumulate:
+            limit = min(limit, _leading_places(kernel.axes, store))
+    for count in range(1, limit + 1):
+        if volume(program, kernel.axes[:count]) >= MIN_SHARES:
+            return count
+    return limit
+
+
+def _leading_places(axes: tuple[Axis, ...], store: Store) -> int:
+    """How many leading axes each select places of their own, so that threads never add to the same place."""
+    alone = {part.terms[0][0] for part in store.index if isinstance(part, Affine) and len(part.terms) == 1}
+    count = 0
+    while count < len(axes) and axes[count].name in alone:
+        count += 1
+    return count
+
+
+SCHEDULE = Pass("schedule", "choose threads, vector lanes and tiled contractions", schedule)

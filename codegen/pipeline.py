@@ -1,0 +1,74 @@
+"""The passes from a naive loop program to a scheduled one, on one screen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from codegen.loops.grammar import Program
+from codegen.loops.text import show
+from codegen.loops.verify import verify
+from codegen.lower import lower
+from codegen.passes.core import Pass
+from codegen.passes.dead import DEAD
+from codegen.passes.memory import MEMORY
+from codegen.passes.schedule import SCHEDULE
+from codegen.spec import Entry, Module
+
+PASSES: tuple[Pass, ...] = (
+    DEAD,
+    SCHEDULE,
+    MEMORY,
+)  # fmt: skip
+
+
+def _environment(name: str) -> str:
+    return os.environ.get(name, "")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How programs are compiled.
+
+    passes  what is run, in order
+    check   0: the verifier alone, after every pass; 2: also the interpreter, before and after, on random data
+    dump    a folder for the text of the program after every pass; empty for none
+    """
+
+    passes: tuple[Pass, ...] = PASSES
+    check: int = field(default_factory=lambda: int(_environment("SYMNET_CHECK") or 0))
+    dump: str = field(default_factory=lambda: _environment("SYMNET_DUMP"))
+
+
+def compile_entry(entry: Entry, module: Module, options: Options | None = None) -> Program:
+    """The scheduled loop program of one entry, its memory planned."""
+    options = options or Options()
+    return optimise(verify(lower(entry, module)), options, f"{module.name}.{entry.name}")
+
+
+def compile_module(module: Module, options: Options | None = None) -> Mapping[str, Program]:
+    """The scheduled loop program of every entry, by name; all place what persists alike."""
+    return {entry.name: compile_entry(entry, module, options) for entry in module.entries}
+
+
+def optimise(program: Program, options: Options, name: str = "program") -> Program:
+    """The passes one after the other; the verifier holds each to the rules of the grammar."""
+    _dump(program, options, f"{name}.00-lower")
+    for number, step in enumerate(options.passes, 1):
+        before = program
+        program = verify(step.run(program))
+        _dump(program, options, f"{name}.{number:02}-{step.name}")
+        if options.check >= 2:
+            from codegen.passes.compare import compare
+
+            compare(before, program, step.name)
+    return program
+
+
+def _dump(program: Program, options: Options, stem: str) -> None:
+    if options.dump:
+        folder = Path(options.dump)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{stem}.loops").write_text(show(program), encoding="utf-8")
