@@ -79,12 +79,8 @@ def _contract(program: Program, kernel: Kernel, roles: Roles) -> Kernel:
 
 def _vector_axis(kernel: Kernel) -> str | None:
     """The axis along which most accesses of the innermost statements are contiguous; the kernel's own axes first."""
-    if any(
-        isinstance(stmt, Reduce) and (stmt.each or stmt.reducer.startswith("arg")) for stmt in statements(kernel.body)
-    ):
-        inner_only = {axis.name for s in statements(kernel.body) if isinstance(s, Reduce) for axis in s.axes}
-    else:
-        inner_only = set()
+    reductions = [stmt for stmt in statements(kernel.body) if isinstance(stmt, Reduce)]
+    serial = {axis.name for stmt in reductions if stmt.each for axis in stmt.axes}
     candidates = {axis.name: axis for axis in (*kernel.axes, *bound_axes(kernel.body)) if axis.extent != 1}
     score = dict.fromkeys(candidates, 0)
     for access in _accesses(kernel):
