@@ -160,7 +160,7 @@ class Program:
         metrics      "accuracy", or functions of (outputs, data); on the training data after each epoch
         callbacks    functions of (program, history) called after each epoch; training ends when one returns True
         progress     show a progress bar
-        check_finite stop with `NotFinite` when a loss is NaN or infinite, and refuse such data
+        check_finite stop with `NotFinite` at the first loss that is NaN or infinite
         """
         from symnet.train.fit import fit
 

@@ -1,0 +1,170 @@
+"""Native code behind the `Code` interface: ctypes calls, a pool of waiting threads, the native loop over batches.
+
+Nothing here compiles anything. The addresses of the functions come from the code generator in process, or from a
+shared library; `codegen.llvm.runtime_ir` documents what the functions do and the layout of what they are given.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from symnet.errors import UsageError
+from symnet.runtime.arrays import Array
+from symnet.runtime.code import Code
+from symnet.runtime.memory import Memory
+
+_POINTER, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+_RUN = ctypes.CFUNCTYPE(_I32, _POINTER, _POINTER, _POINTER, _I64)
+_EPOCH = ctypes.CFUNCTYPE(_I32, _POINTER, _POINTER, _I64)
+_SYNC = ctypes.CFUNCTYPE(None, _POINTER)
+_WORKER = ctypes.CFUNCTYPE(None, _POINTER, _I64)
+
+SYNC_BYTES = 1024
+ARGUMENTS = (
+    "sync", "entry", "table", "slots", "rows", "batch", "first", "last", "dim_slot", "order", "arrays", "records",
+    "reached",
+)  # fmt: skip
+"""The argument block of sn_epoch: one 8-byte slot each; the arrays are described from slot ARRAYS on, four slots each
+(base, bytes of a row, table slot, staging buffer), then the records (source, bytes, target, kind)."""
+ARRAYS, COPY_EACH = 16, 0
+
+
+def thread_count(wanted: int | None) -> int:
+    """How many threads to use: as asked, else SYMNET_THREADS, else the processors this process may run on."""
+    if wanted is None:
+        text = os.environ.get("SYMNET_THREADS", "")
+        if not text:
+            return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if not text.isdigit():
+            raise UsageError(f"SYMNET_THREADS is {text!r}, expected a positive integer")
+        wanted = int(text)
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or not 1 <= wanted <= 1024:
+        raise UsageError(f"threads is {wanted!r}, expected an integer from 1 to 1024")
+    return wanted
+
+
+class Pool:
+    """Threads parked inside native code, and the memory through which they are given work.
+
+    The workers are daemon threads of Python that wait without the interpreter's lock. After a fork the child starts
+    its own when it first needs them. One call at a time uses the pool.
+    """
+
+    def __init__(self, functions: Mapping[str, int], owner: object) -> None:
+        """`owner` keeps the machine code alive as long as threads may run in it."""
+        self._init, self._work = _SYNC(functions["sn_init"]), _WORKER(functions["sn_worker"])
+        self._owner = owner
+        self._pid, self._workers = -1, 0
+        self.lock = threading.RLock()
+
+    def ready(self, threads: int) -> int:
+        """The address of the sync area, with at least `threads - 1` workers waiting on it."""
+        if self._pid != os.getpid():
+            block = np.zeros(SYNC_BYTES + 64, np.uint8)
+            self._block, self.address = block, block.ctypes.data + (-block.ctypes.data) % 64
+            self._init(self.address)
+            self._pid, self._workers = os.getpid(), 0
+            self.lock = threading.RLock()
+        while self._workers < threads - 1:
+            self._workers += 1
+            arguments = (self.address, self._workers)
+            threading.Thread(target=self._work, args=arguments, daemon=True, name="symnet-worker").start()
+        return self.address
+
+
+class NativeCode(Code):
+    """Machine code and the metadata that describes it.
+
+    functions  name -> address: the entries by their symbols, and the runtime's (sn_run, sn_epoch, …)
+    owner      keeps the code alive
+    """
+
+    def __init__(
+        self, metadata: Mapping[str, Any], functions: Mapping[str, int], owner: Any, pool: Pool, threads: int
+    ) -> None:
+        super().__init__(metadata)
+        self._owner, self._pool = owner, pool
+        self._run, self._epoch = _RUN(functions["sn_run"]), _EPOCH(functions["sn_epoch"])
+        entries = metadata["entries"]
+        self._entry = {name: functions[about["symbol"]] for name, about in entries.items()}
+        self._threads = {name: threads if about["parallel"] else 1 for name, about in entries.items()}
+        self._slot = {name: i for i, name in enumerate(metadata["table"])}
+        self._table = np.zeros(len(self._slot), np.int64)
+
+    def source(self, kind: str) -> str:
+        """The text of a stage, from the code generator."""
+        return str(self._owner.source(kind))
+
+    def _fill(self, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int], threads: int) -> int:
+        """Write the table; its address."""
+        table, slot = self._table, self._slot
+        table[slot["arena"]] = memory.address
+        table[slot["sync"]] = self._pool.ready(threads)
+        for name, array in inputs.items():
+            table[slot[f"input:{name}"]] = array.__array_interface__["data"][0]
+        for name, size in sizes.items():
+            if (place := slot.get(f"dim:{name}")) is not None:
+                table[place] = size
+        return int(table.ctypes.data)
+
+    def call(self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> int:
+        threads = self._threads[entry]
+        with self._pool.lock:
+            table = self._fill(memory, inputs, sizes, threads)
+            return int(self._run(self._pool.address, self._entry[entry], table, threads))
+
+    def epoch(
+        self,
+        entry: str,
+        memory: Memory,
+        data: Mapping[str, Array],
+        fixed: Mapping[str, Array],
+        rows: Array,
+        batch: int,
+        dim: str,
+    ) -> tuple[Array, int]:
+        threads, count = self._threads[entry], len(rows)
+        steps = -(-count // batch)
+        sizes = self.sizes_of(entry, {**data, **fixed})
+        loss = self.view(self.metadata["entries"][entry]["outputs"]["loss"], memory, sizes)
+        losses = np.zeros(steps, loss.dtype)
+        staging = {name: np.empty((batch, *array.shape[1:]), array.dtype) for name, array in data.items()}
+        with self._pool.lock:
+            table = self._fill(memory, {**data, **fixed}, sizes, threads)
+            arrays = [
+                value
+                for name, array in data.items()
+                for value in (
+                    array.ctypes.data,
+                    array.nbytes // len(array),
+                    self._slot[f"input:{name}"],
+                    staging[name].ctypes.data,
+                )
+            ]
+            records = [loss.ctypes.data, loss.itemsize, losses.ctypes.data, COPY_EACH]
+            values = {
+                "sync": self._pool.address,
+                "entry": self._entry[entry],
+                "table": table,
+                "slots": len(self._table),
+                "rows": count,
+                "batch": batch,
+                "first": 0,
+                "last": steps,
+                "dim_slot": self._slot.get(f"dim:{dim}", -1),
+                "order": rows.ctypes.data,
+                "arrays": len(data),
+                "records": 1,
+                "reached": 0,
+            }
+            block = np.zeros(ARRAYS + len(arrays) + len(records), np.int64)
+            block[: len(ARGUMENTS)] = [values[name] for name in ARGUMENTS]
+            block[ARRAYS:] = arrays + records
+            code = int(self._epoch(self._pool.address, block.ctypes.data, threads))
+            return losses[: int(block[ARGUMENTS.index("reached")])].astype(np.float64), code
