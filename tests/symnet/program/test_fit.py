@@ -78,7 +78,7 @@ def test_wrong_data() -> None:
         prog.fit(data(20), batch_size=9, progress=False)
     with pytest.raises(sn.ShapeError, match="no rows"):
         prog.fit(data(0), progress=False)
-    with pytest.raises(sn.UnknownName, match="metric 'acuracy'.*accuracy"):
+    with pytest.raises(sn.UnknownName, match=r"metric 'acuracy'.*accuracy"):
         prog.fit(data(20), metrics=["acuracy"], progress=False)
     bad = data(20)
     bad["y"][3] = 7

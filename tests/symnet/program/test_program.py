@@ -71,7 +71,7 @@ def test_hyperparameters_take_effect_without_recompiling() -> None:
     prog.hyper["lr"] = 1.0
     prog.step(**data(4))
     assert not np.array_equal(prog.parameters["W1"], before)
-    with pytest.raises(sn.UnknownName, match="'lrr'.*did you mean 'lr'"):
+    with pytest.raises(sn.UnknownName, match=r"'lrr'.*did you mean 'lr'"):
         prog.hyper["lrr"] = 1.0
 
 

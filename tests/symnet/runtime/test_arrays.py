@@ -45,7 +45,7 @@ def test_wrong_values(name: str, value: object, error: type[Exception], parts: l
 def test_wrong_names() -> None:
     with pytest.raises(UnknownName, match=r"missing input y \[N\] int64"):
         bind(SIGNATURE, {k: v for k, v in good().items() if k != "y"}, "step")
-    with pytest.raises(UnknownName, match="there is no input 'xs'.*did you mean 'x'"):
+    with pytest.raises(UnknownName, match=r"there is no input 'xs'.*did you mean 'x'"):
         bind(SIGNATURE, {**good(), "xs": 1}, "step")
 
 
