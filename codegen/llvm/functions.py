@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from codegen.llvm.math import UNARY, symbol
 from codegen.llvm.scope import Scope, Value, const
 from symnet.errors import Unsupported
-from symnet.expr.dtypes import SHORT, is_float, is_int
+from symnet.expr.dtypes import is_float, is_int
 
-MATH = ("exp", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos")
+MATH = tuple(UNARY)
+"""The functions of one operand that are calls of `codegen.llvm.math`."""
 
 _FLOAT_ARITHMETIC = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv contract"}
 _INT_ARITHMETIC = {"add": "add", "sub": "sub", "mul": "mul"}
@@ -59,7 +61,7 @@ def helper(scope: Scope, name: str, args: Sequence[Value]) -> Value:
     args = scope.unify(*args)
     value = args[0]
     scope.helpers.add((name, value.dtype, value.lanes))
-    return scope.call(f"@sn.{name}.{SHORT[value.dtype]}x{value.lanes}", args, value.dtype)
+    return scope.call(f"@{symbol(name, value.dtype, value.lanes)}", args, value.dtype)
 
 
 def compare(scope: Scope, fn: str, a: Value, b: Value) -> Value:

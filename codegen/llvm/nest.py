@@ -11,14 +11,13 @@ from contextlib import ExitStack
 
 from codegen.llvm.builder import FunctionText
 from codegen.llvm.kernel import KernelText
-from codegen.llvm.nest_plan import lanes, merge, vector_axes
+from codegen.llvm.nest_plan import lanes, merge, partition, vector_axes
 from codegen.llvm.nest_reduce import Accumulator, Arg
 from codegen.llvm.scalars import emit_block, emit_scalar
 from codegen.llvm.scope import Scope, Value, index
 from codegen.llvm.signature import Signature, signature
 from codegen.loops.grammar import Axis, Kernel, Loop, Program, Reduce, Stmt
 from codegen.target import Target
-from symnet.errors import CompilerBug
 
 CHUNK = 1024
 """Elements of the vector axis in one share, where the axis is shared out together with others."""
@@ -41,14 +40,7 @@ class _Nest:
         self.entry = self.fn.place()
         self.scope = self._scope(self.fn, "%status" if known.has_checks else None)
         self.in_lanes = vector_axes(kernel)
-        axes, parallel = list(kernel.axes), kernel.schedule.parallel
-        if parallel > len(axes):
-            raise CompilerBug(f"kernel {kernel.name}: {parallel} parallel axes of {len(axes)}")
-        self.shared, self.rest = axes[:parallel], axes[parallel:]
-        self.vector = next((axis for axis in axes if axis.name in self.in_lanes), None)
-        self.merged: tuple[str, ...] = ()
-        if self.vector is not None and self.vector is axes[-1]:
-            self._merge()
+        self.work = partition(kernel, program)
 
     def _scope(self, fn: FunctionText, status: str | None) -> Scope:
         values = self.known.values
@@ -56,15 +48,8 @@ class _Nest:
         scope.axes.update({axis: Value(values[axis], "int64") for axis in self.known.sequence})
         return scope
 
-    def _merge(self) -> None:
-        """Make one axis of the last axes of the kernel where all accesses allow it."""
-        kept, self.merged = merge(self.program, self.kernel.body, self.kernel.axes)
-        shared = min(self.kernel.schedule.parallel, len(kept))
-        self.shared, self.rest = list(kept[:shared]), list(kept[shared:])
-        self.vector = kept[-1]
-
     def emit(self) -> str:
-        for axis in self.merged:
+        for axis in self.work.merged:
             self.scope.axes[axis] = index(0)
         self._shares()
         return self.fn.finish() + self._count_shares()
@@ -73,26 +58,26 @@ class _Nest:
 
     @property
     def _lanes(self) -> int:
-        assert self.vector is not None
-        return lanes(self.kernel.body, self.vector, self.target)
+        assert self.work.vector is not None
+        return lanes(self.kernel.body, self.work.vector, self.target)
 
     @property
     def _chunk(self) -> int:
         """Elements of the vector axis in a share, when it is among the shared axes."""
-        return self._lanes if len(self.shared) == 1 else max(CHUNK, self._lanes)
+        return self._lanes if len(self.work.shared) == 1 else max(CHUNK, self._lanes)
 
     def _count_shares(self) -> str:
         fn = FunctionText(f"{self.kernel.name}.parts", self.known.dim_parameters, returns="i64")
         scope = self._scope(fn, None)
         total = index(1)
-        for axis in self.shared:
+        for axis in self.work.shared:
             total = scope.mul(total, self._parts(scope, axis))
         return fn.finish(f"i64 {total.text}")
 
     def _parts(self, scope: Scope, axis: Axis) -> Value:
         """Into how many pieces a shared axis is cut."""
         extent = scope.dim(axis.extent)
-        if axis is not self.vector:
+        if axis is not self.work.vector:
             return extent
         if extent.is_constant:
             return index(-(-int(extent.text) // self._chunk))
@@ -101,25 +86,25 @@ class _Nest:
     def _shares(self) -> None:
         """The loop over the shares of this call, and everything inside."""
         lo, hi = Value("%lo", "int64"), Value("%hi", "int64")
-        if not self.shared:
-            self._loops(self.rest, None)
-        elif len(self.shared) == 1 and self.shared[0] is self.vector:
+        if not self.work.shared:
+            self._loops(self.work.rest, None)
+        elif len(self.work.shared) == 1 and self.work.shared[0] is self.work.vector:
             chunk = index(self._chunk)
-            stop = self.scope.minimum(self.scope.mul(hi, chunk), self.scope.dim(self.vector.extent))
-            self._loops(self.rest, (self.scope.mul(lo, chunk), stop))
+            stop = self.scope.minimum(self.scope.mul(hi, chunk), self.scope.dim(self.work.vector.extent))
+            self._loops(self.work.rest, (self.scope.mul(lo, chunk), stop))
         else:
             with self.scope.level(), self.fn.loop("%lo", "%hi", stem="share") as share:
                 piece = self._decompose(Value(share, "int64", 1, self.scope.depth))
-                self._loops(self.rest, piece)
+                self._loops(self.work.rest, piece)
 
     def _decompose(self, share: Value) -> tuple[Value, Value] | None:
         """Bind the shared axes for a share; the range of the vector axis when it is one of them."""
         scope, piece = self.scope, None
-        for axis in reversed(self.shared):
+        for axis in reversed(self.work.shared):
             parts = self._parts(scope, axis)
-            position = share if axis is self.shared[0] else scope.operate("urem", share, parts)
-            share = share if axis is self.shared[0] else scope.operate("udiv", share, parts)
-            if axis is self.vector:
+            position = share if axis is self.work.shared[0] else scope.operate("urem", share, parts)
+            share = share if axis is self.work.shared[0] else scope.operate("udiv", share, parts)
+            if axis is self.work.vector:
                 start = scope.mul(position, index(self._chunk))
                 stop = scope.minimum(scope.add(start, index(self._chunk)), scope.dim(axis.extent))
                 piece = start, stop
@@ -129,17 +114,17 @@ class _Nest:
 
     # --- loops ---
 
-    def _loops(self, axes: list[Axis], piece: tuple[Value, Value] | None) -> None:
+    def _loops(self, axes: tuple[Axis, ...], piece: tuple[Value, Value] | None) -> None:
         """The loops over the kernel's axes that are not shared out, the vector axis innermost, and the body."""
         with ExitStack() as stack:
             for axis in axes:
-                if axis is not self.vector:
+                if axis is not self.work.vector:
                     stack.enter_context(self.scope.loop(axis.name, index(0), self.scope.dim(axis.extent)))
-            if self.vector is None:
+            if self.work.vector is None:
                 self.block(self.kernel.body)
             else:
-                start, stop = piece or (index(0), self.scope.dim(self.vector.extent))
-                self._vector_loop(self.vector.name, start, stop, self._lanes, lambda: self.block(self.kernel.body))
+                start, stop = piece or (index(0), self.scope.dim(self.work.vector.extent))
+                self._vector_loop(self.work.vector.name, start, stop, self._lanes, lambda: self.block(self.kernel.body))
 
     def _vector_loop(self, axis: str, start: Value, stop: Value, count: int, body: Callable[[], None]) -> None:
         """Run `body` over [start, stop) of `axis` in `count` lanes: whole vectors, then a masked one for the rest."""

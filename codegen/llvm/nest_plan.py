@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from codegen.llvm.functions import MATH
 from codegen.llvm.signature import accesses
@@ -27,6 +28,7 @@ from codegen.loops.grammar import (
     subscalars,
 )
 from codegen.target import Target
+from symnet.errors import CompilerBug
 from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
 from symnet.expr.dtypes import BYTES, is_float
@@ -34,6 +36,33 @@ from symnet.expr.dtypes import BYTES, is_float
 MOST_LANES = 64
 WIDE = 4
 """Vectors of accumulators that a cheap reduction keeps, to hide the latency of adding."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """How the axes of a kernel are dealt with: `shared` ones are flattened into shares, `rest` are loops inside one.
+
+    vector  the one of them that runs in lanes, if any       merged  axes that became part of it, 0 throughout
+    """
+
+    shared: tuple[Axis, ...]
+    rest: tuple[Axis, ...]
+    vector: Axis | None
+    merged: tuple[str, ...]
+
+
+def partition(kernel: Kernel, program: Program) -> Partition:
+    """The kernel's axes as shared out, looped over, run in lanes and merged."""
+    axes, parallel = kernel.axes, kernel.schedule.parallel
+    merged: tuple[str, ...] = ()
+    chosen = vector_axes(kernel)
+    if parallel > len(axes):
+        raise CompilerBug(f"kernel {kernel.name}: {parallel} parallel axes of {len(axes)}")
+    if axes and axes[-1].name in chosen:
+        axes, merged = merge(program, kernel.body, axes)
+    vector = next((axis for axis in axes if axis.name in chosen), None)
+    parallel = min(parallel, len(axes))
+    return Partition(axes[:parallel], axes[parallel:], vector, merged)
 
 
 def vector_axes(kernel: Kernel) -> frozenset[str]:

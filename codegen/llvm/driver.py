@@ -1,0 +1,221 @@
+"""One native function for a whole entry: every thread calls it and runs its share of every kernel.
+
+    i32 @sn_ENTRY(ptr table, i64 tid, i64 n)
+
+`table` is an array of 8-byte slots (see `Slots`): the arena, the sync area, the inputs, the sizes of this call. The
+function calls each kernel on this thread's static share of it, loops where kernels repeat, and meets the other threads
+where `codegen.llvm.sharing` says that data crosses. It returns 0, or 1 + the code of a check that failed; then nothing
+that outlives the call has been written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+
+from codegen.llvm.builder import FunctionText
+from codegen.llvm.kernel import KernelText
+from codegen.llvm.runtime_ir import SYNC_OFFSETS
+from codegen.llvm.sharing import Sharing
+from codegen.loops.grammar import Item, Kernel, Program, Sequence
+from symnet.errors import CompilerBug
+from symnet.expr import dims as dimension
+from symnet.expr.dims import Dim
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The table of a library: slot 0 the arena, slot 1 the sync area, slot 2 the profile counters (or null), then one
+    slot for each input and each named dimension."""
+
+    inputs: tuple[str, ...]
+    dims: tuple[str, ...]
+
+    ARENA = 0
+    SYNC = 1
+    PROFILE = 2
+    FIRST = 3
+
+    @property
+    def count(self) -> int:
+        return self.FIRST + len(self.inputs) + len(self.dims)
+
+    def input(self, name: str) -> int:
+        return self.FIRST + self.inputs.index(name)
+
+    def dim(self, name: str) -> int:
+        return self.FIRST + len(self.inputs) + self.dims.index(name)
+
+
+def slots(programs: Iterable[Program]) -> Slots:
+    """A table that serves all these entries."""
+    inputs: dict[str, None] = {}
+    dims: dict[str, None] = {}
+    for program in programs:
+        inputs.update((b.name, None) for b in program.buffers.values() if b.role == "input" and b.view_of is None)
+        dims.update(dict.fromkeys(program.dims))
+    return Slots(tuple(inputs), tuple(dims))
+
+
+def constant_name(program: Program, buffer: str) -> str:
+    """The global that holds a constant buffer."""
+    return f"@c.{program.name}.{buffer}"
+
+
+def emit_constants(program: Program) -> str:
+    """The constants of a program as globals, byte by byte."""
+    lines = []
+    for name, value in program.constants.items():
+        data = np.ascontiguousarray(value).tobytes()
+        text = "".join(f"\\{byte:02x}" for byte in data)
+        lines.append(f'{constant_name(program, name)} = internal constant [{len(data)} x i8] c"{text}", align 64')
+    return "\n".join(lines) + "\n"
+
+
+def emit_entry(
+    program: Program,
+    texts: Mapping[str, KernelText],
+    symbols: Mapping[str, str],
+    table: Slots,
+    sharing: Sharing,
+    profile: bool = False,
+) -> str:
+    """The function of an entry. `texts` and `symbols` give each kernel's interface and the function to call for it.
+
+    With `profile`, the processor cycles thread 0 spends in kernel number k (in the order of the text) are added to
+    counter k of the array in the profile slot.
+    """
+    return _Entry(program, texts, symbols, table, sharing, profile).emit()
+
+
+class _Entry:
+    def __init__(
+        self,
+        program: Program,
+        texts: Mapping[str, KernelText],
+        symbols: Mapping[str, str],
+        table: Slots,
+        sharing: Sharing,
+        profile: bool,
+    ) -> None:
+        self.program, self.texts, self.symbols, self.table = program, texts, symbols, table
+        self.sharing, self.profile = sharing, profile
+        parameters = [("ptr", "table"), ("i64", "tid"), ("i64", "n")]
+        self.fn = FunctionText(f"sn_{program.name}", parameters, "i32", linkage="")
+        self.values: dict[str, str] = {}  # dimensions and sequence axes
+        self.pointers: dict[str, str] = {}
+        self.kernels = 0
+
+    def emit(self) -> str:
+        fn = self.fn
+        self.arena = self._slot(Slots.ARENA, "ptr")
+        self.sync = self._slot(Slots.SYNC, "ptr")
+        self.counters = self._slot(Slots.PROFILE, "ptr") if self.profile else ""
+        self.status = fn.value(f"getelementptr i8, ptr {self.sync}, i64 {SYNC_OFFSETS['status']}", "status")
+        self.several, self.main = fn.value("icmp sgt i64 %n, 1"), fn.value("icmp eq i64 %tid, 0")
+        self.after = fn.value("add i64 %tid, 1")
+        for name in self.program.dims:
+            self.values[name] = self._slot(self.table.dim(name), "i64")
+        for name in dict.fromkeys(buffer for text in self.texts.values() for buffer in text.buffers):
+            self.pointers[name] = self._pointer(name)
+        self._items(self.program.items)
+        return fn.finish("i32 0")
+
+    def _slot(self, number: int, kind: str) -> str:
+        place = self.fn.value(f"getelementptr i64, ptr %table, i64 {number}")
+        return self.fn.value(f"load {kind}, ptr {place}, align 8")
+
+    def _pointer(self, name: str) -> str:
+        buffer = self.program.buffers[name]
+        root = self.program.buffers[buffer.view_of or name]
+        if root.role == "input":
+            return self._slot(self.table.input(root.name), "ptr")
+        if root.role == "constant":
+            return constant_name(self.program, root.name)
+        if root.offset is None:
+            raise CompilerBug(f"{self.program.name}: the buffer {root.name!r} has no place in the arena")
+        return self.fn.value(f"getelementptr inbounds i8, ptr {self.arena}, i64 {root.offset}", "b")
+
+    def _items(self, items: tuple[Item, ...]) -> None:
+        for item in items:
+            if isinstance(item, Sequence):
+                self._sequence(item)
+            else:
+                self._kernel(item)
+
+    def _sequence(self, item: Sequence) -> None:
+        fn, extent = self.fn, self._dim(item.axis.extent)
+        with fn.loop("0", extent, stem="step") as counter:
+            if item.reverse:
+                last = fn.value(f"sub i64 {extent}, 1")
+                counter = fn.value(f"sub i64 {last}, {counter}")
+            self.values[item.axis.name] = counter
+            self._items(item.items)
+            del self.values[item.axis.name]
+
+    def _kernel(self, kernel: Kernel) -> None:
+        fn, text, symbol = self.fn, self.texts[kernel.name], self.symbols[kernel.name]
+        if kernel.name in self.sharing.barriers:
+            self._meet()
+        sizes = [f"i64 {self.values[name]}" for name in text.dims]
+        arguments = [f"ptr {self.pointers[name]}" for name in text.buffers] + sizes
+        if text.has_checks:
+            arguments.append(f"ptr {self.status}")
+        with ExitStack() as stack:
+            shared = kernel.name in self.sharing.shared
+            if not shared:
+                stack.enter_context(fn.when(self.main, "alone"))
+            parts = fn.value(f"call i64 @{symbol}.parts({', '.join(sizes)})")
+            low, high = (self._share(parts, "%tid"), self._share(parts, self.after)) if shared else ("0", parts)
+            some = fn.value(f"icmp slt i64 {low}, {high}")
+            stack.enter_context(fn.when(some, "some"))
+            call = f"call void @{symbol}({', '.join([*arguments, f'i64 {low}', f'i64 {high}'])})"
+            self._timed(call) if self.profile else fn.do(call)
+        self.kernels += 1
+        if text.has_checks:
+            self._leave_if_failed()
+
+    def _share(self, parts: str, thread: str) -> str:
+        """Where the share of a thread begins."""
+        product = self.fn.value(f"mul i64 {parts}, {thread}")
+        return self.fn.value(f"udiv i64 {product}, %n")
+
+    def _timed(self, call: str) -> None:
+        fn = self.fn
+        before = fn.value("call i64 @llvm.readcyclecounter()")
+        fn.do(call)
+        after = fn.value("call i64 @llvm.readcyclecounter()")
+        with fn.when(self.main, "count"):
+            place = fn.value(f"getelementptr i64, ptr {self.counters}, i64 {self.kernels}")
+            spent, total = fn.value(f"sub i64 {after}, {before}"), fn.value(f"load i64, ptr {place}")
+            fn.do(f"store i64 {fn.value(f'add i64 {total}, {spent}')}, ptr {place}")
+
+    def _meet(self) -> None:
+        with self.fn.when(self.several, "meet"):
+            self.fn.do(f"call void @sn.barrier(ptr {self.sync}, i64 %n)")
+
+    def _leave_if_failed(self) -> None:
+        """All threads learn what the check found; when it failed, the status is cleared for the next call."""
+        fn = self.fn
+        self._meet()
+        status = fn.value(f"load atomic i32, ptr {self.status} monotonic, align 4")
+        failed = fn.value(f"icmp ne i32 {status}, 0")
+        with fn.when(failed, "failed"):
+            self._meet()
+            with fn.when(self.main, "clear"):
+                fn.do(f"store atomic i32 0, ptr {self.status} monotonic, align 4")
+            fn.do(f"ret i32 {status}")
+            fn.start(fn.fresh("unreached"))
+
+    def _dim(self, dim: Dim) -> str:
+        """The value of a dimension at the sizes of the call."""
+        fn, total = self.fn, "0"
+        for names, coefficient in dimension.terms(dim):
+            term = str(coefficient)
+            for name in names:
+                term = self.values[name] if term == "1" else fn.value(f"mul i64 {term}, {self.values[name]}")
+            total = term if total == "0" else fn.value(f"add i64 {total}, {term}")
+        return total

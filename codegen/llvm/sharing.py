@@ -1,0 +1,196 @@
+"""Where threads must wait for each other, and which kernels are worth sharing out at all.
+
+A kernel is either run by thread 0 alone or shared out statically. A barrier is needed before a kernel that touches
+memory which another thread may still be writing (or reading, if the kernel writes it): that is, when one of the
+kernels since the last barrier touches the same memory, one of the two writes, and not both run on thread 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from codegen.llvm.functions import MATH
+from codegen.llvm.nest_plan import partition
+from codegen.llvm.signature import accesses
+from codegen.loops.grammar import (
+    Affine,
+    Apply,
+    Axis,
+    Check,
+    Item,
+    Kernel,
+    Load,
+    Loop,
+    Program,
+    Reduce,
+    Sequence,
+    Stmt,
+    Store,
+    kernels,
+    scalars_of,
+    statements,
+    subscalars,
+)
+from symnet.expr import dims as dimension
+from symnet.expr.dtypes import BYTES
+
+MATH_COST = 8.0
+"""A transcendental function, in simple vector operations."""
+SHARE_ABOVE = 6_000.0
+"""The least cost at which a kernel is shared out: what is saved must exceed two barriers of some 0.3 µs."""
+THREADS_ABOVE = 40_000.0
+"""The least cost of the shared kernels of an entry at which more than one thread pays."""
+
+
+def cost(kernel: Kernel, program: Program, lanes: int = 16) -> float:
+    """Estimated vector operations of a kernel at the capacities; a memory access counts as one."""
+    volume = _volume(kernel.axes, program)
+    if kernel.schedule.form == "contract":  # fused multiply-adds on registers, two at a time
+        product = next(stmt for stmt in kernel.body if isinstance(stmt, Reduce))
+        rest = tuple(stmt for stmt in kernel.body if stmt is not product)
+        return volume * (_volume(product.axes, program) / 2 + _block_cost(rest, program)) / lanes
+    return volume * _block_cost(kernel.body, program) / (lanes if kernel.schedule.vector else 1)
+
+
+def _volume(axes: tuple[Axis, ...], program: Program) -> float:
+    total = 1.0
+    for axis in axes:
+        total *= dimension.evaluate(axis.extent, program.dims)
+    return total
+
+
+def _block_cost(body: tuple[Stmt, ...], program: Program) -> float:
+    total = 0.0
+    for stmt in body:
+        own = float(isinstance(stmt, Store)) + sum(_scalar_cost(part) for part in _parts(stmt))
+        if isinstance(stmt, Loop):
+            total += _volume(stmt.axes, program) * _block_cost(stmt.body, program)
+        elif isinstance(stmt, Reduce):
+            inner = own + _block_cost(stmt.body, program) + _block_cost(stmt.each, program)
+            total += _volume(stmt.axes, program) * (1.0 + inner)
+        else:
+            total += own
+    return total
+
+
+def _parts(stmt: Stmt) -> list[object]:
+    return [part for scalar in scalars_of(stmt) for part in subscalars(scalar)]
+
+
+def _scalar_cost(part: object) -> float:
+    if isinstance(part, Load):
+        return 1.0
+    if isinstance(part, Apply):
+        return MATH_COST if part.fn in (*MATH, "pow", "div", "sqrt", "mod", "floordiv") else 1.0
+    return 0.0
+
+
+@dataclass(frozen=True)
+class Span:
+    """Memory that a kernel touches: bytes of the arena, or a buffer that lives elsewhere."""
+
+    place: str
+    start: int
+    stop: int
+    writes: bool
+    slabs: tuple[object, ...] | None
+    """Set when share k of the kernel touches only slab k of a buffer: then equal slabs mean equal threads."""
+
+    def meets(self, other: Span) -> bool:
+        return (
+            (self.writes or other.writes)
+            and self.place == other.place
+            and self.start < other.stop
+            and other.start < self.stop
+        )
+
+
+def spans(kernel: Kernel, program: Program) -> list[Span]:
+    """Everything a kernel touches."""
+    found: dict[Span, None] = {}
+    for access in accesses(kernel.body):
+        buffer = program.buffers[access.buffer]
+        root = program.buffers[buffer.view_of or buffer.name]
+        size = BYTES[root.dtype]
+        for extent in dimension.evaluate_shape(root.shape, program.dims):
+            size *= extent
+        place, start = (root.name, 0) if root.offset is None else ("arena", root.offset)
+        slabs = _slabs(kernel, access, program)
+        found[Span(place, start, start + max(size, 1), isinstance(access, Store), slabs)] = None
+    return list(found)
+
+
+def _slabs(kernel: Kernel, access: Load | Store, program: Program) -> tuple[object, ...] | None:
+    """What identifies the slabs of a buffer that the shares touch, when share k touches slab k only.
+
+    Holds for a kernel shared out along a single axis that is an index of the access by itself.
+    """
+    if kernel.schedule.form != "nest":
+        return None
+    work = partition(kernel, program)
+    if len(work.shared) != 1 or work.shared[0] is work.vector:
+        return None
+    axis, buffer = work.shared[0], program.buffers[access.buffer]
+    alone = Affine(((axis.name, 1),))
+    if alone not in access.index:
+        return None
+    root = program.buffers[buffer.view_of or buffer.name]
+    return axis.extent, root.name, buffer.shape, access.index.index(alone)
+
+
+@dataclass
+class Sharing:
+    """The decisions for one entry.
+
+    shared    names of the kernels that are shared out; the others run on thread 0
+    barriers  names of the kernels before which all threads meet
+    pays      whether running on more than one thread is worth it
+    """
+
+    shared: frozenset[str]
+    barriers: set[str] = field(default_factory=set)
+    pays: bool = False
+
+
+def plan(program: Program) -> Sharing:
+    """Decide for every kernel of an entry."""
+    costs = {kernel.name: (kernel, cost(kernel, program)) for kernel in kernels(program.items)}
+    shared = {name for name, (kernel, value) in costs.items() if kernel.schedule.parallel and value >= SHARE_ABOVE}
+    total = sum(costs[name][1] for name in shared)
+    result = Sharing(frozenset(shared), set(), total >= THREADS_ABOVE)
+    _walk(program, program.items, [], result)
+    return result
+
+
+Pending = list[tuple[bool, list[Span]]]
+
+
+def _walk(program: Program, items: tuple[Item, ...], pending: Pending, result: Sharing) -> Pending:
+    """Mark barriers along `items`; `pending` is what ran since the last barrier, before and (returned) after."""
+    for item in items:
+        if isinstance(item, Sequence):
+            # a second round sees what the end of one iteration leaves to the beginning of the next
+            once = _walk(program, item.items, list(pending), result)
+            pending = pending + _walk(program, item.items, once, result)
+            continue
+        shared = item.name in result.shared
+        touched = spans(item, program)
+        if item.name in result.barriers or _conflict(pending, shared, touched):
+            result.barriers.add(item.name)
+            pending = []
+        pending = [*pending, (shared, touched)]
+        if any(isinstance(stmt, Check) for stmt in statements(item.body)):
+            pending = []  # all threads meet to learn what the check found
+    return pending
+
+
+def _conflict(pending: Pending, shared: bool, touched: list[Span]) -> bool:
+    for earlier_shared, earlier in pending:
+        if not shared and not earlier_shared:
+            continue
+        for a in earlier:
+            for b in touched:
+                same_thread = shared and earlier_shared and a.slabs is not None and a.slabs == b.slabs
+                if a.meets(b) and not same_thread:
+                    return True
+    return False
