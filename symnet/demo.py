@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import symnet as sn
 from symnet import data
+from symnet.errors import FileError
 
 BATCH = 32
 LEARNING_RATE = 2e-3
@@ -13,6 +16,7 @@ LEARNING_RATE = 2e-3
 
 def run(seed: int = 0, epochs: int = 60, plot: str = "loss.png") -> float:
     """Define, derive, compile, train and test; prints what it does, writes the picture `plot`, returns the accuracy."""
+    check_writable(plot)
     (images, labels), (test_images, test_labels) = data.digits_split()
 
     print("1. Define: a network of three layers, its loss, and where the numbers come in\n")
@@ -46,6 +50,13 @@ def run(seed: int = 0, epochs: int = 60, plot: str = "loss.png") -> float:
     accuracy = float((answers == test_labels).mean())
     print(f"test accuracy {100 * accuracy:.1f}%")
     return accuracy
+
+
+def check_writable(plot: str) -> None:
+    """Refuse a picture that cannot be written now, not after the training."""
+    folder = Path(plot).absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise FileError(f"cannot write the picture {plot!r}: the folder {folder} does not exist or is not writable")
 
 
 def network() -> tuple[sn.nn.Module, sn.Expr, sn.Expr]:

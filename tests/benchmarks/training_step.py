@@ -3,9 +3,9 @@
     python tests/benchmarks/training_step.py [--rounds 15] [--threads N]
 
 All start from the same parameters and see the same batches; their losses are compared before anything is timed. The
-contestants take turns, an epoch each, so that what else the machine does falls on all of them. PyTorch runs eagerly with
-its fused optimizer, on one thread and on all; JAX both as one compiled step called in a loop and as a compiled loop over
-a whole epoch. What is not installed is left out.
+contestants take turns, an epoch each, so that what else the machine does falls on all of them. PyTorch runs eagerly
+with its fused optimizer, on one thread and on all; JAX both as one compiled step called in a loop and as a compiled
+loop over a whole epoch. What is not installed is left out.
 """
 
 from __future__ import annotations
