@@ -1,0 +1,284 @@
+"""A contraction kernel as LLVM text, after its `Plan`: the function, the count of its shares, its microkernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from codegen.llvm.builder import FunctionText
+from codegen.llvm.contract.epilogue import Epilogue
+from codegen.llvm.contract.frame import Frame, Span
+from codegen.llvm.contract.merge import merge
+from codegen.llvm.contract.pack import Packer, left_layout, right_layout
+from codegen.llvm.contract.plan import plan
+from codegen.llvm.contract.problem import Contraction, contraction
+from codegen.llvm.kernel import KernelText
+from codegen.llvm.microkernel import Microkernel
+from codegen.llvm.scope import Scope, Value, index
+from codegen.llvm.signature import Signature, signature
+from codegen.loops.grammar import Kernel, Program
+from codegen.target import Target
+
+
+def emit_contract(kernel: Kernel, program: Program, target: Target) -> KernelText:
+    """The text of a kernel whose schedule has the form "contract"."""
+    described = signature(kernel, program)
+    problem = merge(contraction(kernel, program))
+    frame = Frame(_scope(problem, described, target), problem, plan(problem, target))
+    writer = _Writer(frame, target)
+    texts = [writer.text(), _parts_text(frame, described, target), *(micro.text() for micro in writer.microkernels)]
+    helpers = frozenset(frame.scope.helpers)
+    return KernelText(
+        kernel.name, "\n".join(texts), described.buffers, described.dims, helpers, described.has_checks
+    )
+
+
+def _scope(problem: Contraction, described: Signature, target: Target) -> Scope:
+    """The scope of the kernel's function; aliases point to where their buffers do."""
+    fn = FunctionText(problem.name, described.parameters)
+    pointers, stored = dict(described.pointers), set(described.stored)
+    for alias, buffer in problem.aliases.items():
+        pointers[alias] = pointers[buffer]
+        if buffer in stored:
+            stored.add(alias)
+    status = "%status" if described.has_checks else None
+    scope = Scope(fn, problem.program, target, pointers, described.values, stored, status)
+    for name in described.sequence:
+        scope.axes[name] = Value(described.values[name], "int64")
+    return scope
+
+
+# --- shares ------------------------------------------------------------------------------------------------------
+
+ROWS, COLS = "rows.", "cols."
+"""The names under which the grid of shares counts blocks of row tiles and of column tiles, beside its axes."""
+
+
+def _grid(frame: Frame) -> list[tuple[str, Value, bool]]:
+    """What a kernel iterates over, slowest first: (axis or block, how many, whether threads may divide it)."""
+    chosen, shared = frame.plan, frame.problem.shared
+    result = [(axis.name, frame.extent(axis), axis.name in shared) for axis in chosen.grid]
+    down, across = chosen.row_tiles * chosen.tile.rows, chosen.col_tiles * chosen.tile.columns
+    for name, axis, block in ((COLS, chosen.col, across), (ROWS, chosen.row, down)):
+        result.append((name, frame.ceil_div(frame.extent(axis), block), axis.name in shared))
+    return result
+
+
+def _parts_text(frame: Frame, described: Signature, target: Target) -> str:
+    """The function that says how many shares there are."""
+    fn = FunctionText(f"{frame.problem.name}.parts", described.dim_parameters, returns="i64")
+    counting = Frame(Scope(fn, frame.problem.program, target, {}, described.values), frame.problem, frame.plan)
+    total = index(1)
+    for _, count, shared in _grid(counting):
+        if shared:
+            total = counting.scope.mul(total, count)
+    return fn.finish(f"i64 {total.text}")
+
+
+class _Writer:
+    """Writes the kernel's function."""
+
+    def __init__(self, frame: Frame, target: Target) -> None:
+        self.frame, self.scope, self.plan, self.fn = frame, frame.scope, frame.plan, frame.fn
+        self.tile = frame.plan.tile
+        self.epilogue = Epilogue(frame)
+        self.packer = Packer(frame)
+        self.micro = self._microkernel(target, self.tile.rows, "tile")
+        self.microkernels = [self.micro]
+        if self.plan.row_edge == "single":
+            self.microkernels.append(self._microkernel(target, 1, "row"))
+
+    def _microkernel(self, target: Target, rows: int, suffix: str) -> Microkernel:
+        chosen, size, dtype = self.plan, self.frame.size, self.frame.dtype
+        columns = chosen.col.extent if isinstance(chosen.col.extent, int) else "runtime"
+        if chosen.left_mode == "place":
+            between, step = chosen.left.strides.get(chosen.row.name, 0), chosen.left_step
+            left_row, left_step = int(between) * size, step * size if isinstance(step, int) else None
+        else:
+            left_row, left_step, _ = left_layout(chosen, dtype)
+        if chosen.right_mode == "place":
+            right_step = chosen.right_step * size if isinstance(chosen.right_step, int) else None
+        else:
+            right_step, _ = right_layout(chosen, dtype)
+        return Microkernel(
+            name=f"{self.fn.name}.{suffix}",
+            dtype=dtype,
+            lanes=self.tile.lanes,
+            rows=rows,
+            vectors=self.tile.vectors,
+            left_row=left_row,
+            tile_row=self.epilogue.tile_row,
+            left_step=left_step,
+            right_step=right_step,
+            columns=columns if chosen.col_edge == "masked" else None,
+            accumulates=not chosen.depth.whole,
+            may_be_empty=not all(isinstance(axis.extent, int) and axis.extent for axis in chosen.inner),
+            fused=target.vector_bytes > 16 or not target.triple.startswith(("x86", "i686", "amd64")),
+        )
+
+    def text(self) -> str:
+        """The whole function: loops over the shares from lo to hi, and inside each over what threads may not divide."""
+        self._scratch()
+        grid = _grid(self.frame)
+        shared = [(name, count) for name, count, divided in grid if divided]
+        with self.frame.loop(Value("%lo", "int64"), Value("%hi", "int64"), stem="share") as share:
+            self._locate(shared, share)
+            with ExitStack() as loops:
+                for name, count, divided in grid:
+                    if not divided:
+                        self.scope.axes[name] = loops.enter_context(self.frame.loop(index(0), count))
+                self._share()
+        return self.fn.finish()
+
+    def _scratch(self) -> None:
+        """Stack memory for what is packed and for sums."""
+        chosen, dtype = self.plan, self.frame.dtype
+        if chosen.left_mode != "place":
+            self.packed_left = self.frame.scratch(chosen.row_tiles * left_layout(chosen, dtype)[2])
+        if chosen.right_mode != "place":
+            self.packed_right = self.frame.scratch(right_layout(chosen, dtype)[1])
+        tiles = 1 if chosen.depth.whole else chosen.row_tiles * chosen.col_tiles
+        if not self.epilogue.direct:
+            self.sums = self.frame.scratch(tiles * self._tile_bytes())
+
+    def _tile_bytes(self) -> int:
+        return self.tile.rows * self.tile.columns * self.frame.size
+
+    def _locate(self, grid: list[tuple[str, Value]], share: Value) -> None:
+        """Bind the position along each counted thing from the number of a share; the last one runs fastest."""
+        rest = share
+        for number, (name, count) in reversed(list(enumerate(grid))):
+            if count.text == "1":
+                self.scope.axes[name] = index(0)
+            elif number == 0:
+                self.scope.axes[name] = rest
+            else:
+                self.scope.axes[name] = self.scope.operate("urem", rest, count)
+                rest = self.scope.operate("udiv", rest, count)
+
+    # --- one share ---
+
+    def _share(self) -> None:
+        """All of one block of tiles."""
+        if self.plan.depth.whole:
+            for axis in self.plan.inner:
+                self.frame.k_from[axis.name], self.frame.k_to[axis.name] = index(0), self.frame.extent(axis)
+            self._tiles(finish=True)
+            return
+        size = self._tile_bytes() * self.plan.row_tiles * self.plan.col_tiles
+        self.fn.do(f"call void @llvm.memset.p0.i64(ptr {self.sums.text}, i8 0, i64 {size}, i1 false)")
+        with self._blocks_of_k():
+            self._tiles(finish=False)
+        with self._each_tile(COLS) as column, self._each_tile(ROWS) as row:
+            self._finish(row, column)
+
+    @contextmanager
+    def _blocks_of_k(self) -> Iterator[None]:
+        """Loops over the blocks of k, in the order of k."""
+        frame, depth = self.frame, self.plan.depth
+        with ExitStack() as loops:
+            for axis in self.plan.inner[: depth.split]:
+                position = loops.enter_context(self.scope.loop(axis.name, index(0), frame.extent(axis)))
+                frame.k_from[axis.name], frame.k_to[axis.name] = position, self.scope.add(position, index(1))
+            axis, extent = self.plan.inner[depth.split], frame.extent(self.plan.inner[depth.split])
+            start = loops.enter_context(frame.loop(index(0), extent, depth.chunk, stem="k"))
+            frame.k_from[axis.name] = start
+            frame.k_to[axis.name] = self.scope.minimum(self.scope.add(start, index(depth.chunk)), extent)
+            for axis in self.plan.inner[depth.split + 1 :]:
+                frame.k_from[axis.name], frame.k_to[axis.name] = index(0), frame.extent(axis)
+            yield
+
+    def _tiles(self, finish: bool) -> None:
+        """Every tile of the share, for one block of k."""
+        if self.plan.left_mode != "place":
+            with self._each_tile(ROWS) as row:
+                self.packer.left(row.start, self._packed_rows(row))
+        with self._each_tile(COLS) as column:
+            if self.plan.right_mode != "place":
+                self.packer.right(column.start, self.packed_right)
+            with self._each_tile(ROWS) as row:
+                self._multiply(row, column)
+                if finish:
+                    self._finish(row, column)
+
+    # --- tiles ---
+
+    @contextmanager
+    def _each_tile(self, along: str) -> Iterator[Span]:
+        """A loop over the tiles of the share along the rows (ROWS) or columns (COLS); none for a single one."""
+        frame, scope, chosen = self.frame, self.scope, self.plan
+        rows = along == ROWS
+        axis, height = (chosen.row, self.tile.rows) if rows else (chosen.col, self.tile.columns)
+        most, edge = (chosen.row_tiles, chosen.row_edge) if rows else (chosen.col_tiles, chosen.col_edge)
+        extent, block = frame.extent(axis), scope.axes[along]
+        if most == 1:
+            yield self._span(block, index(0), height, extent, edge)
+            return
+        first = frame.times(block, most)
+        count = scope.minimum(index(most), scope.sub(frame.ceil_div(extent, height), first))
+        with frame.loop(index(0), count, stem="row" if rows else "col") as number:
+            yield self._span(scope.add(first, number), number, height, extent, edge)
+
+    def _span(self, tile: Value, number: Value, height: int, extent: Value, edge: str) -> Span:
+        frame, scope = self.frame, self.scope
+        begin, size = frame.times(tile, height), index(height)
+        if edge == "exact":
+            return Span(number, begin, index(0), size)
+        if edge in ("packed", "masked"):
+            return Span(number, begin, index(0), scope.minimum(size, scope.sub(extent, begin)))
+        start = scope.minimum(begin, scope.sub(extent, size))
+        if edge == "overlap":
+            return Span(number, start, scope.sub(begin, start), size)
+        start = frame.at_least_zero(start)
+        return Span(number, start, scope.sub(begin, start), scope.minimum(size, scope.sub(extent, start)))
+
+    def _multiply(self, row: Span, column: Span) -> None:
+        """Add the products of the present block of k to one tile of sums."""
+        frame, scope, chosen = self.frame, self.scope, self.plan
+        for axis in chosen.inner:
+            scope.axes[axis.name] = frame.k_from[axis.name]
+        scope.axes[chosen.row.name], scope.axes[chosen.col.name] = row.start, column.start
+        left = frame.operand_address(chosen.left) if chosen.left_mode == "place" else self._packed_rows(row)
+        right = frame.operand_address(chosen.right) if chosen.right_mode == "place" else self.packed_right
+        steps = index(1)
+        for axis in chosen.inner[chosen.depth.split :]:
+            steps = scope.mul(steps, scope.sub(frame.k_to[axis.name], frame.k_from[axis.name]))
+        tile = self._sums_of(row, column)
+        if chosen.row_edge != "single":
+            self._call(self.micro, left, right, steps, tile, column)
+            return
+        enough = scope.operate("icmp sge", frame.extent(chosen.row), index(self.tile.rows), "bool")
+        with frame.when(enough):
+            self._call(self.micro, left, right, steps, tile, column)
+        too_few = scope.operate("icmp slt", frame.extent(chosen.row), index(self.tile.rows), "bool")
+        with frame.when(too_few), frame.loop(index(0), row.stop, stem="row") as one:
+            left = frame.at(left, frame.times(one, self.micro.left_row))
+            tile = frame.at(tile, frame.times(one, self.micro.tile_row))
+            self._call(self.microkernels[1], left, right, steps, tile, column)
+
+    def _call(self, micro: Microkernel, left: Value, right: Value, steps: Value, tile: Value, column: Span) -> None:
+        arguments = [f"ptr {left.text}", f"ptr {right.text}", f"i64 {steps.text}", f"ptr {tile.text}"]
+        for known, step in ((micro.left_step, self.plan.left_step), (micro.right_step, self.plan.right_step)):
+            if known is None:
+                arguments.append(self.frame.times(self.scope.dim(step), self.frame.size).typed)
+        if micro.columns == "runtime":
+            arguments.append(column.stop.typed)
+        self.fn.do(f"call void @{micro.name}({', '.join(arguments)})")
+
+    def _packed_rows(self, row: Span) -> Value:
+        """Where the packed left operand of a tile is."""
+        size = left_layout(self.plan, self.frame.dtype)[2]
+        return self.frame.at(self.packed_left, self.frame.times(row.number, size))
+
+    def _sums_of(self, row: Span, column: Span) -> Value:
+        """Where the sums of a tile go."""
+        if self.epilogue.direct:
+            return self.epilogue.address()
+        if self.plan.depth.whole:
+            return self.sums
+        number = self.scope.add(self.frame.times(column.number, self.plan.row_tiles), row.number)
+        return self.frame.at(self.sums, self.frame.times(number, self._tile_bytes()))
+
+    def _finish(self, row: Span, column: Span) -> None:
+        if not self.epilogue.direct:
+            self.epilogue.emit(row, column, self._sums_of(row, column))

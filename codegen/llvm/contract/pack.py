@@ -1,0 +1,212 @@
+"""Packing: an operand's part for one block of k, copied into contiguous scratch memory in the microkernel's order.
+
+The operand is evaluated like any other scalar expression, through its access map: transposition, strides, guards
+(the padding of a convolution) and whatever is applied to the elements come with it.
+
+    left   row after row (`along k`, `scalar`) or k after k (`along rows`)
+    right  k after k, the tile's columns next to each other; columns that do not exist are zeros or arbitrary numbers
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from codegen.llvm.builder import vector_type
+from codegen.llvm.contract.frame import Frame
+from codegen.llvm.contract.plan import Plan
+from codegen.llvm.scalars import emit_scalar
+from codegen.llvm.scope import Value, index
+from codegen.loops.grammar import Scalar
+from symnet.expr import dims as dimension
+from symnet.expr.dims import Dim
+from symnet.expr.dtypes import BYTES
+
+
+def left_layout(plan: Plan, dtype: str) -> tuple[int, int, int]:
+    """Of the left operand packed for one tile: bytes between rows, bytes between k, bytes in all."""
+    size, lanes = BYTES[dtype], plan.tile.lanes
+    if plan.left_mode == "along rows":
+        step = math.ceil(plan.tile.rows / lanes) * lanes * size
+        return size, step, step * plan.depth.steps
+    row = (math.ceil(plan.depth.steps / lanes) + 1) * lanes * size  # a vector may be written past the last k
+    if row % 1024 == 0:
+        row += 64  # not all rows at the same place of a cache
+    return row, size, row * plan.tile.rows
+
+
+def right_layout(plan: Plan, dtype: str) -> tuple[int, int]:
+    """Of the right operand packed for one panel: bytes between k, bytes in all."""
+    step = plan.tile.columns * BYTES[dtype]
+    return step, step * (plan.depth.steps + plan.tile.lanes)  # a transposed block may reach past the last k
+
+
+class Packer:
+    """Writes the packing of both operands."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame, self.scope, self.plan = frame, frame.scope, frame.plan
+        self.lanes = frame.plan.tile.lanes
+        if frame.plan.right_mode == "along k":
+            self.square = frame.scratch(self.lanes * self.lanes * frame.size)
+
+    # --- left ---
+
+    def left(self, row: Value, place: Value) -> None:
+        """Pack the tile of rows that starts at `row` (rows past the last are copies of it) into `place`."""
+        if self.plan.left_mode == "along rows":
+            self._left_along_rows(row, place)
+        else:
+            self._left_along_k(row, place)
+
+    def _left_along_rows(self, row: Value, place: Value) -> None:
+        frame, plan, scope = self.frame, self.plan, self.scope
+        _, step, _ = left_layout(plan, frame.dtype)
+        vectors = range(math.ceil(plan.tile.rows / self.lanes))
+        bases = [scope.add(row, index(vector * self.lanes)) for vector in vectors]
+        whole = isinstance(plan.row.extent, int) and plan.row.extent % self.lanes == 0 == plan.tile.rows % self.lanes
+        masks = [None if whole else self._mask(frame.extent(plan.row), base) for base in bases]
+        with self._each_k(len(plan.inner)) as k:
+            at = frame.at(place, frame.times(k, step))
+            for vector in vectors:
+                value = self._vector(plan.left.value, plan.row.name, bases[vector], masks[vector])
+                self._put(value, frame.at(at, index(vector * self.lanes * frame.size)))
+
+    def _left_along_k(self, row: Value, place: Value) -> None:
+        frame, plan, scope = self.frame, self.plan, self.scope
+        between, step, _ = left_layout(plan, frame.dtype)
+        with frame.loop(index(0), index(plan.tile.rows), stem="row") as r:
+            position = scope.add(row, r)
+            if plan.row_edge != "exact":
+                position = scope.minimum(position, scope.sub(frame.extent(plan.row), index(1)))
+            scope.axes[plan.row.name] = position
+            at = frame.at(place, frame.times(r, between))
+            if plan.left_mode == "scalar":
+                with self._each_k(len(plan.inner)) as k:
+                    self._put(emit_scalar(scope, plan.left.value), frame.at(at, frame.times(k, step)))
+                return
+            with self._each_k(len(plan.inner) - 1) as k:
+                for base, mask in self._vectors_of_k():
+                    value = self._vector(plan.left.value, plan.inner[-1].name, base, mask)
+                    along = scope.add(k, scope.sub(base, frame.k_from[plan.inner[-1].name]))
+                    self._put(value, frame.at(at, frame.times(along, step)))
+
+    # --- right ---
+
+    def right(self, column: Value, place: Value) -> None:
+        """Pack the panel of columns that starts at `column` into `place`."""
+        if self.plan.right_mode == "along k":
+            self._right_along_k(column, place)
+        else:
+            self._right_along_columns(column, place)
+
+    def _right_along_columns(self, column: Value, place: Value) -> None:
+        frame, plan, scope = self.frame, self.plan, self.scope
+        step, _ = right_layout(plan, frame.dtype)
+        vectors = range(plan.tile.vectors)
+        bases = [scope.add(column, index(vector * self.lanes)) for vector in vectors]
+        whole = plan.col_edge == "exact"
+        masks = [None if whole else self._mask(frame.extent(plan.col), base) for base in bases]
+        with self._each_k(len(plan.inner)) as k:
+            at = frame.at(place, frame.times(k, step))
+            for vector in vectors:
+                value = self._vector(plan.right.value, plan.col.name, bases[vector], masks[vector])
+                self._put(value, frame.at(at, index(vector * self.lanes * frame.size)))
+
+    def _right_along_k(self, column: Value, place: Value) -> None:
+        """In squares of lanes x lanes: vectors along k for each column, transposed in registers."""
+        frame, plan, scope = self.frame, self.plan, self.scope
+        step, _ = right_layout(plan, frame.dtype)
+        last = plan.inner[-1].name
+        with self._each_k(len(plan.inner) - 1) as k:
+            for base, mask in self._vectors_of_k():
+                along = scope.add(k, scope.sub(base, frame.k_from[last]))
+                with frame.loop(index(0), index(plan.tile.columns), self.lanes, stem="square") as first:
+                    with frame.loop(index(0), index(self.lanes), stem="col") as c:
+                        position = scope.add(scope.add(column, first), c)
+                        if plan.col_edge != "exact":
+                            position = scope.minimum(position, scope.sub(frame.extent(plan.col), index(1)))
+                        scope.axes[plan.col.name] = position
+                        value = self._vector(plan.right.value, last, base, mask)
+                        self._put(value, frame.at(self.square, frame.times(c, self.lanes * frame.size)))
+                    corner = frame.at(place, frame.times(along, step))
+                    self._transpose(frame.at(corner, frame.times(first, frame.size)), step)
+
+    def _transpose(self, corner: Value, step: int) -> None:
+        """The square in scratch memory, its rows as columns, to `corner` with `step` bytes between rows.
+
+        Halves are exchanged between rows 1, 2, 4, … apart: log2(lanes) rounds of two-operand shuffles.
+        """
+        fn, lanes, size = self.frame.fn, self.lanes, self.frame.size
+        kind = vector_type(self.frame.dtype, lanes)
+        rows = []
+        for row in range(lanes):
+            at = fn.value(f"getelementptr i8, ptr {self.square.text}, i64 {row * lanes * size}")
+            rows.append(fn.value(f"load {kind}, ptr {at}, align 64"))
+        apart = 1
+        while apart < lanes:
+            low = [e - apart + lanes if e & apart else e for e in range(lanes)]
+            high = [e + lanes if e & apart else e + apart for e in range(lanes)]
+            for row in (r for r in range(lanes) if not r & apart):
+                pair = rows[row], rows[row + apart]
+                rows[row], rows[row + apart] = (
+                    fn.value(f"shufflevector {kind} {pair[0]}, {kind} {pair[1]}, {_lane_mask(mask)}")
+                    for mask in (low, high)
+                )
+            apart *= 2
+        for row in range(lanes):
+            at = fn.value(f"getelementptr i8, ptr {corner.text}, i64 {row * step}")
+            fn.do(f"store {kind} {rows[row]}, ptr {at}, align {size}")
+
+    # --- shared ---
+
+    @contextmanager
+    def _each_k(self, stop: int) -> Iterator[Value]:
+        """Loops over the inner axes of the block up to number `stop`; gives the number of k before the position."""
+        frame, plan, scope = self.frame, self.plan, self.scope
+        axes = plan.inner[plan.depth.split : stop]
+        with ExitStack() as loops:
+            total = index(0)
+            for number, axis in enumerate(axes, plan.depth.split):
+                start, end = frame.k_from[axis.name], frame.k_to[axis.name]
+                position = loops.enter_context(scope.loop(axis.name, start, end))
+                following: Dim = dimension.product(inner.extent for inner in plan.inner[number + 1 :])
+                total = scope.add(total, scope.mul(scope.sub(position, start), scope.dim(following)))
+            yield total
+
+    def _vectors_of_k(self) -> Iterator[tuple[Value, Value | None]]:
+        """Vectors along the last inner axis, for each its first position and mask: a loop, then what is left over.
+
+        To be exhausted by a `for`: what follows a step is written inside the loop.
+        """
+        frame, scope, axis = self.frame, self.scope, self.plan.inner[-1]
+        start, stop = frame.k_from[axis.name], frame.k_to[axis.name]
+        count = scope.sub(stop, start)
+        full = scope.operate("and", count, index(-self.lanes)) if not count.is_constant else index(
+            int(count.text) // self.lanes * self.lanes
+        )
+        middle = scope.add(start, full)
+        if full.text != "0":
+            with frame.loop(start, middle, self.lanes, stem="k") as base:
+                yield base, None
+        if not (count.is_constant and full.text == count.text):
+            left_over = scope.sub(stop, middle)
+            with frame.when(scope.operate("icmp sgt", left_over, index(0), "bool")):
+                yield middle, scope.prefix_mask(left_over, self.lanes)
+
+    def _mask(self, extent: Value, base: Value) -> Value:
+        """The lanes from `base` on that lie before `extent`; none where it lies after."""
+        return self.scope.prefix_mask(self.scope.sub(extent, base), self.lanes)
+
+    def _vector(self, value: Scalar, axis: str, base: Value, mask: Value | None) -> Value:
+        """The operand at consecutive positions of an axis."""
+        with self.scope.in_lanes(axis, base, self.lanes, mask):
+            return self.scope.splat(emit_scalar(self.scope, value), self.lanes)
+
+    def _put(self, value: Value, place: Value) -> None:
+        self.frame.fn.do(f"store {value.typed}, ptr {place.text}, align {self.frame.size}")
+
+
+def _lane_mask(lanes: list[int]) -> str:
+    return f"<{len(lanes)} x i32> <" + ", ".join(f"i32 {lane}" for lane in lanes) + ">"

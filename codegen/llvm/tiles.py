@@ -1,0 +1,83 @@
+"""Which register tile a contraction uses: `rows` x (`vectors` of lanes), from the registers and the problem's extents.
+
+Costs are in cycles of a core that does two vector operations of each kind a cycle (fused multiply-add, load), with a
+latency of four. They are a model: good enough to rank tiles, held against measurements by `tests/benchmarks/gemm.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from codegen.target import Target
+
+LATENCY = 4
+"""Cycles from the start of a multiply-add to the start of the one that needs its result."""
+
+CALL = 24
+"""Cycles to call the microkernel, set up its sums and leave its loop."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """`rows` rows by `vectors` vectors of `lanes` columns, all of whose sums are in registers."""
+
+    rows: int
+    vectors: int
+    lanes: int
+
+    @property
+    def columns(self) -> int:
+        return self.vectors * self.lanes
+
+    def step(self) -> float:
+        """Cycles for one k: multiply-adds, loads (a little dearer, for what they may miss), or latency."""
+        work = self.rows * self.vectors / 2
+        loads = (self.rows + self.vectors) / 2 * 1.06
+        return max(work, loads, LATENCY) + 0.06 * (self.rows / self.lanes + self.vectors)
+
+    def cost(self, depth: int, per_vector: float) -> float:
+        """Cycles for one tile with sums over `depth`; `per_vector` for what is done with each vector of sums."""
+        return depth * self.step() + self.rows * self.vectors * per_vector + CALL
+
+    def count(self, rows: int, columns: int) -> tuple[int, int]:
+        """How many tiles cover so many rows and columns."""
+        return math.ceil(rows / self.rows), math.ceil(columns / self.columns)
+
+
+def candidates(target: Target, dtype: str, rows: int, columns: int) -> list[Tile]:
+    """Tiles that fit the registers and are not larger than the problem, the most promising ones of every width.
+
+    Each vector of a row of sums takes a register, so does each vector of the right operand, and one is needed for the
+    broadcast element of the left operand. For every width, of the heights that need equally many tiles only the lowest
+    is kept: it wastes least.
+    """
+    lanes = target.lanes(dtype)
+    found: list[Tile] = []
+    for vectors in range(1, min(8, math.ceil(columns / lanes)) + 1):
+        tallest = min(rows, (target.registers - 1 - vectors) // vectors)
+        heights = {math.ceil(rows / math.ceil(rows / height)) for height in range(1, tallest + 1)}
+        found += [Tile(height, vectors, lanes) for height in sorted(heights)]
+    return found
+
+
+def balance(parts: int) -> float:
+    """How much longer two threads take than half the time of one, with equal shares of equal parts."""
+    return math.ceil(parts / 2) * 2 / parts
+
+
+def choose(
+    target: Target, dtype: str, rows: int, columns: int, depth: int, batch: int = 1, per_vector: float = 4.0
+) -> tuple[Tile, float]:
+    """The best tile for `batch` products of rows x depth by depth x columns, and the cycles that it takes."""
+    if rows < 1 or columns < 1:
+        return Tile(1, 1, target.lanes(dtype)), 0.0
+    best: tuple[float, Tile, float] | None = None
+    for tile in candidates(target, dtype, rows, columns):
+        down, across = tile.count(rows, columns)
+        cycles = batch * down * across * tile.cost(depth, per_vector)
+        score = cycles * (1 + balance(batch * down * across))
+        if best is None or score < best[0]:
+            best = (score, tile, cycles)
+    assert best is not None
+    return best[1], best[2]
