@@ -1,1 +1,85 @@
-"""codegen."""
+"""The code generator: expression graphs to native programs. `compile` is its front door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from symnet.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from codegen.library import Library
+    from codegen.spec import Module
+    from symnet.runtime.code import Code
+    from symnet.runtime.native import Pool
+
+__all__ = ["build", "compile"]
+
+BACKENDS = ("llvm", "numpy")
+
+
+def compile(
+    module: Module,
+    *,
+    only: Sequence[str] | None = None,
+    target: str = "native",
+    threads: int | None = None,
+    backend: str = "llvm",
+    profile: bool = False,
+) -> Code:
+    """Code for the entries of a module, ready to run on an arena.
+
+    only     the entries to compile now (default: all); what persists is laid out alike whichever they are
+    target   "native" or a portable level ("x86-64-v3")
+    threads  how many threads to use where that pays; default: SYMNET_THREADS, else all processors
+    backend  "llvm", or "numpy": the reference interpreter
+    profile  count processor cycles for each kernel
+    """
+    from symnet.runtime.native import NativeCode, thread_count
+
+    if backend not in BACKENDS:
+        raise UsageError(f"there is no backend {backend!r}{nearest(backend, BACKENDS)}")
+    if backend == "numpy":
+        return _interpreted(module, _entries(module, only))
+    count = thread_count(threads)
+    library = build(module, only=only, target=target, profile=profile)
+    return NativeCode(library.metadata, library.functions, library, _pool(library), count)
+
+
+def build(
+    module: Module, *, only: Sequence[str] | None = None, target: str = "native", profile: bool = False
+) -> Library:
+    """The compiled library itself: addresses, metadata, texts."""
+    from codegen.library import Library, Request
+    from codegen.target import target as find_target
+
+    return Library(Request(module, _entries(module, only), find_target(target), profile))
+
+
+def _entries(module: Module, only: Sequence[str] | None) -> tuple[str, ...]:
+    known = [entry.name for entry in module.entries]
+    for name in only or ():
+        if name not in known:
+            raise UsageError(f"the module {module.name!r} has no entry {name!r}{nearest(name, known)}")
+    return tuple(name for name in known if only is None or name in only)
+
+
+def _interpreted(module: Module, only: tuple[str, ...]) -> Code:
+    from codegen.library import metadata
+    from codegen.pipeline import compile_entry
+    from codegen.reference import InterpretedCode
+
+    programs = {entry.name: compile_entry(entry, module) for entry in module.entries if entry.name in only}
+    return InterpretedCode(metadata(module, programs), programs)
+
+
+_shared_pool: list[Pool] = []
+
+
+def _pool(library: Library) -> Pool:
+    """The threads of this process, shared by all its programs; they live in the first library that was loaded."""
+    from symnet.runtime.native import Pool
+
+    if not _shared_pool:
+        _shared_pool.append(Pool(library.functions, library))
+    return _shared_pool[0]

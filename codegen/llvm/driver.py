@@ -40,6 +40,12 @@ class Slots:
     FIRST = 3
 
     @property
+    def names(self) -> list[str]:
+        """What each slot holds, as metadata tells it."""
+        inputs, dims = [f"input:{name}" for name in self.inputs], [f"dim:{name}" for name in self.dims]
+        return ["arena", "sync", "profile", *inputs, *dims]
+
+    @property
     def count(self) -> int:
         return self.FIRST + len(self.inputs) + len(self.dims)
 

@@ -1,0 +1,148 @@
+"""A compiled module: metadata, machine code in this process, and the text of every stage on request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from codegen import cache, pipeline
+from codegen.fingerprint import fingerprint
+from codegen.loops.grammar import PERSISTENT, Buffer, Program, kernels
+from codegen.lower import bind
+from codegen.spec import Module
+from codegen.target import Target
+from symnet.errors import UsageError, nearest
+from symnet.expr import dims as dimension
+from symnet.expr.dtypes import BYTES
+
+FORMAT = 1
+SOURCES = ("loops", "llvm", "asm")
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What is to be compiled: the entries `only` of a module (their layout is that of the whole module)."""
+
+    module: Module
+    only: tuple[str, ...]
+    target: Target
+    profile: bool = False
+
+    def programs(self) -> dict[str, Program]:
+        """The scheduled loop programs of the entries."""
+        chosen = (entry for entry in self.module.entries if entry.name in self.only)
+        return {entry.name: pipeline.compile_entry(entry, self.module) for entry in chosen}
+
+
+class Library:
+    """Entries as native functions.
+
+    metadata   plain JSON data; see `metadata`
+    functions  name -> address: the entries (sn_ENTRY) and the runtime (`codegen.llvm.runtime_ir`)
+    """
+
+    def __init__(self, request: Request) -> None:
+        """Compile, or take what the cache holds for the same request."""
+        from codegen.llvm import jit
+        from codegen.llvm.runtime_ir import EXPORTS
+
+        self._request = request
+        key = fingerprint(request.module, request.only, request.target, request.profile, jit.VERSION, FORMAT)
+        found = cache.read(key)
+        if found is None:
+            found = self._compile()
+            cache.write(key, *found)
+        self.metadata, image = found
+        symbols = [entry["symbol"] for entry in self.metadata["entries"].values()]
+        self._code = jit.Loaded(image, [*symbols, *EXPORTS])
+        self.functions: Mapping[str, int] = self._code.addresses
+
+    def _compile(self) -> tuple[dict[str, Any], bytes]:
+        from codegen.llvm import jit
+        from codegen.llvm.module import library_text
+
+        request, programs = self._request, self._request.programs()
+        library = library_text(programs, request.target, request.profile)
+        about = metadata(request.module, programs)
+        about["table"] = library.table.names
+        for name, sharing in library.sharing.items():
+            about["entries"][name]["parallel"] = sharing.pays
+        about["target"] = {"name": request.target.name, "triple": request.target.triple, "cpu": request.target.cpu}
+        return about, jit.compile_object(library.text, request.target)
+
+    def address(self, entry: str) -> int:
+        """The native function of an entry."""
+        return self.functions[self.metadata["entries"][entry]["symbol"]]
+
+    def source(self, kind: str) -> str:
+        """The text of a stage: "loops", "llvm" or "asm"."""
+        from codegen.llvm import jit
+        from codegen.llvm.module import library_text
+        from codegen.loops.text import show
+
+        if kind not in SOURCES:
+            raise UsageError(f"source: there is no text {kind!r}{nearest(kind, SOURCES)}")
+        programs = self._request.programs()
+        if kind == "loops":
+            return "\n".join(show(program) for program in programs.values())
+        text = library_text(programs, self._request.target, self._request.profile).text
+        return text if kind == "llvm" else jit.assembly(text, self._request.target)
+
+
+def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
+    """What a caller must know of compiled entries, as plain JSON data.
+
+    format   number of this format                       arena  bytes of the arena, at the capacities
+    dims     named dimension -> capacity                 hyper  names of the hyperparameters (float64 scalars)
+    buffers  [{name, dtype, shape, role, offset, init}]: inputs, and what a caller reads or writes in the arena
+    entries  name -> {inputs, outputs (name -> buffer), checks (messages), symbol, parallel, kernels}; `parallel` says
+             whether more than one thread pays, `kernels` is the order of profile counters
+    """
+    binding = bind(module)
+    inits = {buffer.name: node.attrs.get("init") for node, buffer in binding.leaves.items()}
+    buffers: dict[str, Buffer] = {}
+    arena = 0
+    entries: dict[str, Any] = {}
+    for name, program in programs.items():
+        for buffer in program.buffers.values():
+            if buffer.role in (*PERSISTENT, "hyper", "input", "output") and buffer.view_of is None:
+                buffers[buffer.name] = buffer
+            if buffer.offset is not None:
+                arena = max(arena, buffer.offset + _bytes(buffer, program.dims))
+        outputs = next(entry.outputs for entry in module.entries if entry.name == name)
+        entries[name] = {
+            "inputs": [b.name for b in program.buffers.values() if b.role == "input" and b.view_of is None],
+            "outputs": {output: binding.outputs[name, output] for output in outputs},
+            "checks": list(program.checks),
+            "symbol": f"sn_{name}",
+            "parallel": False,
+            "kernels": [kernel.name for kernel in kernels(program.items)],
+        }
+    return {
+        "format": FORMAT,
+        "module": module.name,
+        "arena": arena,
+        "dims": dict(module.capacity),
+        "hyper": [buffer.name for buffer in buffers.values() if buffer.role == "hyper"],
+        "buffers": [_about(buffer, inits.get(buffer.name)) for buffer in buffers.values()],
+        "entries": entries,
+    }
+
+
+def _about(buffer: Buffer, init: object) -> dict[str, Any]:
+    return {
+        "name": buffer.name,
+        "dtype": buffer.dtype,
+        "shape": list(buffer.shape),
+        "role": buffer.role,
+        "offset": buffer.offset,
+        "init": init if isinstance(init, str) else None,
+    }
+
+
+def _bytes(buffer: Buffer, sizes: Mapping[str, int]) -> int:
+    total = BYTES[buffer.dtype]
+    for size in dimension.evaluate_shape(buffer.shape, sizes):
+        total *= size
+    return total
