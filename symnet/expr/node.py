@@ -21,9 +21,10 @@ from symnet.errors import DTypeError, SymnetError
 from symnet.expr import dims
 from symnet.expr.dims import Shape
 from symnet.expr.op import Op, lookup
+from symnet.expr.surface import Surface
 
 
-class Expr:
+class Expr(Surface):
     """A symbolic tensor.
 
     op     name of the operation          shape  tuple of integers and named dimensions
@@ -76,7 +77,7 @@ class Expr:
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Expr]:
-        return (self[i] for i in range(len(self)))  # type: ignore[index]
+        return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
         named = f" {self.name!r}" if self.name is not None else ""

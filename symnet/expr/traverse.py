@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from symnet.expr.node import Expr, rebuild
 
 
-def postorder(roots: Iterable[Expr]) -> list[Expr]:
-    """Every node under `roots` once, operands before the nodes that use them, in a deterministic order."""
+def postorder(roots: Iterable[Expr], boundary: Iterable[Expr] = ()) -> list[Expr]:
+    """Every node under `roots` once, operands before the nodes that use them, in a deterministic order.
+
+    Nodes of `boundary` are listed when they are reached, and nothing is visited through them.
+    """
     order: list[Expr] = []
     seen: set[int] = set()
+    stops = set(map(id, boundary))
     stack: list[tuple[Expr, int]] = [(root, 0) for root in reversed(list(roots))]
     while stack:
         node, position = stack.pop()
@@ -18,6 +22,9 @@ def postorder(roots: Iterable[Expr]) -> list[Expr]:
             if id(node) in seen:
                 continue
             seen.add(id(node))
+            if id(node) in stops:
+                order.append(node)
+                continue
         if position < len(node.args):
             stack.append((node, position + 1))
             child = node.args[position]

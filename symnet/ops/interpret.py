@@ -1,0 +1,169 @@
+"""The reference interpreter: what expressions mean, in NumPy. Slow and obvious; every backend is held to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symnet.errors import CompilerBug, DTypeError, ShapeError, UnknownName, UsageError, nearest
+from symnet.expr import dims
+from symnet.expr.dims import Dim
+from symnet.expr.node import Expr
+from symnet.expr.op import Sizes
+from symnet.expr.traverse import postorder
+
+_GIVEN = ("input", "parameter", "state", "hyper")
+
+
+def evaluate(exprs: Any, values: Mapping[Any, Any] | None = None, sizes: Sizes | None = None) -> Any:
+    """The value of an expression (or of a list, tuple or dict of them) as NumPy arrays.
+
+    values  an array for every input, parameter, state and hyperparameter under the expressions, keyed by name or by the
+            expression itself.
+    sizes   the sizes of named dimensions; those that occur in the shape of a given array follow from it.
+
+    Arithmetic is done in the data types of the expressions. Raises `UnknownName` for a missing or surplus value,
+    `ShapeError` and `DTypeError` for one that does not fit, `IndexOutOfRange` for positions outside an axis.
+    """
+    roots, rebuild = _as_list(exprs)
+    leaves = [node for node in postorder(roots) if node.op in _GIVEN]
+    given = _match(leaves, values or {})
+    arrays = {node: _as_array(node, value) for node, value in given.items()}
+    known = infer_sizes(arrays, sizes or {})
+    return rebuild(run(roots, arrays, known))
+
+
+def run(roots: Iterable[Expr], given: Mapping[Expr, np.ndarray], sizes: Sizes) -> list[np.ndarray]:
+    """The values of `roots` when the nodes of `given` have these values. No checks of what is given."""
+    roots = list(roots)
+    order = postorder(roots, given)
+    waiting: dict[int, int] = {}
+    for node in order:
+        for operand in () if node in given else node.args:
+            waiting[id(operand)] = waiting.get(id(operand), 0) + 1
+    for root in roots:
+        waiting[id(root)] = waiting.get(id(root), 0) + 1
+    values: dict[int, Any] = {id(node): value for node, value in given.items()}
+    with np.errstate(all="ignore"):
+        for node in order:
+            if node in given:
+                continue
+            values[id(node)] = _value(node, [values[id(a)] for a in node.args], sizes)
+            for operand in node.args:
+                waiting[id(operand)] -= 1
+                if not waiting[id(operand)]:
+                    del values[id(operand)]
+    return [values[id(root)] for root in roots]
+
+
+def _value(node: Expr, arrays: Sequence[Any], sizes: Sizes) -> Any:
+    declaration = node.declaration
+    if declaration.numpy is not None:
+        result = declaration.numpy(node, arrays, sizes)
+    elif declaration.define is not None:
+        result = run([declaration.define(node)], dict(zip(node.args, arrays, strict=True)), sizes)[0]
+    else:
+        name = f" {node.name!r}" if node.name else ""
+        raise UnknownName(f"{node.op}{name}: no value was given")
+    if node.dtype != "tuple":
+        shape = dims.evaluate_shape(node.shape, sizes)
+        if result.shape != shape or result.dtype.name != node.dtype:
+            raise CompilerBug(
+                f"{node.op}: computed {result.dtype}{dims.show(result.shape)}, declared {node.dtype}{dims.show(shape)}"
+            )
+    return result
+
+
+def _as_list(exprs: Any) -> tuple[list[Expr], Any]:
+    if isinstance(exprs, Expr):
+        return [exprs], lambda results: results[0]
+    if isinstance(exprs, Mapping):
+        names = list(exprs)
+        roots = [exprs[name] for name in names]
+        rebuild: Any = lambda results: dict(zip(names, results, strict=True))  # noqa: E731
+    elif isinstance(exprs, (list, tuple)):
+        roots, rebuild = list(exprs), type(exprs)
+    else:
+        raise DTypeError(f"evaluate: got {type(exprs).__name__}, expected an expression or a list or dict of them")
+    for root in roots:
+        if not isinstance(root, Expr):
+            raise DTypeError(f"evaluate: got {type(root).__name__} among the expressions")
+    return roots, rebuild
+
+
+def _match(leaves: Sequence[Expr], values: Mapping[Any, Any]) -> dict[Expr, Any]:
+    """The value of each leaf: keyed by the node, else by its name."""
+    by_name: dict[str, list[Expr]] = {}
+    for leaf in leaves:
+        by_name.setdefault(str(leaf.name), []).append(leaf)
+    given: dict[Expr, Any] = {}
+    for key, value in values.items():
+        if isinstance(key, Expr):
+            given[key] = value
+        elif key not in by_name:
+            raise UnknownName(f"evaluate: no value is named {key!r}{nearest(str(key), by_name)}")
+        elif len(by_name[key]) > 1:
+            raise UsageError(f"evaluate: {len(by_name[key])} values are named {key!r}; give the expressions as keys")
+        else:
+            given[by_name[key][0]] = value
+    for leaf in leaves:
+        if leaf not in given:
+            raise UnknownName(f"evaluate: no value for the {leaf.op} {leaf.name!r} ({leaf.dtype}{dims.show(leaf.shape)})")
+    return given
+
+
+def _as_array(node: Expr, value: Any) -> np.ndarray:
+    """The value as an array of the node's type; widening (int32 to int64, float32 to float64, Python numbers) is allowed."""
+    if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
+        value = np.from_dlpack(value)
+    array = np.asarray(value)
+    if array.dtype.name != node.dtype:
+        free = not hasattr(value, "dtype") or isinstance(value, np.generic)
+        rule = "same_kind" if free or array.dtype.kind == "f" else "safe"
+        fits = free and node.dtype.startswith("float") and array.dtype.kind in "iuf"
+        if not (fits or np.can_cast(array.dtype, node.dtype, rule)):
+            raise DTypeError(f"evaluate: the value of {node.name!r} is {array.dtype}, expected {node.dtype}")
+        array = array.astype(node.dtype)
+    if array.ndim != node.ndim:
+        raise ShapeError(
+            f"evaluate: the value of {node.name!r} has shape {dims.show(array.shape)}, expected {dims.show(node.shape)}"
+        )
+    return array
+
+
+def infer_sizes(arrays: Mapping[Expr, np.ndarray], sizes: Sizes) -> dict[str, int]:
+    """The sizes of named dimensions: those given, and those that the shapes of arrays imply; checks all shapes."""
+    known = {name: int(size) for name, size in sizes.items()}
+    source: dict[str, str] = {}
+    waiting: list[tuple[Expr, int, Dim, int]] = []
+    for node, array in arrays.items():
+        for axis, (dim, size) in enumerate(zip(node.shape, array.shape, strict=True)):
+            if isinstance(dim, str) and dims.names(dim) == {dim} and dim not in known:
+                known[dim], source[dim] = size, f" (from {node.name!r})"
+            waiting.append((node, axis, dim, size))
+    for node, axis, dim, size in waiting:
+        _solve(dim, size, known)
+        expected = dims.evaluate(dim, known)
+        if expected != size:
+            where = "".join(f"; {n} = {known[n]}{source.get(n, '')}" for n in sorted(dims.names(dim)))
+            raise ShapeError(
+                f"evaluate: axis {axis} of {node.name!r} has size {size}, expected {expected}"
+                f" for shape {dims.show(node.shape)}{where}"
+            )
+    return known
+
+
+def _solve(dim: Dim, size: int, known: dict[str, int]) -> None:
+    """Binds the one unknown name of a dimension such as `2*N + 1` when the size determines it."""
+    unknown = [name for name in dims.names(dim) if name not in known]
+    if len(unknown) != 1:
+        return
+    name = unknown[0]
+    values = [dims.evaluate(dim, {**known, name: trial}) for trial in (0, 1, 2)]
+    slope = values[1] - values[0]
+    if values[2] - values[1] == slope != 0 and (size - values[0]) % slope == 0:
+        known[name] = (size - values[0]) // slope
+
+

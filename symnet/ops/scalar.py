@@ -1,0 +1,313 @@
+"""The scalar functions: one declaration each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symnet.errors import DTypeError, UsageError
+from symnet.expr import dims, dtypes
+from symnet.expr.dims import Shape
+from symnet.expr.node import Expr, make
+from symnet.ops.coerce import arity, operands, to_expr
+from symnet.ops.leaves import Operand, input
+from symnet.ops.scalar_op import scalar
+
+_REAL = (-1e4, 1e4)
+_POSITIVE = (1e-30, 1e30)
+_TINY_OR_HUGE = (-1e30, 1e30)
+
+# --- arithmetic --------------------------------------------------------------------------------------------------
+
+add = scalar(
+    "add", np.add, arity=2, loop="add", formula=lambda sp, a, b: a + b, domain=(_TINY_OR_HUGE, _TINY_OR_HUGE),
+    doc="a + b",
+)  # fmt: skip
+subtract = scalar(
+    "subtract", np.subtract, arity=2, loop="sub", formula=lambda sp, a, b: a - b, domain=(_TINY_OR_HUGE, _TINY_OR_HUGE),
+    doc="a - b",
+)  # fmt: skip
+multiply = scalar(
+    "multiply", np.multiply, arity=2, loop="mul", formula=lambda sp, a, b: a * b, domain=(_REAL, _REAL),
+    latex=r"#1 \odot #2", doc="a · b, element by element",
+)  # fmt: skip
+divide = scalar(
+    "divide", np.divide, arity=2, loop="div", accepts="float", formula=lambda sp, a, b: a / b,
+    domain=(_REAL, (1e-3, 1e4)), latex=r"\frac{#1}{#2}",
+    # (g / b) · (a / b): the quotients stay in range where b² would not.
+    derivative=(lambda g, y, a, b: g / b, lambda g, y, a, b: negative(g / b * y)),
+    doc="a / b; integers give float32",
+)  # fmt: skip
+floor_divide = scalar(
+    "floor_divide", np.floor_divide, arity=2, loop="floordiv", formula=lambda sp, a, b: sp.floor(a / b),
+    domain=(_REAL, (1e-3, 1e4)), derivative=(None, None), latex=r"\left\lfloor \frac{#1}{#2} \right\rfloor",
+    doc="a / b rounded down",
+)  # fmt: skip
+mod = scalar(
+    "mod", np.mod, arity=2, loop="mod", formula=lambda sp, a, b: a - b * sp.floor(a / b), domain=(_REAL, (1e-3, 1e4)),
+    derivative=(lambda g, y, a, b: g, lambda g, y, a, b: negative(g * floor_divide(a, b))), latex=r"#1 \bmod #2",
+    doc="the remainder of the division rounded down; it has the sign of b",
+)  # fmt: skip
+negative = scalar("negative", np.negative, loop="neg", formula=lambda sp, x: -x, domain=(_TINY_OR_HUGE,), doc="-x")
+absolute = scalar(
+    "absolute", np.absolute, loop="abs", formula=lambda sp, x: sp.Abs(x), domain=(_TINY_OR_HUGE,),
+    derivative=(lambda g, y, x: g * sign(x),), doc="|x|; its derivative at 0 is 0",
+)  # fmt: skip
+sign = scalar(
+    "sign", np.sign, loop="sign", formula=lambda sp, x: sp.sign(x), domain=(_TINY_OR_HUGE,), derivative=(None,),
+    doc="-1, 0 or 1; its derivative is 0",
+)  # fmt: skip
+floor = scalar(
+    "floor", np.floor, loop="floor", accepts="float", formula=lambda sp, x: sp.floor(x), domain=(_REAL,),
+    derivative=(None,), doc="rounded down; its derivative is 0",
+)  # fmt: skip
+ceil = scalar(
+    "ceil", np.ceil, loop="ceil", accepts="float", formula=lambda sp, x: sp.ceiling(x), domain=(_REAL,),
+    derivative=(None,), doc="rounded up; its derivative is 0",
+)  # fmt: skip
+round = scalar(
+    "round", np.rint, loop="round", accepts="float", derivative=(None,), latex=r"\operatorname{round}\left(#1\right)",
+    doc="rounded to the nearest whole number, halves to the even one; its derivative is 0",
+)  # fmt: skip
+square = scalar("square", formula=lambda sp, x: x**2, domain=(_REAL,), latex="#1^{2}", doc="x²")
+reciprocal = scalar(
+    "reciprocal", accepts="float", formula=lambda sp, x: 1 / x, domain=((1e-3, 1e4),),
+    derivative=(lambda g, y, x: negative(g * square(y)),), latex=r"\frac{1}{#1}", doc="1 / x",
+)  # fmt: skip
+sqrt = scalar(
+    "sqrt", np.sqrt, loop="sqrt", accepts="float", formula=lambda sp, x: sp.sqrt(x), domain=(_POSITIVE,),
+    derivative=(lambda g, y, x: g / (2.0 * y),), latex=r"\sqrt{#1}", doc="the square root; its derivative at 0 is inf",
+)  # fmt: skip
+rsqrt = scalar(
+    "rsqrt", accepts="float", formula=lambda sp, x: 1 / sp.sqrt(x), domain=((1e-8, 1e8),),
+    derivative=(lambda g, y, x: -0.5 * g * (y * square(y)),), latex=r"\frac{1}{\sqrt{#1}}", doc="1 / √x",
+)  # fmt: skip
+
+
+def _integer_powers(x: np.ndarray, p: np.ndarray) -> np.ndarray:
+    if np.issubdtype(p.dtype, np.integer) and np.any(p < 0):
+        raise UsageError("power: integers cannot be raised to negative powers; cast the base to a float type")
+    return np.asarray(np.power(x, p))
+
+
+power = scalar(
+    "power", _integer_powers, arity=2, loop="pow", formula=lambda sp, x, p: x**p, domain=((1e-2, 1e2), (-4.0, 4.0)),
+    latex="#1^{#2}",
+    # x⁰ has derivative 0 in x even at 0; 0ᵖ (p ≥ 0) has derivative 0 in p, and log sees no 0, so that no nan arises.
+    derivative=(
+        lambda g, y, x, p: _power_base(g, x, p),
+        lambda g, y, x, p: where(equal(x, 0), 0.0, g * y * log(where(equal(x, 0), 1.0, x))),
+    ),
+    doc="x raised to the power p",
+)  # fmt: skip
+
+
+def _power_base(g: Expr, x: Expr, p: Expr) -> Expr:
+    """g · p · xᵖ⁻¹, with the exponent worked out when it is a number."""
+    if p.op == "constant" and not p.shape:
+        exponent = p.attrs["value"]
+        if exponent == 0:
+            return multiply(g, 0.0)
+        lower = x if exponent == 2 else square(x) if exponent == 3 else power(x, exponent - 1)
+        return g if exponent == 1 else g * (exponent * lower)
+    return where(equal(p, 0), 0.0, g * (p * power(x, where(equal(p, 0), 1.0, p - 1.0))))
+
+
+# --- exponential and trigonometric -------------------------------------------------------------------------------
+
+exp = scalar(
+    "exp", np.exp, loop="exp", accepts="float", formula=lambda sp, x: sp.exp(x), domain=((-80.0, 80.0),),
+    latex="e^{#1}", doc="e to the power x",
+)  # fmt: skip
+expm1 = scalar(
+    "expm1", np.expm1, loop="expm1", accepts="float", formula=lambda sp, x: sp.exp(x) - 1, domain=((-80.0, 80.0),),
+    derivative=(lambda g, y, x: g * exp(x),), doc="eˣ - 1, exact for small x",
+)  # fmt: skip
+log = scalar(
+    "log", np.log, loop="log", accepts="float", formula=lambda sp, x: sp.log(x), domain=(_POSITIVE,),
+    doc="the natural logarithm",
+)  # fmt: skip
+log1p = scalar(
+    "log1p", np.log1p, loop="log1p", accepts="float", formula=lambda sp, x: sp.log(1 + x), domain=((-0.99, 1e30),),
+    doc="log(1 + x), exact for small x",
+)  # fmt: skip
+sin = scalar("sin", np.sin, loop="sin", accepts="float", formula=lambda sp, x: sp.sin(x), domain=(_REAL,), doc="sine")
+cos = scalar("cos", np.cos, loop="cos", accepts="float", formula=lambda sp, x: sp.cos(x), domain=(_REAL,), doc="cosine")
+tanh = scalar(
+    "tanh", np.tanh, loop="tanh", accepts="float", formula=lambda sp, x: sp.tanh(x), domain=(_REAL,),
+    doc="the hyperbolic tangent",
+)  # fmt: skip
+
+
+def _erf(x: np.ndarray) -> np.ndarray:
+    return np.fromiter(map(math.erf, x.ravel().tolist()), np.float64, x.size).reshape(x.shape)
+
+
+erf = scalar(
+    "erf", _erf, loop="erf", accepts="float", formula=lambda sp, x: sp.erf(x), domain=(_REAL,),
+    doc="the error function",
+)  # fmt: skip
+
+# --- activations -------------------------------------------------------------------------------------------------
+
+sigmoid = scalar(
+    "sigmoid", accepts="float", formula=lambda sp, x: 1 / (1 + sp.exp(-x)), domain=(_REAL,),
+    # σ(x)·σ(-x) keeps its digits where 1 - σ(x) has none left.
+    derivative=(lambda g, y, x: g * (y * sigmoid(negative(x))),), latex=r"\sigma\left(#1\right)",
+    doc="1 / (1 + exp(-x))",
+)  # fmt: skip
+log_sigmoid = scalar(
+    "log_sigmoid", accepts="float", formula=lambda sp, x: sp.log(1 / (1 + sp.exp(-x))), domain=(_REAL,),
+    stable=lambda x: minimum(x, 0.0) - log1p(exp(negative(absolute(x)))),
+    derivative=(lambda g, y, x: g * sigmoid(negative(x)),), latex=r"\log \sigma\left(#1\right)",
+    doc="the logarithm of sigmoid(x)",
+)  # fmt: skip
+softplus = scalar(
+    "softplus", accepts="float", formula=lambda sp, x: sp.log(1 + sp.exp(x)), domain=(_REAL,),
+    stable=lambda x: maximum(x, 0.0) + log1p(exp(negative(absolute(x)))),
+    derivative=(lambda g, y, x: g * sigmoid(x),), latex=r"\operatorname{softplus}\left(#1\right)",
+    doc="log(1 + exp(x)), without overflow",
+)  # fmt: skip
+relu = scalar(
+    "relu", formula=lambda sp, x: sp.Max(x, 0), domain=(_TINY_OR_HUGE,),
+    derivative=(lambda g, y, x: where(greater(x, 0), g, 0),), latex=r"\operatorname{relu}\left(#1\right)",
+    doc="the positive part of x; its derivative at 0 is 0",
+)  # fmt: skip
+gelu = scalar(
+    "gelu", accepts="float", formula=lambda sp, x: x * (1 + sp.erf(x / sp.sqrt(2))) / 2, domain=(_REAL,),
+    latex=r"\operatorname{gelu}\left(#1\right)", doc="x · Φ(x), with the normal distribution function",
+)  # fmt: skip
+gelu_tanh = scalar(
+    "gelu_tanh", accepts="float",
+    formula=lambda sp, x: x * (1 + sp.tanh(sp.sqrt(2 / sp.pi) * (x + sp.Rational(44715, 10**6) * x**3))) / 2,
+    domain=(_REAL,), latex=r"\operatorname{gelu}_{\tanh}\left(#1\right)",
+    doc="gelu with a tanh in place of the error function",
+)  # fmt: skip
+silu = scalar(
+    "silu", accepts="float", formula=lambda sp, x: x / (1 + sp.exp(-x)), domain=(_REAL,),
+    derivative=(lambda g, y, x: g * (sigmoid(x) * (1.0 + x * sigmoid(negative(x)))),),
+    latex=r"\operatorname{silu}\left(#1\right)", doc="x · sigmoid(x)",
+)  # fmt: skip
+
+# --- choices -----------------------------------------------------------------------------------------------------
+
+minimum = scalar(
+    "minimum", np.minimum, arity=2, loop="minimum", formula=lambda sp, a, b: sp.Min(a, b),
+    domain=(_TINY_OR_HUGE, _TINY_OR_HUGE), latex=r"\min\left(#1, #2\right)",
+    derivative=(
+        lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(less(a, b), g, 0)),
+        lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(less(b, a), g, 0)),
+    ),
+    doc="the smaller one (nan if either is); a tie splits the derivative in half",
+)  # fmt: skip
+maximum = scalar(
+    "maximum", np.maximum, arity=2, loop="maximum", formula=lambda sp, a, b: sp.Max(a, b),
+    domain=(_TINY_OR_HUGE, _TINY_OR_HUGE), latex=r"\max\left(#1, #2\right)",
+    derivative=(
+        lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(greater(a, b), g, 0)),
+        lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(greater(b, a), g, 0)),
+    ),
+    doc="the larger one (nan if either is); a tie splits the derivative in half",
+)  # fmt: skip
+clip = scalar(
+    "clip", arity=3, formula=lambda sp, x, a, b: sp.Min(sp.Max(x, a), b), domain=(_REAL, (-1e4, -1.0), (1.0, 1e4)),
+    latex=r"\operatorname{clip}\left(#1, #2, #3\right)",
+    derivative=(
+        lambda g, y, x, a, b: where(logical_and(greater_equal(x, a), less_equal(x, b)), g, 0),
+        lambda g, y, x, a, b: where(logical_and(less(x, a), less(a, b)), g, 0),
+        lambda g, y, x, a, b: where(logical_or(greater(x, b), greater(a, b)), g, 0),
+    ),
+    doc="x held between a and b; at a bound the derivative in x is 1",
+)  # fmt: skip
+
+
+def _comparison(name: str, function: np.ufunc, symbol: str, relation: str) -> Any:
+    return scalar(
+        name, function, arity=2, loop=name, accepts="any", result="bool", derivative=(None, None),
+        formula=lambda sp, a, b: getattr(sp, relation)(a, b), domain=(_REAL, _REAL), latex=f"#1 {symbol} #2",
+        doc=f"whether a is {name.replace('_', ' ')}{'' if 'equal' in name else ' than'} b",
+    )  # fmt: skip
+
+
+equal = _comparison("equal", np.equal, "=", "Eq")
+not_equal = _comparison("not_equal", np.not_equal, r"\neq", "Ne")
+less = _comparison("less", np.less, "<", "Lt")
+less_equal = _comparison("less_equal", np.less_equal, r"\leq", "Le")
+greater = _comparison("greater", np.greater, ">", "Gt")
+greater_equal = _comparison("greater_equal", np.greater_equal, r"\geq", "Ge")
+
+logical_and = scalar(
+    "logical_and", np.logical_and, arity=2, loop="logical_and", accepts="bool", derivative=(None, None),
+    latex=r"#1 \wedge #2", doc="a and b",
+)  # fmt: skip
+logical_or = scalar(
+    "logical_or", np.logical_or, arity=2, loop="logical_or", accepts="bool", derivative=(None, None),
+    latex=r"#1 \vee #2", doc="a or b",
+)  # fmt: skip
+logical_not = scalar(
+    "logical_not", np.logical_not, loop="logical_not", accepts="bool", derivative=(None,), latex=r"\neg #1",
+    doc="not a",
+)  # fmt: skip
+isnan = scalar(
+    "isnan", np.isnan, loop="isnan", accepts="float", result="bool", derivative=(None,),
+    latex=r"\operatorname{isnan}\left(#1\right)", doc="whether x is not a number",
+)  # fmt: skip
+
+
+def _infer_where(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
+    arity(args, 3)
+    condition, a, b = args
+    if condition.dtype != "bool":
+        raise DTypeError(f"the condition is {condition.dtype}, expected bool (write a comparison, or cast)")
+    if a.dtype != b.dtype:
+        raise DTypeError(f"the choices are {a.dtype} and {b.dtype}; expected equal types (use cast)")
+    return dims.broadcast(condition.shape, a.shape, b.shape), a.dtype
+
+
+def _where_samples(rng: np.random.Generator) -> list[Expr]:
+    condition = input("c", ("N", 1), "bool")
+    return [
+        where(condition, input("a", (3,), dtype), input("b", ("N", 3), dtype)) for dtype in ("float64", "float32", "int64")
+    ]
+
+
+# What was not chosen gets a zero by selection, never by multiplication: 0 · inf would be nan.
+WHERE = scalar(
+    "where", np.where, arity=3, loop="where", accepts="any", infer=_infer_where, samples=_where_samples,
+    derivative=(None, lambda g, y, c, a, b: where(c, g, 0), lambda g, y, c, a, b: where(c, 0, g)),
+    latex=r"\begin{cases} #2 & #1 \\ #3 & \text{otherwise} \end{cases}", doc="a where the condition holds, else b",
+)  # fmt: skip
+
+
+def where(condition: Operand, a: Operand, b: Operand) -> Expr:
+    """`a` where `condition` (bool) holds, else `b`, element by element; nothing of what is not chosen passes through."""
+    test = to_expr(condition, "where")
+    if type(a) is Expr and type(b) is Expr and a.dtype == b.dtype:
+        return make(WHERE, (test, a, b))
+    return make(WHERE, (test, *operands("where", (a, b))))
+
+
+def _infer_cast(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
+    arity(args, 1)
+    if args[0].dtype == "tuple":
+        raise DTypeError(f"got the whole result of {args[0].op}, expected an array: take one of its items")
+    return args[0].shape, dtypes.canonical(attrs["dtype"])
+
+
+def _cast_samples(rng: np.random.Generator) -> list[Expr]:
+    return [cast(input("x", ("N", 3), a), b) for a in dtypes.DTYPES for b in dtypes.DTYPES if a != b]
+
+
+CAST = scalar(
+    "cast", loop="cast", accepts="any", infer=_infer_cast, numpy=lambda x: x, samples=_cast_samples,
+    derivative=(lambda g, y, x: cast(g, x.dtype),), latex="#1", doc="the same values in another data type",
+)  # fmt: skip
+
+
+def cast(x: Operand, dtype: object) -> Expr:
+    """`x` in another data type: floats to integers drop the fraction, numbers to bool compare with zero."""
+    node, target = to_expr(x, "cast"), dtypes.canonical(dtype)
+    return node if node.dtype == target else make(CAST, (node,), {"dtype": target})
