@@ -1,0 +1,83 @@
+"""What a node costs: an estimate of the arithmetic and memory traffic of computing it once.
+
+Only the comparison of two ways to compute the same thing matters. A named dimension counts as 64. Each node costs a
+little whatever its size, so that of two equal ways the shorter one is cheaper.
+"""
+
+from __future__ import annotations
+
+from symnet.expr import dims
+from symnet.expr.dims import Dim, Shape
+from symnet.expr.node import Expr
+from symnet.simplify.vocabulary import SCALAR_OPS
+
+NOMINAL_SIZE = 64
+NODE = 1.0
+
+_PER_ELEMENT = {
+    # of the result
+    "divide": 2.0, "mod": 4.0, "floor_divide": 4.0, "sqrt": 4.0, "rsqrt": 4.0, "reciprocal": 2.0, "power": 24.0,
+    "exp": 8.0, "expm1": 9.0, "log": 9.0, "log1p": 10.0, "tanh": 10.0, "sigmoid": 10.0, "log_sigmoid": 18.0,
+    "softplus": 18.0, "gelu": 14.0, "gelu_tanh": 14.0, "silu": 11.0, "erf": 12.0, "sin": 12.0, "cos": 12.0,
+    "reshape": 0.02, "transpose": 0.2, "broadcast_to": 0.1, "slice": 0.1, "place": 0.5, "concat": 0.5,
+    "gather": 1.0, "iota": 0.1, "one_hot": 1.0, "item": 0.0, "stop_gradient": 0.0,
+}  # fmt: skip
+_PER_OPERAND_ELEMENT = {
+    "sum": 1.0, "prod": 1.0, "max": 1.0, "min": 1.0, "any": 1.0, "all": 1.0, "argmax": 2.0, "argmin": 2.0,
+    "mean": 1.0, "var": 4.0, "cumsum": 1.0, "logsumexp": 11.0, "softmax": 14.0, "log_softmax": 13.0,
+}  # fmt: skip
+_LEAVES = frozenset(("input", "parameter", "state", "hyper", "dim", "arg"))
+
+
+def elements(shape: Shape) -> float:
+    """The number of elements, with nominal sizes for named dimensions."""
+    total = 1.0
+    for dim in shape:
+        total *= size(dim)
+    return total
+
+
+def size(dim: Dim) -> float:
+    if isinstance(dim, int):
+        return float(dim)
+    return float(sum(c * NOMINAL_SIZE ** len(names) for names, c in dims.terms(dim)))
+
+
+def cost(node: Expr) -> float:
+    """The estimated cost of computing `node` from its operands."""
+    op = node.op
+    if op in _LEAVES:
+        return 0.0
+    if op == "constant":
+        return 2.0 * NODE + 0.2 * elements(node.shape) if node.shape else 0.0
+    if op == "divide":
+        return NODE + _divide(node)
+    if op in _PER_OPERAND_ELEMENT:
+        return NODE + _PER_OPERAND_ELEMENT[op] * elements(node.args[0].shape)
+    if op == "contract":
+        return NODE + 2.0 * _contract(node)
+    if op == "scatter_add":
+        return NODE + elements(node.shape) + 2.0 * elements(node.args[0].shape)
+    if op == "scan":
+        return NODE + size(node.attrs["length"]) * 100.0
+    weight = _PER_ELEMENT.get(op, 1.0 if op in SCALAR_OPS else 4.0)
+    return NODE + weight * elements(node.shape)
+
+
+def _divide(node: Expr) -> float:
+    """A division by fewer numbers than there are results becomes a multiplication by their reciprocals."""
+    results, divisors = elements(node.shape), elements(node.args[1].shape)
+    return 2.0 * results if divisors >= results > 1 else results + 2.0 * divisors + NODE
+
+
+def _contract(node: Expr) -> float:
+    """The number of products: the size of every index of the specification."""
+    if node.attrs["sizes"]:
+        return elements(tuple(size for _, size in node.attrs["sizes"]))
+    operands = node.attrs["spec"].split("->")[0].split(",")
+    extent = {
+        letter: dim
+        for letters, arg in zip(operands, node.args, strict=True)
+        for letter, dim in zip(letters, arg.shape, strict=True)
+    }
+    return elements(tuple(extent.values()))

@@ -1,0 +1,169 @@
+"""The engine: rules are applied bottom-up until none applies.
+
+A node is looked at after its operands are as simple as they get. When a rule fires, what it built is looked at in turn,
+so one pass over the graph comes to a fixed point, except for rules that were refused because the graph would have become
+costlier: sharing may have changed since, so the pass is repeated while it changes anything. All walks are loops with an
+explicit stack, and every node is settled once, so the time is about linear in the graph.
+
+Which of several rules is tried first is the order of the tables. `tests/symnet/simplify` shuffles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from symnet.errors import CompilerBug
+from symnet.expr.function import Function
+from symnet.expr.node import Expr, label, make, rebuild
+from symnet.expr.trace import Step, Trace
+from symnet.simplify.chains import merge_in_chain
+from symnet.simplify.live import Live
+from symnet.simplify.pattern import COMMUTATIVE
+from symnet.simplify.rule import Rule, RuleSet
+
+COMMUTES = "commuted-twin"
+COMMUTES_REASON = "the order of the operands does not matter, and the other order is already computed"
+
+
+def rewrite_with(rules: RuleSet, roots: Sequence[Expr], trace: Trace | None = None, keep: Collection[Expr] = ()) -> list[Expr]:
+    """The roots with `rules` applied until none applies.
+
+    Nodes in `keep` are not rewritten and no rule looks into them; only what they are computed from is. The result then
+    holds their new forms after those of the roots, in order.
+    """
+    return Rewriting(rules, [*roots, *keep], trace, keep).run()
+
+
+class Rewriting:
+    """One run over one graph."""
+
+    def __init__(self, rules: RuleSet, roots: Sequence[Expr], trace: Trace | None, keep: Collection[Expr]) -> None:
+        self.rules = rules
+        self.roots = list(roots)
+        self.trace = trace
+        self.opaque = frozenset(map(id, keep))
+        self.live = Live(self.roots)
+        self.budget = 2000 + 200 * len(self.live.uses)
+        self.recent: list[str] = []
+        self.functions: dict[Function, Function] = {}
+        self._start_pass()
+
+    def _start_pass(self) -> None:
+        self.final: dict[int, Expr] = {}
+        self.became: dict[int, Expr] = {}
+        self.twins: dict[tuple[str, frozenset[int]], Expr] = {}
+        self.held: list[Expr] = []
+        self.changed = self.refused = False
+
+    def run(self) -> list[Expr]:
+        while True:
+            self.roots = [self.settle(root) for root in self.roots]
+            if not (self.refused and self.changed):
+                return self.roots
+            self._start_pass()
+
+    def settle(self, root: Expr) -> Expr:
+        """`root` in its final form, after everything it is computed from."""
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if id(node) in self.final:
+                stack.pop()
+                continue
+            successor = self.became.get(id(node))
+            if successor is not None:
+                if id(successor) in self.final:
+                    self.final[id(node)] = self.final[id(successor)]
+                else:
+                    stack.append(successor)
+                continue
+            waiting = [arg for arg in node.args if id(arg) not in self.final]
+            if waiting:
+                stack.extend(reversed(waiting))
+                continue
+            self.held.append(node)
+            new = self.step(node)
+            if new is node:
+                self.final[id(node)] = node
+            else:
+                self.held.append(new)
+                self.became[id(node)] = new
+                if id(new) in self.became:
+                    raise self._endless()
+        return self.final[id(root)]
+
+    def step(self, node: Expr) -> Expr:
+        """What `node` becomes next; itself when nothing applies."""
+        new = rebuild(node, [self.final[id(arg)] for arg in node.args])
+        if new is not node:
+            self.live.rebuilt(node, new)
+            if id(node) in self.opaque:
+                self.opaque |= {id(new)}
+            return new
+        if id(node) in self.opaque:
+            return node
+        if node.op == "scan":
+            return self._scan(node)
+        if node.op in COMMUTATIVE:
+            twin = self.twins.setdefault((node.op, frozenset(map(id, node.args))), node)
+            if twin is not node and id(twin) in self.live.uses:
+                return self._replaced(node, twin, COMMUTES, COMMUTES_REASON)
+        return self._apply(node)
+
+    def _apply(self, node: Expr) -> Expr:
+        for variant in self.rules.candidates(node):
+            new = variant.try_on(node, self.opaque)
+            if new is None or new is node:
+                continue
+            if self.live.replace(node, new, at_any_cost=variant.rule.kind == "stabilising"):
+                return self._record(node, new, variant.rule)
+            self.refused = True
+        found = merge_in_chain(node, self.rules, self.live, self.opaque)
+        return self._record(node, *found) if found else node
+
+    def _record(self, node: Expr, new: Expr, rule: Rule) -> Expr:
+        self.changed = True
+        self._spend(rule.name)
+        _carry_name(node, new)
+        if self.trace is not None:
+            self.trace.add(Step(rule.name, node, new, rule.reason, rule.kind, rule.assumption))
+        return new
+
+    def _replaced(self, node: Expr, new: Expr, name: str, reason: str) -> Expr:
+        self.live.replace(node, new, at_any_cost=True)
+        _carry_name(node, new)
+        if self.trace is not None:
+            self.trace.add(Step(name, node, new, reason, "exact"))
+        return new
+
+    def _scan(self, node: Expr) -> Expr:
+        """A loop with its body simplified (as a graph of its own)."""
+        body: Function = node.attrs["body"]
+        if body not in self.functions:
+            results = Rewriting(self.rules, body.results, self.trace, ()).run()
+            self.functions[body] = Function(body.parameters, results)
+            self.functions[self.functions[body]] = self.functions[body]
+        simple = self.functions[body]
+        if simple == body:
+            return self._apply(node)
+        new = make(node.declaration, node.args, {**node.attrs, "body": simple})
+        _carry_name(node, new)
+        self.live.rebuilt(node, new)
+        return new
+
+    def _spend(self, name: str) -> None:
+        self.budget -= 1
+        if self.budget < 40:
+            self.recent.append(name)
+        if self.budget <= 0:
+            raise self._endless()
+
+    def _endless(self) -> CompilerBug:
+        names = ", ".join(dict.fromkeys(self.recent)) or "run with a trace to see which"
+        return CompilerBug(f"the simplifier does not come to an end: rules undo each other ({names})")
+
+
+def _carry_name(old: Expr, new: Expr) -> None:
+    """The value keeps its name, unless what replaced it has one or is a leaf (which may stand for other values too)."""
+    if old.name is not None and new.name is None and new.args:
+        label(new, old.name)

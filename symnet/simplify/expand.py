@@ -1,0 +1,95 @@
+"""On the way to the loop program: every operation that it does not have is replaced by its definition.
+
+What remains are primitives and the scalar functions of `codegen.loops.grammar.FUNCTIONS`. The result is simplified again,
+with the rules that bring none of the expanded operations back and with those made for lowering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from symnet.errors import CompilerBug
+from symnet.expr.function import Function
+from symnet.expr.node import Expr, label, make
+from symnet.expr.op import REGISTRY, Op
+from symnet.expr.traverse import rewrite
+from symnet.simplify.engine import rewrite_with
+from symnet.simplify.rule import RuleSet
+from symnet.simplify.tables import TOPICS
+
+UNDONE_IN_LOWERING = frozenset(("multiply-reciprocal", "multiply-minus-reciprocal", "reciprocal"))
+"""Rules that prefer divisions, for the sake of formulas."""
+
+
+def expand(roots: Sequence[Expr]) -> list[Expr]:
+    """The roots in terms of primitives and scalar functions of the loop program, ready for lowering."""
+    return rewrite_with(lowering_rules(), expand_definitions(roots))
+
+
+def expand_definitions(roots: Sequence[Expr]) -> list[Expr]:
+    """The roots with every operation that has a definition replaced by it, without simplifying."""
+    current, bodies = list(roots), _Bodies()
+    for _ in range(64):
+        new = rewrite(current, bodies.visit)
+        if all(a is b for a, b in zip(new, current, strict=True)):
+            return new
+        current = new
+    raise CompilerBug("definitions of operations go round in a circle: " + ", ".join(sorted(_with_definition(current))))
+
+
+class _Bodies:
+    """Replaces a node by its definition, and the bodies of loops by theirs."""
+
+    def __init__(self) -> None:
+        self.expanded: dict[Function, Function] = {}
+
+    def visit(self, node: Expr) -> Expr:
+        declaration = node.declaration
+        if expands(declaration):
+            assert declaration.define is not None
+            defined = declaration.define(node)
+            if node.name is not None and defined.name is None and defined.args:
+                label(defined, node.name)
+            return defined
+        body = node.attrs.get("body")
+        if isinstance(body, Function):
+            return make(declaration, node.args, {**node.attrs, "body": self._body(body)})
+        return node
+
+    def _body(self, body: Function) -> Function:
+        if body not in self.expanded:
+            self.expanded[body] = Function(body.parameters, expand(body.results))
+            self.expanded[self.expanded[body]] = self.expanded[body]
+        return self.expanded[body]
+
+
+def expands(op: Op) -> bool:
+    """Whether lowering replaces this operation by its definition."""
+    return op.define is not None
+
+
+def _with_definition(roots: Sequence[Expr]) -> set[str]:
+    found: set[str] = set()
+
+    def look(node: Expr) -> Expr:
+        if expands(node.declaration):
+            found.add(node.op)
+        return node
+
+    rewrite(roots, look)
+    return found
+
+
+@lru_cache(maxsize=1)
+def lowering_rules() -> RuleSet:
+    """The rules that may run after the expansion."""
+    return RuleSet(
+        tuple(
+            rule
+            for rules in TOPICS.values()
+            for rule in rules
+            if rule.name not in UNDONE_IN_LOWERING
+            and not any(expands(REGISTRY[op]) for op in rule.operations if op in REGISTRY)
+        )
+    )

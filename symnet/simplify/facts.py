@@ -1,0 +1,156 @@
+"""What is known about the values of an expression without running it: the conditions of rules.
+
+All answers are on the safe side: False means "not known". Inputs, parameters and state are taken to be finite, and
+finite operands of sums and products to give finite results.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Mapping
+
+from symnet.expr import dtypes
+from symnet.expr.node import ArrayValue, Expr
+from symnet.simplify.pattern import computed
+from symnet.simplify.vocabulary import COMPARISON_OPS
+
+_MOVES = frozenset("reshape transpose broadcast_to slice gather concat item stop_gradient".split())
+_LEAVES = frozenset("input parameter state hyper arg iota dim".split())
+_FINITE = (
+    _MOVES
+    | COMPARISON_OPS
+    | frozenset(
+        "add subtract multiply negative absolute sign floor ceil round square tanh sigmoid log_sigmoid softplus relu gelu "
+        "gelu_tanh silu erf sin cos minimum maximum logical_and logical_or logical_not where cast sum prod max min any all "
+        "argmax argmin mean var logsumexp softmax log_softmax one_hot contract scatter_add cumsum isnan".split()
+    )
+)
+_POSITIVE_ALWAYS = frozenset("exp sigmoid softplus softmax".split())
+_NONNEGATIVE_ALWAYS = _POSITIVE_ALWAYS | frozenset("square absolute relu sqrt rsqrt one_hot iota dim var".split())
+_KEEPS_SIGN = _MOVES | frozenset("add multiply divide minimum maximum sum prod max min mean".split())
+
+
+class _Fact:
+    """A property of values, worked out once for each node, operands first.
+
+    `judge` says yes or no, or None: the property holds if it holds for all operands.
+    """
+
+    def __init__(self, judge: Callable[[Expr], bool | None]) -> None:
+        self.judge = judge
+        self.known: weakref.WeakKeyDictionary[Expr, bool] = weakref.WeakKeyDictionary()
+
+    def __call__(self, node: Expr) -> bool:
+        stack = [node]
+        while stack:
+            item = stack[-1]
+            if item in self.known:
+                stack.pop()
+                continue
+            verdict = self.judge(item)
+            if verdict is None:
+                unknown = [arg for arg in item.args if arg not in self.known]
+                if unknown:
+                    stack.extend(unknown)
+                    continue
+                verdict = all(self.known[arg] for arg in item.args)
+            self.known[item] = verdict
+            stack.pop()
+        return self.known[node]
+
+
+def _constant(node: Expr, holds: Callable[[float], bool]) -> bool:
+    value = node.attrs["value"]
+    if isinstance(value, ArrayValue):
+        return value.array.size <= 4096 and all(holds(v) for v in value.array.ravel().tolist())
+    return holds(value)
+
+
+def _judge_finite(item: Expr) -> bool | None:
+    if not dtypes.is_float(item.dtype) or item.op in _LEAVES:
+        return True
+    if item.op == "constant":
+        return _constant(item, math.isfinite)
+    if item.op == "divide":
+        return None if is_nonzero(item.args[1]) else False
+    if item.op == "place":
+        return None if math.isfinite(item.attrs["fill"]) else False
+    return None if item.op in _FINITE else False
+
+
+def _judge_nonnegative(item: Expr) -> bool | None:
+    if item.dtype == "bool" or item.op in _NONNEGATIVE_ALWAYS:
+        return True
+    if item.op == "constant":
+        return _constant(item, lambda value: value >= 0)
+    return None if item.op in _KEEPS_SIGN or item.op == "cast" else False
+
+
+def _judge_positive(item: Expr) -> bool | None:
+    if item.op in _POSITIVE_ALWAYS or item.op == "dim":
+        return True
+    if item.op == "constant":
+        return _constant(item, lambda value: value > 0)
+    if item.op == "add" and any(map(is_positive_constant, item.args)) and all(map(is_nonnegative, item.args)):
+        return True
+    return None if item.op in _KEEPS_SIGN else False
+
+
+is_finite = _Fact(_judge_finite)
+is_nonnegative = _Fact(_judge_nonnegative)
+is_positive = _Fact(_judge_positive)
+
+
+def is_positive_constant(node: Expr) -> bool:
+    return node.op == "constant" and _constant(node, lambda value: value > 0)
+
+
+def is_nonzero(node: Expr) -> bool:
+    if node.op == "constant":
+        return _constant(node, lambda value: value != 0)
+    return is_positive(node)
+
+
+@computed
+def finite(x: Expr) -> bool:
+    return is_finite(x)
+
+
+@computed
+def nonnegative(x: Expr) -> bool:
+    return is_nonnegative(x)
+
+
+@computed
+def positive(x: Expr) -> bool:
+    return is_positive(x)
+
+
+@computed
+def nonzero(x: Expr) -> bool:
+    return is_nonzero(x)
+
+
+@computed
+def floating(x: Expr) -> bool:
+    return dtypes.is_float(x.dtype)
+
+
+@computed
+def scalar_shaped(x: Expr) -> bool:
+    return x.shape == ()
+
+
+LOGS_WELL: Mapping[str, int] = {
+    "exp": 0, "softmax": 0, "sigmoid": 0, "reshape": 1, "transpose": 1, "broadcast_to": 1, "slice": 1, "gather": 1,
+}  # fmt: skip
+"""Operations whose logarithm has a form of its own (0), and those that pass that on from their first operand (1)."""
+
+
+@computed
+def logs_well(x: Expr) -> bool:
+    """Whether log(x) can be written without taking the logarithm of what may over- or underflow."""
+    while LOGS_WELL.get(x.op) == 1:
+        x = x.args[0]
+    return x.op in LOGS_WELL or (x.op == "sum" and x.args[0].op == "exp")

@@ -1,0 +1,119 @@
+"""Sums, differences, products and quotients: neutral elements, signs, what cancels, what factors out."""
+
+from __future__ import annotations
+
+from symnet.simplify.facts import finite, floating, nonzero
+from symnet.simplify.pattern import constants, this, variables
+from symnet.simplify.rule import rule
+from symnet.simplify.vocabulary import reciprocal
+
+x, y, z = variables("x y z")
+c, d = constants("c d")
+
+NEUTRAL = [
+    rule("add-zero", x + 0, x, reason="0 is neutral in sums (up to the sign of a zero)"),
+    rule("subtract-zero", x - 0, x, reason="0 is neutral in differences"),
+    rule("zero-minus", 0 - x, -x, reason="0 - x is the negative of x (up to the sign of a zero)"),
+    rule("multiply-one", x * 1, x, reason="1 is neutral in products"),
+    rule("divide-one", x / 1, x, reason="1 is neutral as a divisor"),
+    rule("multiply-minus-one", x * -1, -x, reason="a product with -1 is the negative"),
+    rule("divide-minus-one", x / -1, -x, reason="a quotient by -1 is the negative"),
+    rule(
+        "multiply-zero",
+        x * 0,
+        0,
+        condition=finite(x),
+        assumption="x is finite",
+        reason="a product with 0 is 0, unless the other factor is infinite or nan",
+    ),
+    rule(
+        "zero-divided",
+        0 / x,
+        0,
+        condition=(finite(x), nonzero(x)),
+        assumption="x is finite and not 0",
+        reason="0 divided by any number but 0 is 0",
+    ),
+]
+
+SIGNS = [
+    rule("negative-twice", -(-x), x, reason="two signs cancel"),
+    rule("add-negative", x + -y, x - y, reason="adding a negative is subtracting", in_chains=True),
+    rule("subtract-negative", x - -y, x + y, reason="subtracting a negative is adding", in_chains=True),
+    rule("negative-minus", -x - y, -(x + y), reason="the common sign comes out of the sum"),
+    rule("negative-difference", -(x - y), y - x, reason="turning a difference round changes its sign"),
+    rule("multiply-negative", (-x) * y, -(x * y), reason="a sign comes out of a product", in_chains=True),
+    rule("divide-negative", (-x) / y, -(x / y), reason="a sign comes out of a quotient", in_chains=True),
+    rule("divide-by-negative", x / -y, -(x / y), reason="a sign comes out of a quotient", in_chains=True),
+    rule("negative-of-scaled", -(c * x), (-c) * x, reason="a sign joins the number beside it"),
+    rule("negative-of-fraction-of", -((c / d) * x), (-c / d) * x, reason="a sign joins the number beside it"),
+    rule("add-negative-product", x + (-y) * z, x - y * z, reason="a sign comes out of a product"),
+    rule("subtract-from-negative", -x + y, y - x, reason="the positive term comes first", in_chains=True),
+]
+
+CANCEL = [
+    rule(
+        "subtract-itself",
+        x - x,
+        0,
+        condition=finite(x),
+        assumption="x is finite",
+        reason="a value minus itself is 0",
+        in_chains=True,
+    ),
+    rule(
+        "divide-by-itself",
+        x / x,
+        1,
+        condition=(finite(x), nonzero(x)),
+        assumption="x is finite and not 0",
+        reason="a value divided by itself is 1",
+        in_chains=True,
+    ),
+    rule("add-itself", x + x, 2 * x, reason="x + x is twice x", in_chains=True),
+    rule("add-multiple", c * x + x, (c + 1) * x, reason="multiples of the same value add up", in_chains=True),
+    rule("add-multiples", c * x + d * x, (c + d) * x, reason="multiples of the same value add up", in_chains=True),
+    rule("subtract-multiple", c * x - x, (c - 1) * x, reason="multiples of the same value add up", in_chains=True),
+    rule("subtract-multiples", c * x - d * x, (c - d) * x, reason="multiples of the same value add up", in_chains=True),
+    rule("subtract-from-multiple", x - c * x, (1 - c) * x, reason="multiples of the same value add up", in_chains=True),
+]
+
+QUOTIENTS = [
+    rule("reciprocal", reciprocal(x), 1 / x, reason="a reciprocal is a quotient of 1"),
+    rule("multiply-reciprocal", x * (1 / y), x / y, reason="a product with 1/y is a quotient by y", in_chains=True),
+    rule(
+        "multiply-minus-reciprocal",
+        x * (-1 / y),
+        -(x / y),
+        reason="a product with -1/y is the negative of a quotient by y",
+        in_chains=True,
+    ),
+    rule("divide-quotient-of-numbers", x / (c / d), x * (d / c), reason="dividing by a fraction multiplies by its inverse"),
+    rule(
+        "divide-by-reciprocal",
+        x / (1 / y),
+        x * y,
+        condition=nonzero(y),
+        assumption="y is not 0",
+        reason="the reciprocal of a reciprocal is the value itself",
+    ),
+    rule("divide-numbers-twice", (x / c) / d, x / (c * d), condition=floating(this), reason="two divisions by numbers are one"),
+    rule("scaled-divide", (c * x) / d, x * (c / d), reason="two numbers make one factor"),
+    rule("scale-divided", c * (x / d), x * (c / d), reason="two numbers make one factor"),
+]
+
+FACTOR = [
+    rule("factor-sum", x * y + x * z, x * (y + z), condition=floating(this), reason="a common factor comes out", in_chains=True),
+    rule(
+        "factor-difference",
+        x * y - x * z,
+        x * (y - z),
+        condition=floating(this),
+        reason="a common factor comes out",
+        in_chains=True,
+    ),
+    rule("common-divisor-sum", x / z + y / z, (x + y) / z, reason="a common divisor comes out", in_chains=True),
+    rule("common-divisor-difference", x / z - y / z, (x - y) / z, reason="a common divisor comes out", in_chains=True),
+]
+
+RULES = [*NEUTRAL, *SIGNS, *CANCEL, *QUOTIENTS, *FACTOR]

@@ -1,0 +1,144 @@
+"""Exponentials, logarithms and the functions made of them: sigmoid, softplus, tanh.
+
+Most of these are stabilising: the hand-written form overflows, or subtracts nearly equal numbers.
+"""
+
+from __future__ import annotations
+
+from symnet.simplify.facts import logs_well, nonnegative
+from symnet.simplify.pattern import variables
+from symnet.simplify.rule import rule, stabilising
+from symnet.simplify.vocabulary import (
+    cos,
+    erf,
+    exp,
+    expm1,
+    log,
+    log1p,
+    log_sigmoid,
+    sigmoid,
+    silu,
+    sin,
+    softplus,
+    square,
+    tanh,
+)
+
+w, x, y, z = variables("w x y z")
+
+INVERSES = [
+    rule("exp-of-log", exp(log(x)), x, condition=nonnegative(x), reason="exp undoes log"),
+    rule("log-of-exp", log(exp(x)), x, kind=stabilising, reason="log undoes exp, which may overflow"),
+    rule("expm1-of-log1p", expm1(log1p(x)), x, assumption="x is at least -1", reason="expm1 undoes log1p"),
+    rule("log1p-of-expm1", log1p(expm1(x)), x, kind=stabilising, reason="log1p undoes expm1, which may overflow"),
+    rule(
+        "log-of-exp-product",
+        log(exp(x) * y),
+        x + log(y),
+        kind=stabilising,
+        reason="log undoes exp; the product may overflow",
+        assumption="y is positive",
+    ),
+    rule(
+        "log-of-exp-quotient",
+        log(exp(x) / y),
+        x - log(y),
+        kind=stabilising,
+        reason="log undoes exp; the quotient may over- or underflow",
+    ),
+    rule(
+        "log-of-quotient-of-exp",
+        log(y / exp(x)),
+        log(y) - x,
+        kind=stabilising,
+        reason="log undoes exp; the quotient may over- or underflow",
+    ),
+    rule(
+        "log-of-quotient",
+        log(x / y),
+        log(x) - log(y),
+        kind=stabilising,
+        condition=(logs_well(x), logs_well(y)),
+        reason="both logarithms undo an exponential, and the quotient may over- or underflow",
+    ),
+    rule(
+        "log-of-product",
+        log(x * y),
+        log(x) + log(y),
+        kind=stabilising,
+        condition=(logs_well(x), logs_well(y)),
+        reason="both logarithms undo an exponential, and the product may over- or underflow",
+    ),
+]
+
+EXPONENTIALS = [
+    rule("exp-minus-one", exp(x) - 1, expm1(x), kind=stabilising,
+         reason="expm1 keeps the digits that the difference loses for small x"),
+    rule("one-minus-exp", 1 - exp(x), -expm1(x), kind=stabilising,
+         reason="expm1 keeps the digits that the difference loses for small x"),
+    rule("expm1-plus-one", expm1(x) + 1, exp(x), reason="expm1 is exp minus 1"),
+    rule("log-one-plus", log(1 + x), log1p(x), kind=stabilising,
+         reason="log1p keeps the digits that the sum loses for small x"),
+    rule("log-one-minus", log(1 - x), log1p(-x), kind=stabilising,
+         reason="log1p keeps the digits that the difference loses for small x"),
+    rule("product-of-exp", exp(x) * exp(y), exp(x + y), reason="exponents add up in products", in_chains=True),
+    rule("quotient-of-exp", exp(x) / exp(y), exp(x - y), reason="exponents subtract in quotients", in_chains=True),
+    rule("square-of-exp", square(exp(x)), exp(2 * x), reason="a square doubles the exponent"),
+    rule("reciprocal-of-exp", 1 / exp(x), exp(-x), reason="a reciprocal turns the sign of the exponent"),
+    rule("divide-by-exp", x / exp(y), x * exp(-y), reason="dividing by eʸ is multiplying by e⁻ʸ"),
+]  # fmt: skip
+
+SOFTPLUS = [
+    rule("softplus", log1p(exp(x)), softplus(x), kind=stabilising, reason="log(1 + eˣ) without overflow for large x"),
+    rule("softplus-of-negative", softplus(-x), -log_sigmoid(x), reason="log(1 + e⁻ˣ) is -log σ(x)"),
+    rule("log-sigmoid-of-negative", log_sigmoid(-x), -softplus(x), reason="log σ(-x) is -log(1 + eˣ)"),
+    rule("minus-softplus", x - softplus(x), log_sigmoid(x), kind=stabilising,
+         reason="x - log(1 + eˣ) is log σ(x), whose digits the difference loses for large x"),
+    rule("softplus-minus", softplus(x) - x, -log_sigmoid(x), kind=stabilising,
+         reason="log(1 + eˣ) - x is -log σ(x), whose digits the difference loses for large x"),
+]  # fmt: skip
+
+SIGMOID = [
+    rule("sigmoid", y / (1 + exp(-x)), y * sigmoid(x), kind=stabilising,
+         reason="1/(1 + e⁻ˣ) is σ(x), without overflow for large negative x"),
+    rule("sigmoid-of-negative", y / (1 + exp(x)), y * sigmoid(-x), kind=stabilising,
+         reason="1/(1 + eˣ) is σ(-x), without overflow for large x"),
+    rule("sigmoid-of-exp", exp(x) / (1 + exp(x)), sigmoid(x), kind=stabilising,
+         reason="eˣ/(1 + eˣ) is σ(x), without inf/inf for large x"),
+    rule("one-minus-sigmoid", 1 - sigmoid(x), sigmoid(-x), kind=stabilising,
+         reason="1 - σ(x) is σ(-x), which keeps its digits where σ(x) rounds to 1"),
+    rule("log-sigmoid", log(sigmoid(x)), log_sigmoid(x), kind=stabilising,
+         reason="log σ(x) without underflow of σ for large negative x"),
+    rule("exp-of-log-sigmoid", exp(log_sigmoid(x)), sigmoid(x), reason="exp undoes log"),
+    rule("exp-of-minus-softplus", exp(-softplus(x)), sigmoid(-x), reason="exp undoes log"),
+    rule("exp-of-softplus", exp(softplus(x)), 1 + exp(x), reason="exp undoes log"),
+    rule("silu", x * sigmoid(x), silu(x), reason="x·σ(x) is silu(x)"),
+    rule("sigmoid-from-tanh", 0.5 * (1 + tanh(0.5 * x)), sigmoid(x), reason="(1 + tanh(x/2))/2 is σ(x)"),
+    rule("sigmoid-from-tanh-halves", (1 + tanh(x / 2)) / 2, sigmoid(x), reason="(1 + tanh(x/2))/2 is σ(x)"),
+]  # fmt: skip
+
+TANH = [
+    rule("tanh-of-exponentials", (exp(x) - exp(-x)) / (exp(x) + exp(-x)), tanh(x), kind=stabilising,
+         reason="sinh over cosh is tanh, without inf/inf for large x"),
+    rule("tanh-of-expm1", expm1(x) / (exp(x) + 1), tanh(0.5 * x), kind=stabilising,
+         reason="(eˣ - 1)/(eˣ + 1) is tanh(x/2), without inf/inf for large x"),
+    rule("tanh-from-sigmoid", 2 * sigmoid(2 * x) - 1, tanh(x), kind=stabilising,
+         reason="2σ(2x) - 1 is tanh(x), which keeps its digits for small x"),
+    rule("tanh-of-negative", tanh(-x), -tanh(x), reason="tanh is odd"),
+    rule("sin-of-negative", sin(-x), -sin(x), reason="the sine is odd"),
+    rule("cos-of-negative", cos(-x), cos(x), reason="the cosine is even"),
+    rule("erf-of-negative", erf(-x), -erf(x), reason="the error function is odd"),
+    rule("sin-cos-squares", square(sin(x)) + square(cos(x)), 1, assumption="x is finite",
+         reason="the squares of sine and cosine add up to 1", in_chains=True),
+]  # fmt: skip
+
+BINARY_CROSS_ENTROPY = [
+    rule("bce-logits", y * log_sigmoid(z) - (1 - y) * softplus(z), log_sigmoid(z) - (1 - y) * z,
+         reason="softplus(z) is z - log σ(z), so the cross-entropy of a logit needs one logarithm"),
+    rule("bce-logits-turned", (1 - y) * softplus(z) - y * log_sigmoid(z), (1 - y) * z - log_sigmoid(z),
+         reason="softplus(z) is z - log σ(z), so the cross-entropy of a logit needs one logarithm"),
+    rule("sigmoid-residual", sigmoid(-z) - (1 - y), y - sigmoid(z), reason="σ(-z) is 1 - σ(z)", in_chains=True),
+    rule("sigmoid-residual-turned", (1 - y) - sigmoid(-z), sigmoid(z) - y, reason="σ(-z) is 1 - σ(z)", in_chains=True),
+]  # fmt: skip
+
+RULES = [*INVERSES, *EXPONENTIALS, *SOFTPLUS, *SIGMOID, *TANH, *BINARY_CROSS_ENTROPY]

@@ -1,0 +1,178 @@
+"""Elements at computed positions: gather, its transpose scatter_add, and one-hot vectors.
+
+The canonical way to pick one element of each row is `gather(x, iota, y)`, positions without axes of size 1; the canonical
+way to put one value into each row is a product with a one-hot vector, which is element by element and fuses.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symnet.expr import dims
+from symnet.expr.dims import Dim, Shape
+from symnet.expr.node import ArrayValue, Expr, make
+from symnet.expr.op import lookup
+from symnet.ops.index import gather as make_gather
+from symnet.ops.leaves import iota as iota_node
+from symnet.simplify.pattern import Rest, attributes, computed, operation, this, variables
+from symnet.simplify.rule import rule
+from symnet.simplify.shapes import Axes, reshaped
+from symnet.simplify.vocabulary import (
+    cast,
+    equal,
+    gather,
+    one_hot,
+    reshape,
+    scatter_add,
+    square,
+    sum_,
+)
+
+u, v, x, y = variables("u v x y")
+A, C, D, S, V = attributes("A C D S V")
+index = Rest("index")
+constant = operation("constant")
+
+
+def counts_along(node: Expr, shape: Shape) -> int | None:
+    """The axis of `shape` along which these positions are 0, 1, 2, … (the same for all other axes); None if not such."""
+    if node.op == "broadcast_to":
+        return counts_along(node.args[0], shape)
+    base = node.args[0] if node.op == "reshape" else node
+    if base.op != "iota":
+        return None
+    long = [i for i, dim in enumerate(node.shape) if dim != 1]
+    if len(long) != 1:
+        return None
+    axis = long[0] + len(shape) - len(node.shape)
+    return axis if shape[axis] == base.shape[0] else None
+
+
+def unit_axes_of(index: tuple[Expr, ...]) -> tuple[Shape, Shape]:
+    """The shape in which positions meet, and the same without its axes of size 1."""
+    shape = dims.broadcast(*(i.shape for i in index))
+    return shape, tuple(dim for dim in shape if dim != 1)
+
+
+def squeezed_positions(index: tuple[Expr, ...]) -> list[Expr] | None:
+    """The positions without the axes of size 1 of the shape in which they meet; None if there are none."""
+    shape, short = unit_axes_of(index)
+    if shape == short:
+        return None
+    kept = [i for i, dim in enumerate(shape) if dim != 1]
+    result = []
+    for node in index:
+        missing = len(shape) - len(node.shape)
+        own = [node.shape[i - missing] if i >= missing else 1 for i in kept]
+        while own and own[0] == 1:
+            own.pop(0)
+        result.append(reshaped(node, tuple(own)))
+    return result
+
+
+@computed
+def gathered_squeezed(node: Expr, x: Expr, index: tuple[Expr, ...], axes: Axes) -> Expr | None:
+    """A gather without axes of size 1 in its positions, reshaped to have them."""
+    positions = squeezed_positions(index)
+    return None if positions is None else reshaped(make_gather(x, axes, positions), node.shape)
+
+
+@computed
+def scattered_squeezed(node: Expr, u: Expr, index: tuple[Expr, ...], axes: Axes, shape: Shape) -> Expr | None:
+    """A scatter_add without axes of size 1 in its positions."""
+    positions = squeezed_positions(index)
+    if positions is None:
+        return None
+    _, short = unit_axes_of(index)
+    rest = tuple(dim for a, dim in enumerate(shape) if a not in axes)
+    updates = reshaped(u, (*short, *rest))
+    return make(lookup("scatter_add"), (updates, *positions), {"axes": axes, "shape": shape})
+
+
+@computed
+def scattered_one_hot(u: Expr, index: tuple[Expr, ...], axes: Axes, shape: Shape) -> Expr | None:
+    """One value put into each row: the values times a one-hot vector along the axis of the computed positions.
+
+    All axes are indexed; all positions but one count along an axis of their own, in order, so no two coincide.
+    """
+    meet = dims.broadcast(*(i.shape for i in index))
+    if len(axes) != len(shape) or len(meet) != len(shape) - 1:
+        return None
+    counting = [counts_along(i, meet) for i in index]
+    free = [a for a, axis in enumerate(counting) if axis is None]
+    if len(free) != 1 or [axis for axis in counting if axis is not None] != list(range(len(meet))):
+        return None
+    (a,) = free
+    picked = index[a]
+    if any(shape[b] != meet[axis] for b, axis in enumerate(counting) if axis is not None):
+        return None
+    if picked.shape != meet:
+        picked = make(lookup("broadcast_to"), (picked,), {"shape": meet})
+    marks = make(lookup("one_hot"), (picked,), {"classes": shape[a], "dtype": u.dtype})
+    product = make(lookup("multiply"), (marks, reshaped(u, (*meet, 1))))
+    if a == len(shape) - 1:
+        return product
+    order = (*range(a), len(shape) - 1, *range(a, len(shape) - 1))
+    return make(lookup("transpose"), (product,), {"axes": order})
+
+
+@computed
+def picked_by_one_hot(node: Expr, y: Expr, v: Expr, classes: Dim) -> Expr | None:
+    """The element of each row of `v` that a one-hot vector selects, in the shape of `node`."""
+    if node.attrs["axes"] != (len(y.shape),) or v.shape != (*y.shape, classes):
+        return None
+    rank = len(y.shape)
+    rows = []
+    for axis, size in enumerate(y.shape):
+        rows.append(reshaped(iota_node(size), (size, *[1] * (rank - 1 - axis))))
+    return reshaped(make_gather(v, tuple(range(rank + 1)), [*rows, y]), node.shape)
+
+
+@computed
+def one_hot_of_comparison(y: Expr, positions: Expr, dtype: str, shape: Shape) -> Expr | None:
+    """`one_hot(y)` written as a comparison of `y[..., None]` with 0, 1, …, C-1."""
+    plain = positions.args[0] if positions.op == "cast" else positions
+    if plain.op != "iota" or shape != (*y.shape, 1) or y.dtype not in ("int32", "int64"):
+        return None
+    return make(lookup("one_hot"), (y,), {"classes": plain.attrs["size"], "dtype": dtype})
+
+
+@computed
+def rows_of_identity(value: Any, y: Expr) -> Expr | None:
+    """Rows of an identity matrix are one-hot vectors."""
+    if not isinstance(value, ArrayValue) or value.array.ndim != 2 or value.array.shape[0] > 4096:
+        return None
+    array = value.array
+    n, m = array.shape
+    if n != m or n < 2 or int((array != 0).sum()) != n or not (array.diagonal() == 1).all():
+        return None
+    return make(lookup("one_hot"), (y,), {"classes": n, "dtype": array.dtype.name})
+
+
+@computed
+def all_zero(x: Expr) -> bool:
+    while x.op == "broadcast_to":
+        x = x.args[0]
+    return x.op == "constant" and not x.shape and x.attrs["value"] == 0
+
+
+RULES = [
+    rule("gather-unit-axes", gather(x, index, axes=A), gathered_squeezed(this, x, index, A),
+         reason="axes of size 1 in the positions can be added afterwards"),
+    rule("scatter-unit-axes", scatter_add(u, index, axes=A, shape=S), scattered_squeezed(this, u, index, A, S),
+         reason="axes of size 1 in the positions do not change where the values go"),
+    rule("scatter-one-a-row", scatter_add(u, index, axes=A, shape=S), scattered_one_hot(u, index, A, S),
+         reason="one value goes into each row, so the row is that value times a one-hot vector",
+         assumption="every index is a class"),
+    rule("scatter-zeros", scatter_add(u, index), 0, condition=all_zero(u), reason="adding zeros changes nothing"),
+    rule("one-hot-selects", sum_(one_hot(y, classes=C) * v), picked_by_one_hot(this, y, v, C),
+         reason="only the term of the index survives in the sum", assumption="every index is a class (checked at run time)"),
+    rule("one-hot-squared", square(one_hot(y, classes=C, dtype=D)), one_hot(y, classes=C, dtype=D),
+         reason="0 and 1 are their own squares"),
+    rule("one-hot-by-comparison", cast(equal(reshape(y, shape=S), x), dtype=D), one_hot_of_comparison(y, x, D, S),
+         reason="1 where the class is the index, else 0"),
+    rule("one-hot-cast", cast(one_hot(y, classes=C), dtype=D), one_hot(y, classes=C, dtype=D),
+         reason="0 and 1 are the same in every type"),
+    rule("row-of-identity", gather(constant(value=V), y, axes=(0,)), rows_of_identity(V, y),
+         reason="row i of an identity matrix is the one-hot vector of i"),
+]  # fmt: skip

@@ -1,0 +1,82 @@
+"""Squares, roots, powers and absolute values."""
+
+from __future__ import annotations
+
+from symnet.simplify.facts import nonnegative, positive
+from symnet.simplify.pattern import constants, variables
+from symnet.simplify.rule import rule, stabilising
+from symnet.simplify.vocabulary import absolute, exp, log, maximum, power, relu, rsqrt, sign, sqrt, square
+
+x, y = variables("x y")
+c, d = constants("c d")
+
+POWERS = [
+    rule("product-with-itself", x * x, square(x), reason="x·x is the square of x"),
+    rule("power-zero", power(x, 0), 1, reason="every number to the power 0 is 1"),
+    rule("power-one", power(x, 1), x, reason="the first power is the value itself"),
+    rule("power-two", power(x, 2), square(x), reason="the second power is the square"),
+    rule("power-three", power(x, 3), x * square(x), reason="the third power is two products"),
+    rule("power-four", power(x, 4), square(square(x)), reason="the fourth power is the square of the square"),
+    rule("power-minus-one", power(x, -1), 1 / x, reason="the power -1 is the reciprocal"),
+    rule("power-minus-two", power(x, -2), 1 / square(x), reason="the power -2 is the reciprocal of the square"),
+    rule("power-half", power(x, 0.5), sqrt(x), assumption="x is not -inf", reason="the power 1/2 is the square root"),
+    rule(
+        "power-minus-half",
+        power(x, -0.5),
+        rsqrt(x),
+        assumption="x is not -inf",
+        reason="the power -1/2 is the reciprocal of the square root",
+    ),
+]
+
+ROOTS = [
+    rule(
+        "root-of-square",
+        sqrt(square(x)),
+        absolute(x),
+        kind=stabilising,
+        reason="the root of a square is the absolute value; the square does not over- or underflow on the way",
+    ),
+    rule("square-of-root", square(sqrt(x)), x, condition=nonnegative(x), reason="the square undoes the root"),
+    rule(
+        "divide-by-own-root",
+        x / sqrt(x),
+        sqrt(x),
+        kind=stabilising,
+        reason="x is the square of its root; 0/0 does not arise at 0",
+    ),
+    rule("root-divided-by-own", sqrt(x) / x, rsqrt(x), reason="x is the square of its root"),
+    rule("reciprocal-of-root", 1 / sqrt(x), rsqrt(x), reason="the reciprocal of a root is one operation"),
+    rule("multiply-by-own-rsqrt", x * rsqrt(x), sqrt(x), kind=stabilising,
+         reason="x is the square of its root; 0·inf does not arise at 0"),
+    rule("square-of-rsqrt", square(rsqrt(x)), 1 / x, reason="the square undoes the root", condition=nonnegative(x)),
+    rule("root-of-exp", sqrt(exp(x)), exp(x / 2), kind=stabilising,
+         reason="the root of eˣ halves the exponent, before it overflows"),
+]  # fmt: skip
+
+SIGNS = [
+    rule("square-of-negative", square(-x), square(x), reason="a square forgets the sign"),
+    rule("square-of-absolute", square(absolute(x)), square(x), reason="a square forgets the sign"),
+    rule("absolute-of-negative", absolute(-x), absolute(x), reason="an absolute value forgets the sign"),
+    rule("absolute-of-nonnegative", absolute(x), x, condition=nonnegative(x), reason="the value has no sign to forget"),
+    rule("absolute-twice", absolute(absolute(x)), absolute(x), reason="there is no sign left to forget"),
+    rule("sign-times-absolute", sign(x) * absolute(x), x, reason="a number is its sign times its size"),
+    rule("sign-times-itself", sign(x) * x, absolute(x), reason="the sign undoes itself"),
+    rule("sign-of-positive", sign(x), 1, condition=positive(x), assumption="x is not nan", reason="the value is positive"),
+    rule("relu-of-nonnegative", relu(x), x, condition=nonnegative(x), reason="there is no negative part to cut"),
+    rule("maximum-with-negative", maximum(x, -x), absolute(x), reason="the larger of x and -x is |x|"),
+]
+
+LOGS = [
+    rule("log-of-reciprocal", log(1 / x), -log(x), reason="the logarithm of a reciprocal is the negative logarithm"),
+    rule(
+        "log-of-power",
+        log(power(x, y)),
+        y * log(x),
+        condition=positive(x),
+        kind=stabilising,
+        reason="the logarithm brings the exponent down, before the power over- or underflows",
+    ),
+]
+
+RULES = [*POWERS, *ROOTS, *SIGNS, *LOGS]

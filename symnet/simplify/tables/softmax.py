@@ -1,0 +1,71 @@
+"""Softmax, its logarithm, and log-sum-exp: from the way they are written by hand to the stable operations."""
+
+from __future__ import annotations
+
+from symnet.simplify.facts import logs_well
+from symnet.simplify.pattern import Family, Rest, attributes, variables
+from symnet.simplify.rule import rule, stabilising
+from symnet.simplify.shapes import (
+    constant_along,
+    is_squeezed,
+    lines_up,
+    only,
+    single,
+)
+from symnet.simplify.vocabulary import (
+    argmax,
+    exp,
+    gather,
+    log,
+    log_softmax,
+    logsumexp,
+    softmax,
+    sum_,
+    where,
+)
+
+c, m, w, x, z = variables("c m w x z")
+A, K = attributes("A K")
+index = Rest("index")
+move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to")))
+
+RULES = [
+    rule("softmax", exp(z) / sum_(exp(z), axes=A, keepdims=K), softmax(z, axis=only(A)), kind=stabilising,
+         condition=lines_up(A, K), reason="exponentials divided by their sum are softmax, which cannot overflow",
+         in_chains=True),
+    rule("softmax-shift", softmax(z - m, axis=A), softmax(z, axis=A), kind=stabilising,
+         condition=constant_along(m, single(A), z), assumption="the shift is finite",
+         reason="softmax does not change when all its inputs shift by the same amount"),
+    rule("softmax-shift-up", softmax(z + m, axis=A), softmax(z, axis=A), kind=stabilising,
+         condition=constant_along(m, single(A), z), assumption="the shift is finite",
+         reason="softmax does not change when all its inputs shift by the same amount"),
+    rule("log-softmax-shift", log_softmax(z - m, axis=A), log_softmax(z, axis=A), kind=stabilising,
+         condition=constant_along(m, single(A), z), assumption="the shift is finite",
+         reason="softmax does not change when all its inputs shift by the same amount"),
+    rule("log-softmax-shift-up", log_softmax(z + m, axis=A), log_softmax(z, axis=A), kind=stabilising,
+         condition=constant_along(m, single(A), z), assumption="the shift is finite",
+         reason="softmax does not change when all its inputs shift by the same amount"),
+    rule("log-softmax", log(softmax(z, axis=A)), log_softmax(z, axis=A), kind=stabilising,
+         reason="the logarithm undoes the exponential, so a small probability cannot underflow to 0"),
+    rule("exp-of-log-softmax", exp(log_softmax(z, axis=A)), softmax(z, axis=A), reason="exp undoes log"),
+    rule("logsumexp", log(sum_(exp(z), axes=A, keepdims=K)), logsumexp(z, axes=A, keepdims=K), kind=stabilising,
+         reason="the logarithm of a sum of exponentials, without overflow"),
+    rule("logsumexp-shift", logsumexp(z - m, axes=A, keepdims=K) + w, logsumexp(z, axes=A, keepdims=K), kind=stabilising,
+         condition=(constant_along(m, A, z), is_squeezed(w, m, A, K, z)), assumption="the shift is finite",
+         reason="a shift of all inputs shifts the result, and is added back", in_chains=True),
+    rule("log-softmax-by-logsumexp", z - logsumexp(z, axes=A, keepdims=K), log_softmax(z, axis=only(A)),
+         condition=lines_up(A, K), reason="the logits minus their log-sum-exp are log softmax"),
+    rule("logsumexp-of-log-softmax", logsumexp(log_softmax(z, axis=A), axes=single(A), keepdims=K), 0,
+         reason="probabilities sum to 1, whose logarithm is 0"),
+    rule("log-of-moved", log(move(x)), move(log(x)), kind=stabilising, condition=logs_well(x),
+         reason="moving elements and taking their logarithm commute, and the logarithm has a stable form there"),
+    rule("log-of-picked", log(gather(x, index, axes=A)), gather(log(x), index, axes=A), kind=stabilising,
+         condition=logs_well(x),
+         reason="picking elements and taking their logarithm commute, and the logarithm has a stable form there"),
+    rule("masked-exp", where(c, exp(z), 0), exp(where(c, z, float("-inf"))), kind=stabilising,
+         reason="exp(-inf) is 0, and what is masked out is never exponentiated"),
+    rule("argmax-of-softmax", argmax(softmax(z, axis=A), axis=A, keepdims=K), argmax(z, axis=A, keepdims=K),
+         reason="softmax keeps the order of its inputs"),
+    rule("argmax-of-log-softmax", argmax(log_softmax(z, axis=A), axis=A, keepdims=K), argmax(z, axis=A, keepdims=K),
+         reason="log softmax keeps the order of its inputs"),
+]  # fmt: skip
