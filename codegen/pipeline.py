@@ -13,11 +13,21 @@ from codegen.loops.verify import verify
 from codegen.lower import lower
 from codegen.passes.core import Pass
 from codegen.passes.dead import DEAD
+from codegen.passes.fuse import EPILOGUE, HORIZONTAL, ROWS
+from codegen.passes.inline import INLINE
 from codegen.passes.memory import MEMORY
+from codegen.passes.registers import REGISTERS
 from codegen.passes.schedule import SCHEDULE
 from codegen.spec import Entry, Module
 
 PASSES: tuple[Pass, ...] = (
+    DEAD,
+    INLINE,
+    DEAD,
+    EPILOGUE,
+    ROWS,
+    HORIZONTAL,
+    REGISTERS,
     DEAD,
     SCHEDULE,
     MEMORY,

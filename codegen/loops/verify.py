@@ -36,7 +36,7 @@ from codegen.loops.grammar import (
     stores,
     subscalars,
 )
-from codegen.loops.rewrite import result_dtype
+from codegen.loops.rewrite import apart, result_dtype
 from codegen.loops.text import block_lines, item_lines
 from symnet.errors import CompilerBug
 from symnet.expr import dims
@@ -274,6 +274,8 @@ class _KernelRules:
                     continue
                 if load.buffer != store.buffer:
                     raise self.fail(f"{store.buffer!r} is stored while its bytes are read as {load.buffer!r}")
+                if apart(store.index, load.index, {*axes, *(a.name for a in _inner_axes(self.kernel))}):
+                    continue
                 for mine, read in zip(store.index, load.index, strict=True):
                     fixed = isinstance(mine, Affine) and any(a in axes for a, _ in mine.terms)
                     if fixed and mine != read:
@@ -300,6 +302,10 @@ class _KernelRules:
                 raise self.fail("a contraction starts with a plain sum")
             if sorted(chosen.inner) != sorted(axis.name for axis in first.axes):
                 raise self.fail("the inner axes of a contraction are those of its sum")
+
+
+def _inner_axes(kernel: Kernel) -> Iterable[Axis]:
+    return (a for s in statements(kernel.body) if isinstance(s, (Loop, Reduce)) for a in s.axes)
 
 
 def _reduced_dtype(stmt: Reduce) -> str:

@@ -122,10 +122,11 @@ def _stacked(
     reads, writes = (1, 0) if node.attrs["reverse"] else (0, 1)
     old = body.parameters[node.attrs["consts"] :][:carried]
     for carries, offset in ((old, reads), (body.results[:carried], writes)):
-        if result in carries:
-            history = histories[carries.index(result)]
+        number = next((n for n, carry in enumerate(carries) if carry is result), None)
+        if number is not None:
             rest = [axis_index(slot(axis + 1)) for axis in range(result.ndim)]
-            return moved(history, (shift(axis_index(slot(0)), offset), *rest)), _row(history, shift(t, offset))
+            whole = moved(histories[number], (shift(axis_index(slot(0)), offset), *rest))
+            return whole, _row(histories[number], shift(t, offset))
     name = lowering.names.fresh(f"{result.name}_steps") if result.name else lowering.names.numbered("stacked")
     lowering.buffer(name, result.dtype, (node.attrs["length"], *result.shape))
     whole = Place(name, slots(result.ndim + 1))
