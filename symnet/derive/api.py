@@ -41,9 +41,7 @@ def grad(loss: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | None =
 
 
 @overload
-def value_and_grad(
-    loss: Expr, wrt: Expr, *, simplify: bool = ..., trace: Trace | None = ...
-) -> tuple[Expr, Expr]: ...
+def value_and_grad(loss: Expr, wrt: Expr, *, simplify: bool = ..., trace: Trace | None = ...) -> tuple[Expr, Expr]: ...
 @overload
 def value_and_grad(
     loss: Expr, wrt: Many, *, simplify: bool = ..., trace: Trace | None = ...
@@ -60,9 +58,7 @@ def value_and_grad(
 
 
 @overload
-def vjp(
-    outputs: Exprs, wrt: Expr, cotangents: Exprs, *, simplify: bool = ..., trace: Trace | None = ...
-) -> Expr: ...
+def vjp(outputs: Exprs, wrt: Expr, cotangents: Exprs, *, simplify: bool = ..., trace: Trace | None = ...) -> Expr: ...
 @overload
 def vjp(
     outputs: Exprs, wrt: Many, cotangents: Exprs, *, simplify: bool = ..., trace: Trace | None = ...
@@ -114,9 +110,7 @@ def jacobian(output: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | 
     return _like(single, _finish(jacobian_of(value, variables, trace), simplify, trace))
 
 
-def hessian(
-    loss: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | None = None
-) -> Expr | list[list[Expr]]:
+def hessian(loss: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | None = None) -> Expr | list[list[Expr]]:
     """∂²loss/∂v∂w, of shape `v.shape + w.shape`; a list of rows (one for each v) of blocks when `wrt` is several."""
     scalar = _scalar(loss, "hessian")
     variables, single = _several(wrt, "hessian", "wrt")

@@ -15,6 +15,7 @@ from symnet.errors import Unsupported
 from symnet.expr.dims import Dim
 from symnet.expr.function import Function
 from symnet.expr.node import Expr, make
+from symnet.ops.contract import LETTERS, contract
 
 # What is known of a node: its value with the extra axis, or None where it does not depend on the replaced leaves.
 Batched = Expr | None
@@ -150,40 +151,15 @@ def _axis_from_front(value: Expr, axis: int) -> Expr:
 
 
 def _contract(node: Expr, args: Sequence[Batched], size: Dim) -> Expr:
-    """The extra axis is one more index, of the factors that have it and of the result."""
-    left, right, out = _operands_of(node.attrs["spec"])
-    letter = _unused(node.attrs["spec"])
-    gap = " " if " " in node.attrs["spec"] else ""
-    terms = [
-        letter + gap + term if value is not None else term for term, value in zip((left, right), args, strict=True)
-    ]
-    comma = ", " if gap else ","
-    arrow = " -> " if gap else "->"
-    spec, rename = _renamed(comma.join(terms) + arrow + letter + gap + out)
-    sizes = node.attrs["sizes"]
-    if sizes:
-        known = {**dict(sizes), letter: size}
-        sizes = tuple(sorted((rename[index], dim) for index, dim in known.items()))
-    shape = (size, *node.attrs["shape"]) if node.attrs["shape"] else ()
-    factors = [arg if value is None else value for arg, value in zip(node.args, args, strict=True)]
-    return apply("contract", *factors, spec=spec, sizes=sizes, shape=shape)
-
-
-def _operands_of(spec: str) -> tuple[str, str, str]:
-    factors, out = spec.split("->")
-    left, right = factors.split(",")
-    return left.strip(), right.strip(), out.strip()
-
-
-def _unused(spec: str) -> str:
-    return next(letter for letter in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in spec)
-
-
-def _renamed(spec: str) -> tuple[str, dict[str, str]]:
-    """`spec` with its letters renamed a, b, c… in order of appearance, as specs are written, and the renaming."""
-    letters = dict.fromkeys(re.findall("[A-Za-z]", spec))
-    rename = dict(zip(letters, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", strict=False))
-    return re.sub("[A-Za-z]", lambda match: rename[match[0]], spec), rename
+    """The extra axis is one more index letter, of the factors that have it and of the result."""
+    spec: str = node.attrs["spec"]
+    *factors, out = re.split("->|,", spec)
+    gap = " " if " " in spec else ""
+    letter = next(letter for letter in LETTERS if letter not in spec)
+    terms = [term if value is None else letter + gap + term for term, value in zip(factors, args, strict=True)]
+    first, second = (arg if value is None else value for arg, value in zip(node.args, args, strict=True))
+    sizes = {**dict(node.attrs["sizes"]), letter: size} if gap else None
+    return contract(first, second, f"{','.join(terms)}->{letter}{gap}{out}", sizes, (size, *node.shape) if gap else ())
 
 
 def _scan(node: Expr, args: Sequence[Batched], size: Dim) -> Expr:

@@ -3,52 +3,60 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Mapping, Sequence
 
-from symnet.explain.notation import Big, Entries, Form, Index, Product, Symbol, Transposed
+from symnet.explain.identifiers import axis_letter
+from symnet.explain.notation import Big, Call, Entries, Form, Product, Symbol, Transposed
+from symnet.explain.notation import Index as Indexed
+from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
+from symnet.ops.contract import Index, Indices, is_plain, parse_spec, renamed
+
+Axes = tuple[str, ...]
 
 
 def contraction(node: Expr, left: Form, right: Form) -> Form:
     """The formula of a `contract` node."""
-    first, second, out = split_spec(node.attrs["spec"])
-    if not all(map(_is_letter, (*first, *second, *out))):
-        return _indexed(first, second, out, left, right)
-    return (
-        _matrix_product("".join(first), "".join(second), "".join(out), left, right)
-        or _elementwise("".join(first), "".join(second), "".join(out), left, right)
-        or _indexed(first, second, out, left, right)
-    )
+    parts = parse_spec(node.attrs["spec"])
+    names = _letters(node, parts)
+    first, second, out = (tuple(_renamed(index, names) for index in part) for part in parts)
+    if is_plain(node.attrs["spec"]):
+        form = _matrix_product(first, second, out, left, right) or _elementwise(first, second, out, left, right)
+        if form is not None:
+            return form
+    return _indexed(first, second, out, tuple(names.values()), left, right)
 
 
-def split_spec(spec: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """The indices of both factors and of the result, one for each axis."""
-    factors, out = spec.split("->")
-    first, second = factors.split(",")
-    gaps = " " in spec
-    parts = [term.split() if gaps else list(term) for term in (first, second, out)]
-    return tuple(parts[0]), tuple(parts[1]), tuple(parts[2])
+def _letters(node: Expr, parts: Sequence[Indices]) -> dict[str, str]:
+    """The index letters as they are written, those of the result first: n for an axis of size N, else i, j, k…"""
+    sizes: dict[str, Dim] = dict(node.attrs["sizes"])
+    for part, operand in zip(parts, node.args, strict=False):
+        for index, size in zip(part, operand.shape, strict=True):
+            if len(index.terms) == 1:
+                sizes.setdefault(index.terms[0][0], size)
+    written: dict[str, str] = {}
+    for letter in renamed((parts[2], *parts[:2])):
+        wanted = axis_letter(sizes.get(letter, 0), 0)
+        free = (name for name in "ijklmpqrstuvwxyzabcdefgh" if name not in written.values())
+        written[letter] = wanted if wanted not in written.values() and wanted != "i" else next(free, letter)
+    return written
 
 
-def _is_letter(index: str) -> bool:
-    return len(index) == 1 and index.isalpha()
+def _renamed(index: Index, names: Mapping[str, str]) -> str:
+    text = str(Index(tuple((names[letter], c) for letter, c in index.terms), index.offset))
+    return re.sub(r"(\d)\*", r"\1", text).replace("-", "−")
 
 
-def _matrix_product(first: str, second: str, out: str, left: Form, right: Form) -> Form | None:
+def _matrix_product(first: Axes, second: Axes, out: Axes, left: Form, right: Form) -> Form | None:
     """A product of matrices or vectors, with common leading axes (a batch of products) allowed; None if it is none."""
-    if any(max(Counter(term).values(), default=1) > 1 for term in (first, second, out)):
-        return None
     batch = _common_prefix(first, second, out)
-    first, second, out = (term[len(batch) :] for term in (first, second, out))
+    first, second, out = (term[batch:] for term in (first, second, out))
     shared = set(first) & set(second)
     if batch and (len(first), len(second), len(out)) != (2, 2, 2):
         return None
     if not shared and (len(first), len(second)) == (1, 1):
-        outer = (left, right) if out == first + second else (right, left)
-        return None if batch else Product("matrix", (outer[0], Transposed(outer[1])))
+        return Product("matrix", (left, Transposed(right)) if out == first + second else (right, Transposed(left)))
     if len(shared) != 1 or shared & set(out) or not (1 <= len(first) <= 2 and 1 <= len(second) <= 2):
-        return None
-    if set(out) != (set(first) | set(second)) - shared or len(out) > 2:
         return None
     k = shared.pop()
     if len(first) == len(second) == 1:
@@ -58,7 +66,7 @@ def _matrix_product(first: str, second: str, out: str, left: Form, right: Form) 
     return _oriented(first, second, k, left, right)
 
 
-def _oriented(first: str, second: str, k: str, left: Form, right: Form) -> Form:
+def _oriented(first: Axes, second: Axes, k: str, left: Form, right: Form) -> Form:
     """left · right with the summed index k last in the first and first in the second, transposing where it is not."""
     if len(first) == 2 and first[1] != k:
         left = transposed(left)
@@ -72,47 +80,34 @@ def transposed(form: Form) -> Form:
     return form.body if isinstance(form, Transposed) else Transposed(form)
 
 
-def _common_prefix(*terms: str) -> str:
+def _common_prefix(*terms: Axes) -> int:
+    """How many leading axes the terms have in common, leaving each at least one of its own."""
     length = 0
     while length < min(map(len, terms)) - 1 and len({term[length] for term in terms}) == 1:
         length += 1
-    return terms[0][:length]
+    return length
 
 
-def _elementwise(first: str, second: str, out: str, left: Form, right: Form) -> Form | None:
-    """Σ over some axes of the element-by-element product, where both factors have the same axes."""
-    if first != second or len(set(first)) != len(first) or not set(out) <= set(first):
-        return None
-    if "".join(index for index in first if index in out) != out:
-        return None
-    letters = "ijklmpq"
-    summed = tuple(letters[axis] for axis, index in enumerate(first) if index not in out)
-    body = Product("hadamard", (left, right))
-    if not summed:
-        return body
-    return Big("Σ", summed if out else (), body)
+def _elementwise(first: Axes, second: Axes, out: Axes, left: Form, right: Form) -> Form | None:
+    """Σ over some axes of a ⊙ b, where both factors have the same axes; the trace of a product."""
+    if first == second and tuple(index for index in first if index in out) == out:
+        summed = tuple(index for index in first if index not in out)
+        body = Product("hadamard", (left, right))
+        return Big("Σ", summed if out else (), body) if summed else body
+    if not out and len(first) == 2 and first == second[::-1]:
+        return Call("tr", (Product("matrix", (left, right)),))
+    return None
 
 
-def _indexed(
-    first: tuple[str, ...], second: tuple[str, ...], out: tuple[str, ...], left: Form, right: Form
-) -> Form:
-    """(Σ left[…] right[…])… with every index written; affine indices (convolutions) as they are."""
-    letters: dict[str, None] = {}
-    for index in (*out, *first, *second):
-        letters.update(dict.fromkeys(re.findall("[A-Za-z]", index)))
-    kept = {letter for index in out for letter in re.findall("[A-Za-z]", index)}
+def _indexed(first: Axes, second: Axes, out: Axes, letters: Axes, left: Form, right: Form) -> Form:
+    """(Σ left[…] right[…])… with every index written, sums of letters (convolutions) as they are."""
+    kept = "".join(out)
     summed = tuple(letter for letter in letters if letter not in kept)
     body: Form = Product("scale", (_entry(left, first), _entry(right, second)))
     if summed:
         body = Big("Σ", summed, body)
-    return Entries(body, tuple(map(_shown, out))) if out else body
+    return Entries(body, out) if out else body
 
 
-def _entry(form: Form, indices: tuple[str, ...]) -> Form:
-    return Index(form, tuple(Symbol(_shown(index)) for index in indices)) if indices else form
-
-
-def _shown(index: str) -> str:
-    return re.sub(r"(\d)\*", r"\1", index).replace("-", "−")
-
-
+def _entry(form: Form, indices: Axes) -> Form:
+    return Indexed(form, tuple(map(Symbol, indices))) if indices else form

@@ -17,11 +17,10 @@ from pathlib import Path
 from symnet.derive.api import Exprs, _scalar, _several
 from symnet.derive.build import depends, full
 from symnet.derive.reverse import pullback
-from symnet.explain import html, latex, text
-from symnet.explain.formula import Equation, aligned, where_clauses, written
+from symnet.explain import html
+from symnet.explain.formula import Equation, latex_lines, legend_lines, where_clauses, written
 from symnet.explain.naming import (
     Names,
-    adjoint_form,
     find_layers,
     name_layers,
     name_leaves,
@@ -52,7 +51,7 @@ class Derivation:
     gradients: list[Expr]
     formulas: list[Equation]
     where: list[Equation]
-    legend: list[tuple[Symbol, str]]
+    legend: list[tuple[Symbol, Form]]
     steps: list[Step]
     known: dict[Expr, Form] = field(repr=False)
     loss_symbol: Symbol
@@ -72,9 +71,7 @@ class Derivation:
         lines = [str(equation) for equation in self.formulas]
         if self.where:
             lines += ["where", *(f"  {equation}" for equation in self.where)]
-        if self.legend:
-            lines += ["with", *(f"  {text.write(symbol)} = {name}" for symbol, name in self.legend)]
-        return "\n".join(lines)
+        return "\n".join(lines + legend_lines(self.legend))
 
     def __str__(self) -> str:
         lines = [self.summary(), "", f"derivation ({len(self.views)} steps)"]
@@ -87,15 +84,7 @@ class Derivation:
 
     def latex(self) -> str:
         """The formulas and their where clauses in LaTeX, without delimiters."""
-        lines = [equation.latex() for equation in self.formulas]
-        if self.where:
-            lines += [r"\text{where}", *(rf"\quad {equation.latex()}" for equation in self.where)]
-        if self.legend:
-            lines.append(r"\text{with}")
-            lines += [
-                rf"\quad {latex.write(symbol)} = \texttt{{{latex.escaped(name)}}}" for symbol, name in self.legend
-            ]
-        return lines[0] if len(lines) == 1 else aligned(lines)
+        return latex_lines([equation.latex() for equation in self.formulas], self.where, self.legend)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
@@ -119,13 +108,14 @@ def explain(loss: Expr, wrt: Exprs) -> Derivation:
     names, loss_symbol = _forward_names(scalar, variables)
     inner = _inner_values(names, scalar, variables)
     seed = full(1.0, scalar.shape, scalar.dtype)
-    derivatives = pullback([scalar], [seed], [*variables, *inner], trace)
-    value, *gradients = _simplified([scalar, *derivatives[: len(variables)]], trace)
+    derivatives = pullback([scalar], [seed], [*inner, *variables], trace)
+    adjoints = derivatives[: len(inner)]
+    value, *gradients = _simplified([scalar, *derivatives[len(inner) :]], trace)
 
     in_steps = dict(names.forms)
-    for node, derivative in zip([*inner, *variables], derivatives[len(variables) :] + derivatives, strict=False):
-        in_steps.setdefault(derivative, adjoint_form(loss_symbol, names.forms[node]))
-    _name_simplified(names, inner, derivatives[len(variables) :], [value, *gradients], loss_symbol)
+    for node, derivative in zip([*inner, *variables], derivatives, strict=True):
+        in_steps.setdefault(derivative, _adjoint_form(names, loss_symbol, names.forms[node]))
+    _name_simplified(names, inner, adjoints, [value, *gradients], loss_symbol)
     name_shared(names, [value, *gradients])
     known = names.forms
     formulas = [
@@ -162,12 +152,12 @@ def _forward_names(loss: Expr, variables: Sequence[Expr]) -> tuple[Names, Symbol
 def _inner_values(names: Names, loss: Expr, variables: Sequence[Expr]) -> list[Expr]:
     """The named values between the variables and the loss, whose cotangents get names too: z first, then the others."""
     order = postorder([loss])
-    active = depends(order, variables)
+    active, given = depends(order, variables), set(variables)
     inner = [
         node
         for node in order
         if node in names.forms and node.args and id(node) in active and dtypes.is_float(node.dtype)
-        and node not in variables
+        and node not in given
     ]  # fmt: skip
     return sorted(inner, key=lambda node: not _is_z(names.forms[node]))
 
@@ -193,7 +183,13 @@ def _name_simplified(
             names.give(node, form)
     for node, form in zip(simplified[len(inner) :], forms, strict=True):
         if node.args and (_is_z(form) or uses[node] > 1) and (node not in tops or uses[node]):
-            names.give(node, adjoint_form(loss, form))
+            names.give(node, _adjoint_form(names, loss, form))
+
+
+def _adjoint_form(names: Names, loss: Symbol, form: Form) -> Form:
+    """What the derivative of the loss by a named value is called: δₖ for zₖ, else ∂L/∂…."""
+    delta = Symbol("δ", form.sub) if isinstance(form, Symbol) and form.base == "z" else None
+    return delta if delta is not None and names.is_free(delta) else Partial(loss, form)
 
 
 def _simplified(roots: list[Expr], trace: Trace | None) -> list[Expr]:

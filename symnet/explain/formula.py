@@ -78,18 +78,16 @@ class Formula:
     value: Expr
     right: Form
     where: list[Equation]
-    legend: list[tuple[Symbol, str]]
+    legend: list[tuple[Symbol, Form]]
 
     def __str__(self) -> str:
-        return "\n  ".join([text.write(self.right), *("where " * (not i) + str(e) for i, e in enumerate(self.where))])
+        lines = [text.write(self.right)]
+        if self.where:
+            lines += ["where", *(f"  {equation}" for equation in self.where)]
+        return "\n".join(lines + legend_lines(self.legend))
 
     def latex(self) -> str:
-        lines = [latex.write(self.right), *(equation.latex() for equation in self.where)]
-        if len(lines) == 1:
-            return lines[0]
-        first, others = lines[1], lines[2:]
-        indent = r"\phantom{\text{where}}\quad "
-        return aligned([lines[0], r"\text{where}\quad " + first, *(indent + line for line in others)])
+        return latex_lines([latex.write(self.right)], self.where, self.legend)
 
 
 def formula(value: Expr) -> Formula:
@@ -103,6 +101,16 @@ def formula(value: Expr) -> Formula:
     return Formula(value, written(value, names.forms), where_clauses([value], names.forms), names.legend)
 
 
-def aligned(lines: Sequence[str]) -> str:
-    """Lines of LaTeX below each other."""
-    return "\\begin{array}{l}\n" + " \\\\\n".join(lines) + "\n\\end{array}"
+def legend_lines(legend: Sequence[tuple[Symbol, Form]]) -> list[str]:
+    """What symbols stand for, as lines of text."""
+    return ["with", *(f"  {text.write(left)} = {text.write(right)}" for left, right in legend)] if legend else []
+
+
+def latex_lines(formulas: Sequence[str], where: Sequence[Equation], legend: Sequence[tuple[Symbol, Form]]) -> str:
+    """Formulas, the values they mention and the legend in LaTeX: one line alone, several below each other."""
+    lines = list(formulas)
+    if where:
+        lines += [r"\text{where}", *(rf"\quad {equation.latex()}" for equation in where)]
+    if legend:
+        lines += [r"\text{with}", *(rf"\quad {latex.write(left)} = {latex.write(right)}" for left, right in legend)]
+    return lines[0] if len(lines) == 1 else "\\begin{array}{l}\n" + " \\\\\n".join(lines) + "\n\\end{array}"

@@ -47,10 +47,7 @@ def fragment(derivation: Derivation) -> str:
         parts += ["<h2>where</h2>", *map(_equation, derivation.where)]
     if derivation.legend:
         parts.append("<h2>with</h2>")
-        parts += [
-            f'<p class="equation">{mathml.document(symbol)} = <code>{escape(name)}</code></p>'
-            for symbol, name in derivation.legend
-        ]
+        parts += [f'<p class="equation">{mathml.equation(left, "=", right)}</p>' for left, right in derivation.legend]
     return "\n".join(parts)
 
 

@@ -14,7 +14,10 @@ GREEK = {
     "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta",
     "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
 }  # fmt: skip
-_RELATIONS = {"==": "=", "!=": r"\ne", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">", "and": r"\land", "or": r"\lor"}
+_RELATIONS = {
+    "==": "=", "!=": r"\ne", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">", "and": r"\land", "or": r"\lor",
+    "mod": r"\bmod",
+}  # fmt: skip
 _PRODUCTS = {"matrix": r" \, ", "hadamard": r" \odot ", "scale": r" \, ", "dot": r" \cdot "}
 _FENCES = {"|": "|", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil"}
 _BUILT_IN = {"exp", "log", "sin", "cos", "tanh", "max", "min"}
@@ -96,7 +99,12 @@ def _quotient(form: n.Quotient) -> str:
 
 def _power(form: n.Power) -> str:
     mark = r"\circ " if form.hadamard else ""
-    return f"{{{_at(form.base, Level.ATOM)}}}^{{{mark}{write(form.exponent)}}}"
+    return f"{_raised(form.base)}^{{{mark}{write(form.exponent)}}}"
+
+
+def _raised(base: Form) -> str:
+    """What carries a superscript: in braces unless it is a symbol."""
+    return write(base) if isinstance(base, n.Symbol) else f"{{{_at(base, Level.ATOM)}}}"
 
 
 def _big(form: n.Big) -> str:
@@ -119,7 +127,7 @@ def _range(form: n.Range) -> str:
 
 
 def _partial(form: n.Partial) -> str:
-    return rf"\frac{{\partial {write(form.top)}}}{{\partial {_at(form.bottom, Level.ATOM)}}}"
+    return rf"\frac{{\partial {write(form.top)}}}{{\partial {_place(n.variable(form))}}}"
 
 
 _WRITERS: dict[type[Form], Callable[[Any], str]] = {
@@ -131,7 +139,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Quotient: _quotient,
     n.Negative: lambda f: f"-{_at(f.body, Level.BIG)}",
     n.Power: _power,
-    n.Transposed: lambda f: f"{{{_at(f.body, Level.ATOM)}}}^{{\\mathsf T}}",
+    n.Transposed: lambda f: f"{_raised(f.body)}^{{\\mathsf T}}",
     n.Call: _call,
     n.Big: _big,
     n.Relation: _relation,
@@ -141,6 +149,9 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Index: lambda f: rf"{_at(f.base, Level.ATOM)}\left[{_list(f.parts)}\right]",
     n.Entries: lambda f: _fenced(write(f.body)) + _subscript(",".join(f.indices)),
     n.Range: _range,
+    n.Extent: lambda f: r" \times ".join(_at(size, Level.PRODUCT) for size in f.sizes) or "1",
+    n.Vector: lambda f: rf"\left[{_list(f.elements)}\right]",
     n.Arrow: lambda f: rf"\left({_list(f.left)}\right) \mapsto \left({_list(f.right)}\right)",
+    n.Code: lambda f: rf"\texttt{{{escaped(f.text)}}}",
     n.Cut: lambda f: r"\ldots",
 }

@@ -109,7 +109,7 @@ def _relation(form: n.Relation) -> str:
 
 
 def _partial(form: n.Partial) -> str:
-    top, bottom = row(operator("∂"), write(form.top)), row(operator("∂"), _at(form.bottom, Level.ATOM))
+    top, bottom = row(operator("∂"), write(form.top)), row(operator("∂"), _place(n.variable(form)))
     return f"<mfrac>{top}{bottom}</mfrac>"
 
 
@@ -146,6 +146,9 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Index: lambda f: row(_at(f.base, Level.ATOM), _fenced(*_list(f.parts), left="[", right="]")),
     n.Entries: lambda f: _with_subscript(_fenced(write(f.body)), ",".join(f.indices)),
     n.Range: _range,
+    n.Extent: lambda f: row(operator("×").join(_at(size, Level.PRODUCT) for size in f.sizes) or _number("1")),
+    n.Vector: lambda f: _fenced(*_list(f.elements), left="[", right="]"),
     n.Arrow: _arrow,
+    n.Code: lambda f: f'<mtext style="font-family:monospace">{escape(f.text)}</mtext>',
     n.Cut: lambda f: operator("…"),
 }

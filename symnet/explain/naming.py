@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from symnet.explain.identifiers import is_plain, layer_symbols, symbol
-from symnet.explain.notation import Form, Partial, Symbol
+from symnet.explain.notation import Code, Form, Symbol
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, users
 
@@ -31,7 +31,7 @@ class Names:
     """The forms that stand for some values, and the symbols that are taken."""
 
     forms: dict[Expr, Form] = field(default_factory=dict)
-    legend: list[tuple[Symbol, str]] = field(default_factory=list)
+    legend: list[tuple[Symbol, Form]] = field(default_factory=list)
     _taken: set[Form] = field(default_factory=set)
 
     def give(self, node: Expr, form: Form) -> None:
@@ -81,7 +81,7 @@ def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
             names.give(node, names.free(wanted))
             form = names.forms[node]
             assert isinstance(form, Symbol)
-            names.legend.append((form, str(node.name)))
+            names.legend.append((form, Code(str(node.name))))
     for node in order:
         if node.name is not None and node.op not in _NAMED_LEAVES:
             names.give(node, names.free(symbol(node.name)))
@@ -135,13 +135,6 @@ def name_layers(names: Names, layers: Layers) -> None:
     for letter, values in (("z", layers.z), ("h", layers.h)):
         for node, number in values.items():
             names.give(node, names.free(layers.symbol(letter, number)))
-
-
-def adjoint_form(loss: Symbol, form: Form) -> Form:
-    """What the derivative of the loss by a named value is called: δₖ for zₖ, else ∂L/∂…."""
-    if isinstance(form, Symbol) and form.base == "z":
-        return Symbol("δ", form.sub)
-    return Partial(loss, form)
 
 
 def name_shared(names: Names, roots: Sequence[Expr]) -> None:

@@ -201,12 +201,33 @@ class Range(Form):
 
 
 @dataclass(frozen=True)
+class Extent(Form):
+    """The shape of an array: N×10."""
+
+    sizes: tuple[Form, ...]
+
+
+@dataclass(frozen=True)
+class Vector(Form):
+    """A short array with its elements written out."""
+
+    elements: tuple[Form, ...]
+
+
+@dataclass(frozen=True)
 class Arrow(Form):
     """left ↦ right, the body of a loop."""
 
     left: tuple[Form, ...]
     right: tuple[Form, ...]
     level = Level.OR
+
+
+@dataclass(frozen=True)
+class Code(Form):
+    """A name as it is in a program, where it cannot be a symbol: 0.weight."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -254,6 +275,11 @@ def numerator(quotient: Quotient) -> Placed:
 def denominator(quotient: Quotient) -> Placed:
     """The denominator, as it stands behind a slash."""
     return Placed(quotient.denominator, binding(quotient.denominator) < Level.POSTFIX)
+
+
+def variable(partial: Partial) -> Placed:
+    """What a partial derivative is taken by."""
+    return Placed(partial.bottom, not isinstance(partial.bottom, (Symbol, Call, Partial)))
 
 
 def at(form: Form, level: Level) -> Placed:

@@ -11,6 +11,7 @@ from symnet.explain.notation import (
     Big,
     Call,
     Cut,
+    Extent,
     Fence,
     Form,
     Index,
@@ -26,9 +27,10 @@ from symnet.explain.notation import (
     Sum,
     Symbol,
     Transposed,
+    Vector,
 )
 from symnet.expr import dims, dtypes
-from symnet.expr.dims import Dim
+from symnet.expr.dims import Dim, Shape
 from symnet.expr.function import Function
 from symnet.expr.node import ArrayValue, Expr
 
@@ -70,8 +72,8 @@ def _constant(node: Expr, args: Sequence[Form]) -> Form:
         plain = number(array.flat[0].item())
         return Number(plain.text, bold=bool(array.shape))
     if array.ndim == 1 and array.size <= 4:
-        return Fence("[", "]", Call("", tuple(number(entry) for entry in array.tolist())))
-    return Call("array", (Symbol("×".join(map(str, array.shape))),))
+        return Vector(tuple(number(entry) for entry in array.tolist()))
+    return Call("array", (_extent(array.shape),))
 
 
 def _iota(node: Expr, args: Sequence[Form]) -> Form:
@@ -94,6 +96,10 @@ def dimension(dim: Dim) -> Form:
             factors.insert(0, number(abs(coefficient)))
         terms.append((factors[0] if len(factors) == 1 else Product("scale", tuple(factors)), coefficient > 0))
     return terms[0][0] if len(terms) == 1 and terms[0][1] else Sum(tuple(terms))
+
+
+def _extent(shape: Shape) -> Form:
+    return Extent(tuple(map(dimension, shape)))
 
 
 def _arg(node: Expr, args: Sequence[Form]) -> Form:
@@ -265,7 +271,7 @@ def _reshape(node: Expr, args: Sequence[Form]) -> Form:
             axis = next((axis for axis, dim in enumerate(node.shape) if dim != 1), 0)
             return Symbol(axis_letter(operand.attrs["size"], axis))
         return args[0]
-    return Call("reshape", (args[0], Symbol("×".join(map(str, node.shape)) or "1")))
+    return Call("reshape", (args[0], _extent(node.shape)))
 
 
 def _transpose(node: Expr, args: Sequence[Form]) -> Form:
@@ -324,7 +330,7 @@ def _place(node: Expr, args: Sequence[Form]) -> Form:
         parts.append(Symbol(":") if part == Range() else part)
     fill = node.attrs["fill"]
     extra = () if fill == 0 else (number(fill),)
-    return Call("place", (args[0], Index(Symbol("×".join(map(str, node.shape))), tuple(parts)), *extra))
+    return Call("place", (args[0], Index(_extent(node.shape), tuple(parts)), *extra))
 
 
 def _concat(node: Expr, args: Sequence[Form]) -> Form:
@@ -343,7 +349,7 @@ def _positions(axes: Sequence[int], indices: Sequence[Form]) -> tuple[Form, ...]
 
 
 def _scatter_add(node: Expr, args: Sequence[Form]) -> Form:
-    target = Symbol("×".join(map(str, node.shape)))
+    target = _extent(node.shape)
     return Call("scatter", (args[0], Index(target, _positions(node.attrs["axes"], args[1:]))))
 
 

@@ -24,6 +24,9 @@ def subscript(text: str) -> str:
     """`text` as a subscript: in small letters where Unicode has them, else after an underscore."""
     if not text:
         return ""
+    parts = text.split(",")
+    if all(len(part) == 1 and part.isalpha() for part in parts):
+        text = "".join(parts)
     if all(letter in _SUBSCRIPTS for letter in text):
         return "".join(_SUBSCRIPTS[letter] for letter in text)
     return f"_{text}" if text.isalnum() or text.isidentifier() else f"_{{{text}}}"
@@ -64,8 +67,7 @@ def _power(form: n.Power) -> str:
 
 
 def _big(form: n.Big) -> str:
-    indices = subscript("".join(form.indices) if all(len(i) == 1 for i in form.indices) else ",".join(form.indices))
-    return f"{form.sign}{indices} {_at(form.body, Level.BIG)}"
+    return f"{form.sign}{subscript(','.join(form.indices))} {_at(form.body, Level.BIG)}"
 
 
 def _relation(form: n.Relation) -> str:
@@ -92,7 +94,7 @@ def _index(form: n.Index) -> str:
 _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Symbol: lambda f: f.base + subscript(f.sub),
     n.Number: lambda f: f.text.translate(_BOLD) if f.bold else f.text,
-    n.Partial: lambda f: f"∂{write(f.top)}/∂{_at(f.bottom, Level.ATOM)}",
+    n.Partial: lambda f: f"∂{write(f.top)}/∂{_place(n.variable(f))}",
     n.Sum: _sum,
     n.Product: _product,
     n.Quotient: lambda f: f"{_place(n.numerator(f))} / {_place(n.denominator(f))}",
@@ -108,6 +110,9 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Index: _index,
     n.Entries: lambda f: f"({write(f.body)}){subscript(','.join(f.indices))}",
     n.Range: _range,
+    n.Extent: lambda f: "×".join(_at(size, Level.PRODUCT) for size in f.sizes) or "1",
+    n.Vector: lambda f: f"[{_list(f.elements)}]",
     n.Arrow: _arrow,
+    n.Code: lambda f: f.text,
     n.Cut: lambda f: "…",
 }
