@@ -34,6 +34,13 @@ class Target:
         """How many values of `dtype` one vector register holds."""
         return max(1, self.vector_bytes // BYTES[dtype])
 
+    @property
+    def fma(self) -> bool:
+        """Whether it has fused multiply-add instructions; without them, LLVM's fma calls a library function."""
+        if not self.triple.startswith("x86_64"):
+            return True
+        return "+fma" in self.features.split(",") or self.cpu in ("x86-64-v3", "x86-64-v4")
+
 
 @lru_cache(maxsize=None)
 def target(name: str = "native") -> Target:

@@ -53,11 +53,12 @@ def exp(x: Value) -> Value:
 
 
 def expm1(x: Value) -> Value:
-    """2^k (exp(r) - 1) + (2^k - 1), computed at half its size because 2^k may overflow where the result does not."""
+    """2^k (r + r^2 p(r)) + (2^k - 1), computed at half its size because 2^k may overflow where the result does not."""
     form = FORMATS[x.dtype]
     k, r = reduce(x.clamped(EXPM1_IS_MINUS_ONE[x.dtype], OVERFLOW[x.dtype]))
     half_scale = power_of_two(k - 1.0)
-    result = multiply_add(expm1_reduced(r), half_scale, half_scale - 0.5) * 2.0
+    linear = multiply_add(r, half_scale, half_scale - 0.5)  # exact where it cancels
+    result = multiply_add(r * r * polynomial(r, EXP[x.dtype]), half_scale, linear) * 2.0
     return select(magnitude(x) < 2.0 ** -(form.mantissa + 2), x, result)
 
 

@@ -22,7 +22,7 @@ SMALLEST_EXPONENT = {"float32": -126, "float64": -1022}
 # --- compiling -------------------------------------------------------------------------------------------------------
 
 
-def loop_text(name: str, dtype: str, lanes: int) -> str:
+def loop_text(name: str, dtype: str, lanes: int, fma: bool) -> str:
     """`void @loop(ptr x.., ptr out, i64 vectors)`: the function over contiguous arrays."""
     arity = 1 if name in llvm_math.UNARY else 2
     kind = vector_type(dtype, lanes)
@@ -35,16 +35,18 @@ def loop_text(name: str, dtype: str, lanes: int) -> str:
         arguments = ", ".join(f"{kind} {operand}" for operand in operands)
         result = body.value(f"call {kind} @{llvm_math.symbol(name, dtype, lanes)}({arguments})")
         body.do(f"store {kind} {result}, ptr {at[-1]}, align {align}")
-    return body.finish() + llvm_math.definitions([(name, dtype, lanes)], fma=True)
+    return body.finish() + llvm_math.definitions([(name, dtype, lanes)], fma)
 
 
-def _machine(cpu: str) -> llvm.TargetMachine:
-    """A new one each time, because an execution engine takes it over."""
+def new_machine(cpu: str, jit: bool) -> llvm.TargetMachine:
+    """A new one each time, because an execution engine takes it over; `cpu` "" is this machine."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten() if cpu == "" else ""
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(cpu=cpu or llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
+    name = cpu or llvm.get_host_cpu_name()
+    kind = {"jit": True} if jit else {"reloc": "pic", "codemodel": "default"}
+    return target.create_target_machine(cpu=name, features=features, opt=2, **kind)
 
 
 def optimised(text: str, machine: llvm.TargetMachine) -> llvm.ModuleRef:
@@ -56,25 +58,22 @@ def optimised(text: str, machine: llvm.TargetMachine) -> llvm.ModuleRef:
     return module
 
 
-def assembly(name: str, dtype: str, lanes: int, cpu: str = "") -> str:
-    """Assembly for a cpu (default: this machine)."""
-    machine = _machine(cpu)
-    return str(machine.emit_assembly(optimised(loop_text(name, dtype, lanes), machine)))
+def assembly(name: str, dtype: str, lanes: int, fma: bool = True, cpu: str = "") -> str:
+    """Assembly for a cpu (default: this machine), as in a shared library."""
+    machine = new_machine(cpu, jit=False)
+    return str(machine.emit_assembly(optimised(loop_text(name, dtype, lanes, fma), machine)))
 
 
 def compiled(name: str, dtype: str, lanes: int, fma: bool = True, cpu: str = "") -> Callable[..., Array]:
     """The function over arrays of any length (padded to whole vectors inside)."""
-    text = loop_text(name, dtype, lanes)
-    if not fma:
-        text = text[: text.index("}\n") + 2] + llvm_math.definitions([(name, dtype, lanes)], fma=False)
-    machine = _machine(cpu)
-    engine = llvm.create_mcjit_compiler(optimised(text, machine), machine)
+    machine = new_machine(cpu, jit=True)
+    engine = llvm.create_mcjit_compiler(optimised(loop_text(name, dtype, lanes, fma), machine), machine)
     engine.finalize_object()
     address = engine.get_function_address("loop")
     arity = 1 if name in llvm_math.UNARY else 2
     native = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (arity + 1), ctypes.c_int64)(address)
 
-    def call(*arrays: Array, keep: Any = engine) -> Array:
+    def call(*arrays: Array, keep: llvm.ExecutionEngine = engine) -> Array:
         size = arrays[0].size
         vectors = -(-size // lanes)
         padded = [np.ones(vectors * lanes, dtype) for _ in arrays]
@@ -84,7 +83,6 @@ def compiled(name: str, dtype: str, lanes: int, fma: bool = True, cpu: str = "")
         native(*(array.ctypes.data for array in (*padded, out)), vectors)
         return out[:size]
 
-    call.native = native  # type: ignore[attr-defined]
     return call
 
 
@@ -94,6 +92,19 @@ EXACT: dict[str, Callable[..., Any]] = {
     "exp": mp.exp, "expm1": mp.expm1, "log": mp.log, "log1p": mp.log1p, "tanh": mp.tanh, "erf": mp.erf,
     "sin": mp.sin, "cos": mp.cos, "pow": mp.power,
 }  # fmt: skip
+
+
+def domain(name: str, values: tuple[Array, ...]) -> Array:
+    """Where the function is defined and finite, but for overflow."""
+    x = values[0]
+    inside: Array = np.logical_and.reduce([np.isfinite(v) for v in values])
+    if name == "log":
+        inside &= x > 0
+    elif name == "log1p":
+        inside &= x > -1
+    elif name == "pow":
+        inside &= (x > 0) | ((x < 0) & (np.trunc(np.where(inside, values[1], 0.0)) == values[1]))
+    return inside
 
 
 def ulp_exact(name: str, got: Array, *arguments: Array) -> Array:
