@@ -102,6 +102,12 @@ def format_spec(parts: Sequence[Indices], plain: bool) -> str:
     return f"{first}, {second} -> {result}"
 
 
+@lru_cache(maxsize=4096)
+def canonical_spec(spec: str) -> str:
+    """The same contraction with its letters named in order of appearance."""
+    return format_spec(parse_spec(spec), is_plain(spec))
+
+
 def renamed(parts: Sequence[Indices]) -> dict[str, str]:
     """How `format_spec` renames the letters."""
     letters = dict.fromkeys(letter for part in parts for index in part for letter in index.letters)
@@ -110,16 +116,14 @@ def renamed(parts: Sequence[Indices]) -> dict[str, str]:
 
 def contract(a: Expr, b: Expr, spec: str, sizes: Mapping[str, Dim] | None = None, shape: Shape = ()) -> Expr:
     """The contraction of two expressions; letters are renamed to the canonical ones. See the module's text for `spec`."""
-    parts = parse_spec(spec)
-    plain = is_plain(spec)
-    if plain:
-        return make(CONTRACT, (a, b), {"spec": format_spec(parts, True), "sizes": (), "shape": ()})
-    names = renamed(parts)
+    if is_plain(spec):
+        return make(CONTRACT, (a, b), {"spec": canonical_spec(spec), "sizes": (), "shape": ()})
+    names = renamed(parse_spec(spec))
     given = dict(sizes or {})
     if missing := [letter for letter in names if letter not in given]:
         raise UsageError(f"contract: no sizes for the letters {', '.join(missing)} of {spec!r}")
     canonical = tuple((new, given[old]) for old, new in names.items())
-    return make(CONTRACT, (a, b), {"spec": format_spec(parts, False), "sizes": canonical, "shape": tuple(shape)})
+    return make(CONTRACT, (a, b), {"spec": canonical_spec(spec), "sizes": canonical, "shape": tuple(shape)})
 
 
 # --- the type rule -----------------------------------------------------------------------------------------------
@@ -135,8 +139,8 @@ def _infer(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
     for position, (indices, node) in enumerate(zip(parts, args, strict=False)):
         if len(indices) != node.ndim:
             raise ShapeError(f"{spec!r} has {len(indices)} axes for operand {position}, which is {dims.show(node.shape)}")
-    if format_spec(parts, is_plain(spec)) != spec:
-        raise UsageError(f"{spec!r} is not in canonical form {format_spec(parts, is_plain(spec))!r}")
+    if canonical_spec(spec) != spec:
+        raise UsageError(f"{spec!r} is not in canonical form {canonical_spec(spec)!r}")
     if is_plain(spec):
         return _infer_plain(args, spec, parts), dtype
     declared, used = [letter for letter, _ in attrs["sizes"]], list(renamed(parts))

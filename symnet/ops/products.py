@@ -43,7 +43,7 @@ def _read(spec: str, nodes: Sequence[Expr]) -> tuple[list[str], str]:
     written = left.split(",")
     if len(written) != len(nodes):
         raise UsageError(f"einsum: {spec!r} names {len(written)} arrays, got {len(nodes)}")
-    hidden = [_hidden(spec, letters, node, position) for position, (letters, node) in enumerate(zip(written, nodes))]
+    hidden = [_hidden(spec, letters, node, position) for position, (letters, node) in enumerate(zip(written, nodes, strict=True))]
     # The axes under "..." broadcast: they align from the right, as letters that the text does not use.
     row = "".join([letter for letter in LETTERS if letter not in text][: max(hidden)])
     inputs = [
@@ -142,6 +142,8 @@ def matmul(a: Operand, b: Operand) -> Expr:
             f"matmul: {dims.show(left.shape)} @ {dims.show(right.shape)}: the last axis of the first is {inner[0]}, "
             f"the {'second last' if right.ndim > 1 else 'only'} axis of the second is {inner[1]}; expected equal sizes"
         )
+    if left.ndim == right.ndim == 2:
+        return contract(left, right, "ij,jk->ik")
     rank = max(left.ndim, right.ndim, 2) - 2
     row, column = ("i" if left.ndim > 1 else ""), ("k" if right.ndim > 1 else "")
     batch = LETTERS[11 : 11 + rank]
