@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 
 from codegen.llvm.builder import FunctionText
 from codegen.llvm.kernel import KernelText
@@ -29,6 +31,16 @@ def emit_nest(kernel: Kernel, program: Program, target: Target) -> KernelText:
     nest = _Nest(kernel, program, target, known)
     text = nest.emit()
     return KernelText(kernel.name, text, known.buffers, known.dims, frozenset(nest.scope.helpers), known.has_checks)
+
+
+@dataclass(frozen=True)
+class _Inner:
+    """How the axes of an inner statement run: `merged` ones are 0, `vector` is in `lanes` lanes, the rest are loops."""
+
+    axes: tuple[Axis, ...]
+    merged: tuple[str, ...]
+    vector: Axis | None
+    lanes: int
 
 
 class _Nest:
@@ -158,51 +170,52 @@ class _Nest:
     def block(self, body: tuple[Stmt, ...]) -> None:
         for stmt in body:
             if isinstance(stmt, Loop):
-                self._inner(stmt, stmt.axes, lambda stmt=stmt: self.block(stmt.body))  # type: ignore[misc]
+                self._inner(self._plan(stmt), partial(self.block, stmt.body))
             elif isinstance(stmt, Reduce):
                 self._reduce(stmt)
             else:
                 emit_block(self.scope, (stmt,))
 
-    def _inner(self, stmt: Loop | Reduce, axes: tuple[Axis, ...], body: Callable[[], None]) -> None:
-        """The loops of an inner statement around `body`; its last axis in lanes where that was chosen."""
+    def _inner(self, inner: _Inner, body: Callable[[], None]) -> None:
+        """The loops of an inner statement around `body`."""
         scope = self.scope
-        vector = self._vector_of(stmt)
-        kept, merged = merge(self.program, (stmt,), axes) if vector is axes[-1] else (axes, ())
-        vector = kept[-1] if vector is axes[-1] else vector
         with ExitStack() as stack:
-            for name in merged:
+            for name in inner.merged:
                 scope.axes[name] = index(0)
-            for axis in kept:
-                if axis is not vector:
+            for axis in inner.axes:
+                if axis is not inner.vector:
                     stack.enter_context(scope.loop(axis.name, index(0), scope.dim(axis.extent)))
-            if vector is None:
+            if inner.vector is None:
                 body()
             else:
-                count = lanes((stmt,), vector, self.target)
-                self._vector_loop(vector.name, index(0), scope.dim(vector.extent), count, body)
+                stop = scope.dim(inner.vector.extent)
+                self._vector_loop(inner.vector.name, index(0), stop, inner.lanes, body)
 
-    def _vector_of(self, stmt: Loop | Reduce) -> Axis | None:
-        """The axis of an inner statement that runs in lanes, unless the statement already is in lanes."""
-        if self.scope.vector is not None or (isinstance(stmt, Reduce) and stmt.each):
-            return None
-        return next((axis for axis in stmt.axes if axis.name in self.in_lanes), None)
+    def _plan(self, stmt: Loop | Reduce) -> _Inner:
+        """How the axes of an inner statement run: in lanes where that was chosen, unless it is in lanes already."""
+        scope = self.scope
+        vector = next((axis for axis in stmt.axes if axis.name in self.in_lanes), None)
+        if vector is None or scope.vector is not None:
+            return _Inner(stmt.axes, (), None, scope.lanes)
+        axes, merged = stmt.axes, ()
+        if vector is axes[-1]:
+            axes, merged = merge(self.program, (stmt,), axes)
+            vector = axes[-1]
+        return _Inner(axes, merged, vector, lanes((stmt,), vector, self.target))
 
     def _reduce(self, stmt: Reduce) -> None:
         if stmt.each:
             self._running(stmt)
             return
-        scope, vector = self.scope, self._vector_of(stmt)
-        count = lanes((stmt,), vector, self.target) if vector else scope.lanes
-        accumulator = self._accumulator(stmt, count, across=vector is not None)
-        reduced = stmt.axes[-1].name
+        inner = self._plan(stmt)
+        accumulator = self._accumulator(stmt, inner.lanes, across=inner.vector is not None)
 
         def body() -> None:
             self.block(stmt.body)
-            accumulator.update(emit_scalar(scope, stmt.value), reduced)
+            accumulator.update(emit_scalar(self.scope, stmt.value), stmt.axes[-1].name)
 
-        self._inner(stmt, stmt.axes, body)
-        scope.refs[stmt.name] = accumulator.result()
+        self._inner(inner, body)
+        self.scope.refs[stmt.name] = accumulator.result()
 
     def _accumulator(self, stmt: Reduce, count: int, across: bool) -> Accumulator:
         kind = Arg if stmt.reducer in ("argmax", "argmin") else Accumulator

@@ -113,7 +113,7 @@ class Scope:
     @contextmanager
     def loop(self, axis: str, start: Value, stop: Value, step: int = 1, reverse: bool = False) -> Iterator[Value]:
         """A loop over positions of `axis`; `reverse` runs from stop - 1 down to start (step 1)."""
-        with self.level(), self.fn.loop(start.text, stop.text, str(step), stem=_stem(axis)) as counter:
+        with self.level(), self.fn.loop(start.text, stop.text, str(step), stem=self._stem()) as counter:
             position = Value(counter, "int64", 1, self.depth)
             if reverse:
                 last = self.sub(stop, index(1))
@@ -130,6 +130,10 @@ class Scope:
         self.vector, self.lanes, self.mask = before[:3]
         if before[3] is not None:
             self.axes[axis] = before[3]
+
+    def _stem(self) -> str:
+        """Loops are named i, j, k, … by depth, not by axis, so that equal kernels give equal text."""
+        return "ijklmnopqrst"[min(self.depth, 12) - 1]
 
     # --- instructions ---
 
@@ -253,8 +257,3 @@ class Scope:
         """Elements between neighbours along each axis of a buffer: row-major at the sizes of the call."""
         shape = self.program.buffers[name].shape
         return tuple(dimension.product(shape[axis + 1 :]) for axis in range(len(shape)))
-
-
-def _stem(axis: str) -> str:
-    """An axis name as part of an LLVM name."""
-    return "".join(c if c.isalnum() else "." for c in axis)

@@ -15,7 +15,7 @@ from codegen.llvm.driver import Slots
 from codegen.llvm.jit import Loaded, compile_object
 from codegen.llvm.module import library_text
 from codegen.llvm.runtime_ir import EXPORTS, SYNC_BYTES
-from codegen.loops.grammar import Program
+from codegen.loops.grammar import Program, kernels, stores
 from codegen.loops.interpret import run as interpret
 from codegen.loops.parse import parse
 from codegen.loops.verify import verify
@@ -53,7 +53,7 @@ class Native:
     """A compiled program."""
 
     def __init__(self, program: str | Program, machine: Target | None = None) -> None:
-        program = parse(program) if isinstance(program, str) else program
+        program = parse(program.replace(") :", "):")) if isinstance(program, str) else program
         self.program = verify(placed(program))
         self.target = machine or target()
         with mock.patch("codegen.llvm.sharing.SHARE_ABOVE", 0.0):  # share out even the smallest kernels
@@ -157,8 +157,9 @@ def agree(
     assert code == expected_code
     code, again = native(memory, sizes, threads=2)
     assert code == expected_code
+    written = {store.buffer for kernel in kernels(native.program.items) for store in stores(kernel.body)}
     for name, array in got.items():
-        if not code:
+        if not code and name in written:
             assert array.tobytes() == again[name].tobytes(), f"{name} depends on the number of threads"
             np.testing.assert_allclose(array, expected[name], rtol=rtol, atol=rtol, err_msg=name)
     return got
