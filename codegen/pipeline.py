@@ -16,6 +16,7 @@ from codegen.passes.dead import DEAD
 from codegen.passes.fuse import EPILOGUE, HORIZONTAL, ROWS
 from codegen.passes.inline import INLINE
 from codegen.passes.memory import MEMORY
+from codegen.passes.names import NAMES
 from codegen.passes.registers import REGISTERS
 from codegen.passes.schedule import SCHEDULE
 from codegen.spec import Entry, Module
@@ -29,6 +30,7 @@ PASSES: tuple[Pass, ...] = (
     HORIZONTAL,
     REGISTERS,
     DEAD,
+    NAMES,
     SCHEDULE,
     MEMORY,
 )  # fmt: skip

@@ -20,7 +20,6 @@ from codegen.loops.grammar import (
     Scalar,
     Sequence,
     Stmt,
-    Store,
     loads,
     statements,
     stores,
@@ -115,6 +114,17 @@ def axes_of(scalar: Scalar) -> set[str]:
     return found
 
 
+# --- cost --------------------------------------------------------------------------------------------------------
+
+DEAR = {"exp": 8, "expm1": 8, "log": 8, "log1p": 8, "tanh": 8, "erf": 8, "sin": 8, "cos": 8, "pow": 16, "mod": 4,
+        "floordiv": 4, "div": 3, "sqrt": 3}  # fmt: skip
+"""What scalar functions cost, in additions; all others cost one."""
+
+
+def cost(scalar: Scalar) -> int:
+    return sum(DEAR.get(node.fn, 1) for node in subscalars(scalar) if isinstance(node, Apply))
+
+
 # --- contractions ------------------------------------------------------------------------------------------------
 
 
@@ -200,7 +210,3 @@ def effects(program: Program, item: Item) -> Effects:
     if is_check(item):
         writes.add(CHECKED)
     return Effects(frozenset(reads), frozenset(writes))
-
-
-def stores_of(kernel: Kernel) -> list[Store]:
-    return list(stores(kernel.body))

@@ -13,7 +13,6 @@ from typing import TypeGuard
 
 from codegen.loops.grammar import (
     Affine,
-    Apply,
     Axis,
     Const,
     Index,
@@ -37,13 +36,9 @@ from codegen.loops.grammar import (
 )
 from codegen.loops.rewrite import map_scalar, substitute
 from codegen.lower.ranges import never_negative
-from codegen.passes.core import Pass, axes_in, contraction, map_kernels, storage, with_items
+from codegen.passes.core import Pass, axes_in, contraction, cost, map_kernels, storage, with_items
 from symnet.expr import dims
 from symnet.expr.dims import Dim
-
-DEAR = {"exp": 8, "expm1": 8, "log": 8, "log1p": 8, "tanh": 8, "erf": 8, "sin": 8, "cos": 8, "pow": 16, "mod": 4,
-        "floordiv": 4, "div": 3, "sqrt": 3}  # fmt: skip
-"""What scalar functions cost, in additions; all others cost one."""
 
 NEARLY_FREE = 2
 """What may be computed once for every reader."""
@@ -80,10 +75,6 @@ class Site:
     load: Load
     repeated: bool
     operand: bool
-
-
-def cost(scalar: Scalar) -> int:
-    return sum(DEAR.get(node.fn, 1) for node in subscalars(scalar) if isinstance(node, Apply))
 
 
 def inline(program: Program) -> Program:
@@ -171,9 +162,23 @@ class _Inliner:
             return []
         if len({(reader, site.load) for reader in readers for site in sites[reader]}) == 1:
             return readers
+        return readers if producer.cost <= NEARLY_FREE and self._reads_little(number, producer) else []
+
+    def _reads_little(self, number: int, producer: Producer) -> bool:
+        """Whether reading what the producer reads costs its readers no more than reading its result.
+
+        That is so when it reads one array of its size, and that array stays in memory anyway: if only the producer
+        reads it, the producer had better join the kernel that computes it.
+        """
         rank = len([axis for axis in producer.axes if axis])
-        large = [load for load in producer.loads if len(axes_in(load.index)) == rank]
-        return readers if producer.cost <= NEARLY_FREE and len(large) <= 1 else []
+        large = {load.buffer for load in producer.loads if len(axes_in(load.index)) == rank}
+        if len(large) > 1:
+            return False
+        return not any(
+            self.program.buffers[storage(self.program, buffer)].role == "scratch"
+            and set(self.readers[buffer]) == {number}
+            for buffer in large
+        )
 
     def _can_move(self, producer: Producer, site: Site) -> bool:
         """Whether a producer that computes nothing can stand where its buffer is read."""

@@ -15,17 +15,22 @@ from codegen.loops.grammar import (
     Program,
     Reduce,
     Schedule,
+    Stmt,
     Store,
     loads,
+    scalars_of,
     statements,
     stores,
 )
-from codegen.passes.core import Pass, Roles, bound_axes, contraction, is_check, map_kernels, volume, with_items
+from codegen.passes.core import Pass, Roles, bound_axes, contraction, cost, is_check, map_kernels, volume, with_items
 
-SERIAL_WORK = 4096
-"""Iterations below which a kernel is not worth a barrier: one thread runs it."""
+SERIAL_WORK = 50_000
+"""Operations on elements below which a kernel is not worth a barrier (about 0.3 µs): one thread runs it."""
 
-CONTRACT_WORK = 512
+SERIAL_MACS = 150_000
+"""Multiply-adds below which the same holds for a contraction."""
+
+CONTRACT_MACS = 512
 """Multiply-adds from which the register-tiled form pays for its packing."""
 
 MIN_SHARES = 16
@@ -39,18 +44,34 @@ def schedule(program: Program) -> Program:
 
 def _scheduled(program: Program, kernel: Kernel) -> Kernel:
     roles = contraction(kernel)
-    if roles is not None and work(program, kernel) >= CONTRACT_WORK:
+    if roles is not None and iterations(program, kernel) >= CONTRACT_MACS:
         return _contract(program, kernel, roles)
     vector = _vector_axis(kernel)
     kernel = _vector_last(kernel, vector)
     return replace(kernel, schedule=Schedule("nest", _parallel(program, kernel, vector), vector))
 
 
+def iterations(program: Program, kernel: Kernel) -> int:
+    """Iterations of the longest loop nest of a kernel at capacity."""
+    inner = [volume(program, s.axes) for s in statements(kernel.body) if isinstance(s, (Loop, Reduce))]
+    return volume(program, kernel.axes) * max([1, *inner])
+
+
 def work(program: Program, kernel: Kernel) -> int:
-    """Iterations of the innermost statements of a kernel at capacity."""
-    return volume(program, kernel.axes) * max(
-        [1, *(volume(program, s.axes) for s in statements(kernel.body) if isinstance(s, (Loop, Reduce)))]
-    )
+    """Operations on elements at capacity: arithmetic by its cost, loads and stores."""
+
+    def of(body: tuple[Stmt, ...], count: int) -> int:
+        total = 0
+        for stmt in body:
+            inner = count * volume(program, stmt.axes) if isinstance(stmt, (Loop, Reduce)) else count
+            total += inner * sum(1 + cost(scalar) for scalar in scalars_of(stmt))
+            if isinstance(stmt, (Loop, Reduce)):
+                total += of(stmt.body, inner)
+            if isinstance(stmt, Reduce):
+                total += of(stmt.each, inner)
+        return total
+
+    return of(kernel.body, volume(program, kernel.axes))
 
 
 # --- contractions ------------------------------------------------------------------------------------------------
@@ -69,7 +90,7 @@ def _contract(program: Program, kernel: Kernel, roles: Roles) -> Kernel:
         value = Apply("mul", (right, left), first.value.dtype)
         kernel = replace(kernel, body=(replace(first, value=value), *kernel.body[1:]))
         roles = Roles(roles.batch, roles.cols, roles.rows, roles.inner)
-    parallel = len(kernel.axes) if work(program, kernel) >= SERIAL_WORK else 0
+    parallel = len(kernel.axes) if iterations(program, kernel) >= SERIAL_MACS else 0
     chosen = Schedule("contract", parallel, roles.cols[-1], roles.batch, roles.rows, roles.cols, roles.inner)
     return replace(kernel, schedule=chosen)
 
