@@ -11,7 +11,7 @@ JAX say; PyTorch's `allow_unused=True, materialize_grads=True`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
 from symnet.derive.build import full
@@ -22,6 +22,7 @@ from symnet.errors import DTypeError, ShapeError, UsageError
 from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
 from symnet.expr.trace import Trace
+from symnet.expr.traverse import substitute
 
 # Several expressions. (Not Iterable: an expression can itself be iterated over, row by row.)
 Many = Sequence[Expr] | Iterator[Expr]
@@ -34,8 +35,9 @@ def grad(loss: Expr, wrt: Expr, *, simplify: bool = ..., trace: Trace | None = .
 def grad(loss: Expr, wrt: Many, *, simplify: bool = ..., trace: Trace | None = ...) -> list[Expr]: ...
 def grad(loss: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | None = None) -> Expr | list[Expr]:
     """∂loss/∂w for each w of `wrt`, of the shape and type of w; `loss` is a floating-point scalar."""
-    scalar = _scalar(loss, "grad")
-    variables, single = _several(wrt, "grad", "wrt")
+    scalar = scalar_loss(loss, "grad")
+    variables, single = several(wrt, "grad", "wrt")
+    (scalar,), variables = _start([scalar], variables, simplify, trace)
     gradients = pullback([scalar], [full(1.0, scalar.shape, scalar.dtype)], variables, trace)
     return _like(single, _finish(gradients, simplify, trace))
 
@@ -50,10 +52,11 @@ def value_and_grad(
     loss: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | None = None
 ) -> tuple[Expr, Expr | list[Expr]]:
     """`loss` and its gradient, simplified together so that they share what they can."""
-    scalar = _scalar(loss, "value_and_grad")
-    variables, single = _several(wrt, "value_and_grad", "wrt")
+    scalar = scalar_loss(loss, "value_and_grad")
+    variables, single = several(wrt, "value_and_grad", "wrt")
+    (scalar,), variables = _start([scalar], variables, simplify, trace)
     gradients = pullback([scalar], [full(1.0, scalar.shape, scalar.dtype)], variables, trace)
-    value, *rest = _finish([loss, *gradients], simplify, trace)
+    value, *rest = _finish([scalar, *gradients], simplify, trace)
     return value, _like(single, rest)
 
 
@@ -70,10 +73,12 @@ def vjp(
 
     Each cotangent has the shape and type of its output.
     """
-    values, _ = _several(outputs, "vjp", "outputs")
-    variables, single = _several(wrt, "vjp", "wrt")
+    values, _ = several(outputs, "vjp", "outputs")
+    variables, single = several(wrt, "vjp", "wrt")
     vectors = _matching(cotangents, values, "vjp", "cotangent", "output")
-    return _like(single, _finish(pullback(values, vectors, variables, trace), simplify, trace))
+    values, variables = _start(values, variables, simplify, trace)
+    found = differentiated(values, variables, simplify, trace, lambda v, w: pullback(v, vectors, w, trace))
+    return _like(single, found)
 
 
 @overload
@@ -90,10 +95,11 @@ def jvp(
     Each tangent has the shape and type of its w. One expression comes back for one output, a list for several. `trace`
     receives the steps of the simplification.
     """
-    values, single = _several(outputs, "jvp", "outputs")
-    variables, _ = _several(wrt, "jvp", "wrt")
+    values, single = several(outputs, "jvp", "outputs")
+    variables, _ = several(wrt, "jvp", "wrt")
     vectors = _matching(tangents, variables, "jvp", "tangent", "variable")
-    return _like(single, _finish(pushforward(values, variables, vectors), simplify, trace))
+    values, variables = _start(values, variables, simplify, trace)
+    return _like(single, differentiated(values, variables, simplify, trace, lambda v, w: pushforward(v, w, vectors)))
 
 
 @overload
@@ -105,19 +111,21 @@ def jacobian(output: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | 
 
     `derive.jacobians` tells how it is built and what it costs.
     """
-    value = _several(output, "jacobian", "output")[0][0]
-    variables, single = _several(wrt, "jacobian", "wrt")
-    return _like(single, _finish(jacobian_of(value, variables, trace), simplify, trace))
+    value = several(output, "jacobian", "output")[0][0]
+    variables, single = several(wrt, "jacobian", "wrt")
+    (value,), variables = _start([value], variables, simplify, trace)
+    found = differentiated([value], variables, simplify, trace, lambda v, w: jacobian_of(v[0], w, trace))
+    return _like(single, found)
 
 
 def hessian(loss: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | None = None) -> Expr | list[list[Expr]]:
     """∂²loss/∂v∂w, of shape `v.shape + w.shape`; a list of rows (one for each v) of blocks when `wrt` is several."""
-    scalar = _scalar(loss, "hessian")
-    variables, single = _several(wrt, "hessian", "wrt")
-    gradients = pullback([scalar], [full(1.0, scalar.shape, scalar.dtype)], variables, trace)
-    gradients = _finish(gradients, simplify, trace)
-    blocks = [block for gradient in gradients for block in jacobian_of(gradient, variables, trace)]
-    blocks = _finish(blocks, simplify, trace)
+    scalar = scalar_loss(loss, "hessian")
+    variables, single = several(wrt, "hessian", "wrt")
+    rows = differentiated([scalar], variables, simplify, trace, lambda v, w: gradients(v[0], w, trace))
+    blocks = differentiated(
+        rows, variables, simplify, trace, lambda v, w: [block for row in v for block in jacobian_of(row, w, trace)]
+    )
     if single:
         return blocks[0]
     return [blocks[start : start + len(variables)] for start in range(0, len(blocks), len(variables))]
@@ -127,26 +135,51 @@ def hvp(
     loss: Expr, wrt: Exprs, vectors: Exprs, *, simplify: bool = True, trace: Trace | None = None
 ) -> Expr | list[Expr]:
     """Hessian times vectors, forward over reverse: the change of the gradient along `vectors`; no Hessian is built."""
-    scalar = _scalar(loss, "hvp")
-    variables, single = _several(wrt, "hvp", "wrt")
+    scalar = scalar_loss(loss, "hvp")
+    variables, single = several(wrt, "hvp", "wrt")
     directions = _matching(vectors, variables, "hvp", "vector", "variable")
-    gradients = pullback([scalar], [full(1.0, scalar.shape, scalar.dtype)], variables, trace)
-    return _like(single, _finish(pushforward(gradients, variables, directions), simplify, trace))
+    found = differentiated(
+        [scalar],
+        variables,
+        simplify,
+        trace,
+        lambda v, w: pushforward(gradients(v[0], w, trace), w, directions),
+    )
+    return _like(single, found)
 
 
-def _finish(results: list[Expr], simplify: bool, trace: Trace | None) -> list[Expr]:
+def gradients(loss: Expr, wrt: Sequence[Expr], trace: Trace | None) -> list[Expr]:
+    """∂loss/∂w for each w, as the chain rule gives it."""
+    return pullback([loss], [full(1.0, loss.shape, loss.dtype)], wrt, trace)
+
+
+def differentiated(
+    outputs: Sequence[Expr],
+    wrt: Sequence[Expr],
+    simplify: bool,
+    trace: Trace | None,
+    derive: Callable[[list[Expr], list[Expr]], list[Expr]],
+) -> list[Expr]:
+    """`derive(outputs, wrt)`, with the outputs simplified before and the results after when `simplify`.
+
+    Stable functions have short and stable derivatives, so simplifying first gives better formulas. Values of `wrt` that
+    are computed from others are left as they are, so that the results can be differentiated by them once more.
+    """
     if not simplify:
-        return results
-    from symnet.simplify import simplify as run
+        return derive(list(outputs), list(wrt))
+    from symnet.simplify import prepare
 
-    return list(run(results, trace=trace))
+    prepared, variables = prepare(outputs, wrt, trace)
+    results, kept = prepare(derive(prepared, variables), variables, trace)
+    return substitute(results, {new: old for new, old in zip(kept, wrt, strict=True) if new is not old})
 
 
 def _like(single: bool, results: list[Expr]) -> Expr | list[Expr]:
     return results[0] if single else results
 
 
-def _scalar(loss: object, function: str) -> Expr:
+def scalar_loss(loss: object, function: str) -> Expr:
+    """The loss, checked to be a floating-point scalar; `function` is who asks."""
     if not isinstance(loss, Expr):
         raise DTypeError(f"{function}: the loss is {type(loss).__name__}, expected an expression")
     if not dtypes.is_float(loss.dtype):
@@ -159,7 +192,7 @@ def _scalar(loss: object, function: str) -> Expr:
     return loss
 
 
-def _several(exprs: object, function: str, what: str) -> tuple[list[Expr], bool]:
+def several(exprs: object, function: str, what: str) -> tuple[list[Expr], bool]:
     """The expressions as a list, and whether one alone was given; all must be floating point."""
     single = isinstance(exprs, Expr)
     if not single and (isinstance(exprs, (str, bytes)) or not isinstance(exprs, Iterable)):
@@ -179,7 +212,7 @@ def _several(exprs: object, function: str, what: str) -> tuple[list[Expr], bool]
 
 
 def _matching(vectors: object, targets: Sequence[Expr], function: str, what: str, of: str) -> list[Expr]:
-    listed, _ = _several(vectors, function, f"{what}s")
+    listed, _ = several(vectors, function, f"{what}s")
     if len(listed) != len(targets):
         raise UsageError(f"{function}: {len(listed)} {what}s for {len(targets)} {of}s, expected one for each")
     for position, (vector, target) in enumerate(zip(listed, targets, strict=True)):

@@ -24,7 +24,7 @@ _PER_ELEMENT = {
 }  # fmt: skip
 _PER_OPERAND_ELEMENT = {
     "sum": 1.0, "prod": 1.0, "max": 1.0, "min": 1.0, "any": 1.0, "all": 1.0, "argmax": 2.0, "argmin": 2.0,
-    "mean": 1.0, "var": 4.0, "cumsum": 1.0, "logsumexp": 11.0, "softmax": 14.0, "log_softmax": 13.0,
+    "mean": 1.0, "var": 4.0, "cumsum": 1.0, "logsumexp": 11.0, "softmax": 12.0, "log_softmax": 12.0,
 }  # fmt: skip
 _LEAVES = frozenset(("input", "parameter", "state", "hyper", "dim", "arg"))
 
@@ -50,6 +50,10 @@ def cost(node: Expr) -> float:
         return 0.0
     if op == "constant":
         return 2.0 * NODE + 0.2 * elements(node.shape) if node.shape else 0.0
+    if not node.shape and op in SCALAR_OPS and all(map(_is_number, node.args)):
+        return 0.0
+    if op == "negative":
+        return elements(node.shape) * 1e-6  # nearly always absorbed by a neighbour
     if op == "divide":
         return NODE + _divide(node)
     if op in _PER_OPERAND_ELEMENT:
@@ -57,16 +61,26 @@ def cost(node: Expr) -> float:
     if op == "contract":
         return NODE + 2.0 * _contract(node)
     if op == "scatter_add":
-        return NODE + elements(node.shape) + 2.0 * elements(node.args[0].shape)
+        # The zeros are written and read again, since nothing fuses with it.
+        return NODE + 3.0 * elements(node.shape) + 4.0 * elements(node.args[0].shape)
     if op == "scan":
         return NODE + size(node.attrs["length"]) * 100.0
     weight = _PER_ELEMENT.get(op, 1.0 if op in SCALAR_OPS else 4.0)
     return NODE + weight * elements(node.shape)
 
 
+def _is_number(node: Expr) -> bool:
+    """Whether the node is a scalar constant, or folds into one or a quotient of two."""
+    if node.op in ("divide", "negative") and not node.shape:
+        return all(arg.op == "constant" for arg in node.args)
+    return node.op == "constant" and not node.shape
+
+
 def _divide(node: Expr) -> float:
     """A division by fewer numbers than there are results becomes a multiplication by their reciprocals."""
     results, divisors = elements(node.shape), elements(node.args[1].shape)
+    if _is_number(node.args[1]):
+        return results
     return 2.0 * results if divisors >= results > 1 else results + 2.0 * divisors + NODE
 
 

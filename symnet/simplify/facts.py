@@ -39,25 +39,30 @@ class _Fact:
 
     def __init__(self, judge: Callable[[Expr], bool | None]) -> None:
         self.judge = judge
-        self.known: weakref.WeakKeyDictionary[Expr, bool] = weakref.WeakKeyDictionary()
+        # By id, with a weak reference that forgets the entry with its node (== of nodes builds a node).
+        self.known: dict[int, tuple[bool, weakref.ref[Expr]]] = {}
 
     def __call__(self, node: Expr) -> bool:
-        stack = [node]
+        known, stack = self.known, [node]
         while stack:
             item = stack[-1]
-            if item in self.known:
+            if id(item) in known:
                 stack.pop()
                 continue
             verdict = self.judge(item)
             if verdict is None:
-                unknown = [arg for arg in item.args if arg not in self.known]
+                unknown = [arg for arg in item.args if id(arg) not in known]
                 if unknown:
                     stack.extend(unknown)
                     continue
-                verdict = all(self.known[arg] for arg in item.args)
-            self.known[item] = verdict
+                verdict = all(known[id(arg)][0] for arg in item.args)
+            self._remember(item, verdict)
             stack.pop()
-        return self.known[node]
+        return known[id(node)][0]
+
+    def _remember(self, node: Expr, verdict: bool) -> None:
+        key, known = id(node), self.known
+        known[key] = (verdict, weakref.ref(node, lambda _: known.pop(key, None)))
 
 
 def _constant(node: Expr, holds: Callable[[float], bool]) -> bool:
@@ -74,6 +79,10 @@ def _judge_finite(item: Expr) -> bool | None:
         return _constant(item, math.isfinite)
     if item.op == "divide":
         return None if is_nonzero(item.args[1]) else False
+    if item.op == "sqrt":
+        return None if is_nonnegative(item.args[0]) else False
+    if item.op in ("rsqrt", "reciprocal", "log"):
+        return None if is_positive(item.args[0]) else False
     if item.op == "place":
         return None if math.isfinite(item.attrs["fill"]) else False
     return None if item.op in _FINITE else False

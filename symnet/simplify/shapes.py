@@ -17,6 +17,8 @@ Axes = tuple[int, ...]
 
 
 def reshaped(x: Expr, shape: Shape) -> Expr:
+    while x.op == "reshape" and x.shape != shape:
+        x = x.args[0]
     return x if x.shape == shape else make(lookup("reshape"), (x,), {"shape": shape})
 
 
@@ -87,6 +89,8 @@ def is_squeezed(w: Expr, m: Expr, axes: Axes, keepdims: bool, x: Expr) -> bool:
     """Whether `w` is `m`, constant along the `axes` of `x`, as it meets a reduction of `x` over them."""
     if keepdims or w is m:
         return w is m
+    if w.op == "reshape" and w.args[0] is m:
+        return w.shape == _squeezed(m, axes, x).shape
     if m.op == "stop_gradient":
         return w.op == "stop_gradient" and w.args[0] is _squeezed(m.args[0], axes, x)
     return w is _squeezed(m, axes, x)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from symnet.simplify.facts import finite, floating, nonzero
-from symnet.simplify.pattern import constants, this, variables
+from symnet.simplify.pattern import computed, constants, this, variables
 from symnet.simplify.rule import rule
 from symnet.simplify.vocabulary import reciprocal
 
 x, y, z = variables("x y z")
 c, d = constants("c d")
+
+
+@computed
+def below_zero(c: float) -> bool:
+    return c < 0
+
 
 NEUTRAL = [
     rule("add-zero", x + 0, x, reason="0 is neutral in sums (up to the sign of a zero)"),
@@ -46,10 +52,24 @@ SIGNS = [
     rule("divide-negative", (-x) / y, -(x / y), reason="a sign comes out of a quotient", in_chains=True),
     rule("divide-by-negative", x / -y, -(x / y), reason="a sign comes out of a quotient", in_chains=True),
     rule("negative-of-scaled", -(c * x), (-c) * x, reason="a sign joins the number beside it"),
-    rule("negative-of-fraction-of", -((c / d) * x), (-c / d) * x, reason="a sign joins the number beside it"),
+    rule("negative-fraction", (c / z) * x, -((-c / z) * x), condition=below_zero(c),
+         reason="a sign comes out of a product"),
+    rule("negative-scaled-difference", -(z * (x - y)), z * (y - x), reason="turning a difference round changes its sign"),
+    rule("negative-quotient-of-difference", -((x - y) / z), (y - x) / z,
+         reason="turning a difference round changes its sign"),
+    rule("add-negative-multiple", x + c * y, x - (-c) * y, condition=below_zero(c),
+         reason="adding a negative is subtracting", in_chains=True),
+    rule("subtract-negative-multiple", x - c * y, x + (-c) * y, condition=below_zero(c),
+         reason="subtracting a negative is adding", in_chains=True),
+    rule("negative-times-difference", c * (x - y), (-c) * (y - x), condition=below_zero(c),
+         reason="turning a difference round changes its sign"),
+    rule("negative-fraction-of-difference", (c / z) * (x - y), (-c / z) * (y - x), condition=below_zero(c),
+         reason="turning a difference round changes its sign"),
+    rule("negative-divided-difference", (x - y) / c, (y - x) / -c, condition=below_zero(c),
+         reason="turning a difference round changes its sign"),
     rule("add-negative-product", x + (-y) * z, x - y * z, reason="a sign comes out of a product"),
     rule("subtract-from-negative", -x + y, y - x, reason="the positive term comes first", in_chains=True),
-]
+]  # fmt: skip
 
 CANCEL = [
     rule(

@@ -18,10 +18,11 @@ from symnet.expr.node import ArrayValue, Expr, make
 from symnet.expr.op import lookup
 from symnet.ops.leaves import iota as iota_node
 from symnet.ops.leaves import number
+from symnet.simplify.facts import finite
 from symnet.simplify.pattern import attributes, computed, constants, operation, this, variables
 from symnet.simplify.rule import rule
 from symnet.simplify.shapes import has_dtype
-from symnet.simplify.vocabulary import binary, broadcast_to, cast, dim, stop_gradient, unary, where
+from symnet.simplify.vocabulary import binary, broadcast_to, cast, dim, equal, stop_gradient, unary, where
 
 x, y, z = variables("x y z")
 c, d, e = constants("c d e")
@@ -152,6 +153,11 @@ def product_of(a: Dim, b: Dim) -> Dim:
 
 
 @computed
+def infinite(c: float) -> bool:
+    return math.isinf(c)
+
+
+@computed
 def is_constant(x: Expr) -> bool:
     return x.op in ("constant", "iota") or not dtypes.is_float(x.dtype)
 
@@ -168,6 +174,8 @@ RULES = [
         reason="an array of equal elements is one number, repeated",
     ),
     rule("constant-counting", constant(value=V), as_iota(V), reason="0, 1, 2, … are the positions along an axis"),
+    rule("finite-is-not-infinite", equal(x, c), False, condition=(infinite(c), finite(x)), assumption="x is finite",
+         reason="a finite number equals no infinity"),
     rule("cast-to-itself", cast(x, dtype=D), x, condition=has_dtype(x, D), reason="the value has that type already"),
     rule(
         "cast-twice",

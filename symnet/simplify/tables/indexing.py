@@ -21,11 +21,13 @@ from symnet.simplify.vocabulary import (
     cast,
     equal,
     gather,
+    iota,
     one_hot,
     reshape,
     scatter_add,
     square,
     sum_,
+    where,
 )
 
 u, v, x, y = variables("u v x y")
@@ -118,23 +120,53 @@ def scattered_one_hot(u: Expr, index: tuple[Expr, ...], axes: Axes, shape: Shape
 
 @computed
 def picked_by_one_hot(node: Expr, y: Expr, v: Expr, classes: Dim) -> Expr | None:
+    return pick(node, y, v, classes)
+
+
+def pick(node: Expr, y: Expr, v: Expr, classes: Dim) -> Expr | None:
     """The element of each row of `v` that a one-hot vector selects, in the shape of `node`."""
-    if node.attrs["axes"] != (len(y.shape),) or v.shape != (*y.shape, classes):
+    axes, rank = node.attrs["axes"], len(y.shape)
+    if rank not in axes or v.shape != (*y.shape, classes):
         return None
-    rank = len(y.shape)
     rows = []
     for axis, size in enumerate(y.shape):
         rows.append(reshaped(iota_node(size), (size, *[1] * (rank - 1 - axis))))
-    return reshaped(make_gather(v, tuple(range(rank + 1)), [*rows, y]), node.shape)
+    picked = make_gather(v, tuple(range(rank + 1)), [*rows, y])
+    if len(axes) > 1:
+        picked = make(lookup("sum"), (picked,), {"axes": axes[:-1], "keepdims": False})
+    return reshaped(picked, node.shape)
 
 
 @computed
 def one_hot_of_comparison(y: Expr, positions: Expr, dtype: str, shape: Shape) -> Expr | None:
     """`one_hot(y)` written as a comparison of `y[..., None]` with 0, 1, …, C-1."""
+    classes = compared_classes(y, positions, shape)
+    return None if classes is None else make(lookup("one_hot"), (y,), {"classes": classes, "dtype": dtype})
+
+
+def compared_classes(y: Expr, positions: Expr, shape: Shape) -> Dim | None:
+    """C, when `positions` are 0, 1, …, C-1 and `shape` is that of `y[..., None]`."""
     plain = positions.args[0] if positions.op == "cast" else positions
-    if plain.op != "iota" or shape != (*y.shape, 1) or y.dtype not in ("int32", "int64"):
-        return None
-    return make(lookup("one_hot"), (y,), {"classes": plain.attrs["size"], "dtype": dtype})
+    fits = plain.op == "iota" and shape == (*y.shape, 1) and y.dtype in ("int32", "int64")
+    return plain.attrs["size"] if fits else None
+
+
+@computed
+def picked_by_comparison(node: Expr, y: Expr, positions: Expr, shape: Shape, v: Expr) -> Expr | None:
+    """As `picked_by_one_hot`, where the choice is written as a comparison."""
+    classes = compared_classes(y, positions, shape)
+    return None if classes is None else pick(node, y, v, classes)
+
+
+@computed
+def repeated_in_rows(s: Expr, node: Expr) -> bool:
+    """Whether `s` has one value for each row (last axis) of `node`."""
+    return not s.shape or s.shape[-1] == 1 or len(node.shape) == 0
+
+
+@computed
+def type_of(x: Expr) -> str:
+    return x.dtype
 
 
 @computed
@@ -147,6 +179,16 @@ def rows_of_identity(value: Any, y: Expr) -> Expr | None:
     if n != m or n < 2 or int((array != 0).sum()) != n or not (array.diagonal() == 1).all():
         return None
     return make(lookup("one_hot"), (y,), {"classes": n, "dtype": array.dtype.name})
+
+
+@computed
+def within_rank(axes: Axes, y: Expr) -> bool:
+    return axes[-1] < len(y.shape)
+
+
+@computed
+def is_int64(y: Expr) -> bool:
+    return y.dtype == "int64"
 
 
 @computed
@@ -171,6 +213,16 @@ RULES = [
          reason="0 and 1 are their own squares"),
     rule("one-hot-by-comparison", cast(equal(reshape(y, shape=S), x), dtype=D), one_hot_of_comparison(y, x, D, S),
          reason="1 where the class is the index, else 0"),
+    rule("one-hot-by-choice", where(equal(reshape(y, shape=S), x), v, 0),
+         one_hot_of_comparison(y, x, type_of(v), S) * v, condition=repeated_in_rows(v, this),
+         reason="the value where the class is the index, else 0"),
+    rule("choice-selects", sum_(where(equal(reshape(y, shape=S), x), v, 0)), picked_by_comparison(this, y, x, S, v),
+         reason="only the term of the index survives in the sum", assumption="every index is a class (checked at run time)"),
+    rule("gather-of-one-hot", gather(one_hot(y, classes=C, dtype=D), index, axes=A),
+         one_hot(gather(y, index, axes=A), classes=C, dtype=D), condition=within_rank(A, y),
+         reason="rows of one-hot vectors are the one-hot vectors of rows"),
+    rule("position-of-position", gather(iota(), y, axes=(0,)), y, condition=is_int64(y),
+         assumption="every index is in range", reason="the element at position i of 0, 1, 2, … is i"),
     rule("one-hot-cast", cast(one_hot(y, classes=C), dtype=D), one_hot(y, classes=C, dtype=D),
          reason="0 and 1 are the same in every type"),
     rule("row-of-identity", gather(constant(value=V), y, axes=(0,)), rows_of_identity(V, y),

@@ -39,6 +39,8 @@ A, B, K, L, P, S = attributes("A B K L P S")
 var = operation("var")
 
 reduction = Family("reduction", frozenset("sum prod max min mean any all".split()))
+collapsing = Family("reduction", reduction.ops | {"logsumexp"})
+orderless = Family("reduction", collapsing.ops | {"var"})
 linear = Family("linear", frozenset(("sum", "mean")))
 
 
@@ -79,6 +81,11 @@ def placed_sum(node: Expr, x: Expr, axes: Axes, keepdims: bool) -> Expr:
 
 
 @computed
+def operand(node: Expr) -> Expr:
+    return node.args[0]
+
+
+@computed
 def over_last_axis(node: Expr) -> bool:
     """Whether a reduction is over the last axis alone."""
     return bool(node.attrs["axes"] == (len(node.args[0].shape) - 1,))
@@ -97,21 +104,21 @@ def is_axis(axes: Axes, axis: int) -> bool:
 
 
 SHAPES = [
-    rule("reduce-no-axes", reduction(x, axes=()), x, reason="nothing is reduced"),
-    rule("reduce-unit-axes", reduction(x, axes=A), reshape(x, shape=shape_of(this)), condition=unit_axes(A, x),
+    rule("reduce-no-axes", collapsing(x, axes=()), x, reason="nothing is reduced"),
+    rule("reduce-unit-axes", collapsing(x, axes=A), reshape(x, shape=shape_of(this)), condition=unit_axes(A, x),
          reason="each result is made of one element"),
-    rule("reduce-twice", reduction(reduction(x, axes=A, keepdims=K), axes=B, keepdims=L),
-         reduction(x, axes=merged_axes(A, K, B, x), keepdims=L), reason="one reduction over the axes of both"),
+    rule("reduce-twice", collapsing(collapsing(x, axes=A, keepdims=K), axes=B, keepdims=L),
+         collapsing(x, axes=merged_axes(A, K, B, x), keepdims=L), reason="one reduction over the axes of both"),
     rule("reduce-repeated", reduction(broadcast_to(x, shape=S), axes=A, keepdims=K),
          reduced_before_repeating(this, x, A, K), reason="equal elements are counted instead of reduced"),
-    rule("reduce-transposed", reduction(transpose(x, axes=P), axes=A, keepdims=K),
-         transpose(reduction(x, axes=moved_axes(P, A), keepdims=K), axes=left_order(P, A, K)),
+    rule("reduce-transposed", orderless(transpose(x, axes=P), axes=A, keepdims=K),
+         transpose(orderless(x, axes=moved_axes(P, A), keepdims=K), axes=left_order(P, A, K)),
          reason="a reduction does not depend on the order of the axes"),
-    rule("reduce-reshaped", reduction(reshape(x, shape=S), axes=A, keepdims=K),
-         reshape(reduction(x, axes=axes_before_reshape(x, S, A), keepdims=False), shape=shape_of(this)),
+    rule("reduce-reshaped", orderless(reshape(x, shape=S), axes=A, keepdims=K),
+         reshape(orderless(x, axes=axes_before_reshape(x, S, A), keepdims=False), shape=shape_of(this)),
          reason="the reduced axes are whole axes before the reshape too"),
-    rule("keep-reduced-axes", reshape(reduction(x, axes=A, keepdims=K), shape=S),
-         reduction(x, axes=A, keepdims=toggled(K, x, A, S)), reason="the reduction itself can keep or drop its axes"),
+    rule("keep-reduced-axes", reshape(orderless(x, axes=A, keepdims=K), shape=S),
+         orderless(x, axes=A, keepdims=toggled(K, x, A, S)), reason="the reduction itself can keep or drop its axes"),
     rule("sum-of-placed", sum_(place(x, fill=0), axes=A, keepdims=K), placed_sum(this, x, A, K),
          reason="the zeros around add nothing"),
 ]  # fmt: skip
@@ -132,6 +139,9 @@ SCALE = [
 
 SPECIAL = [
     rule("sum-of-one-hot", sum_(one_hot(y)), 1, condition=over_last_axis(this),
+         assumption="every index is a class", reason="a one-hot vector has a single 1"),
+    rule("sum-of-scaled-one-hot", sum_(one_hot(y) * s, axes=A, keepdims=K), squeezed(s, A, K, operand(this)),
+         condition=(over_last_axis(this), constant_along(s, A, operand(this))),
          assumption="every index is a class", reason="a one-hot vector has a single 1"),
     rule("sum-of-softmax", sum_(softmax(x, axis=B), axes=A), 1, condition=is_axis(A, B), reason="probabilities sum to 1"),
     rule("variance", mean(square(x - mean(x, axes=A, keepdims=True)), axes=A, keepdims=K),
