@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from codegen.llvm.builder import vector_type
-from codegen.llvm.math import payne_hanek, trigonometric
+from codegen.llvm.math import power, trigonometric
 from codegen.llvm.math.error_function import erf
 from codegen.llvm.math.exponential import exp, expm1, tanh
 from codegen.llvm.math.logarithm import log, log1p
-from codegen.llvm.math.power import power
 from codegen.llvm.math.trigonometric import cos, sin
 from codegen.llvm.math.values import FORMATS, Body, Value
 from symnet.errors import CompilerBug
@@ -28,11 +27,12 @@ Helper = tuple[str, str, int]
 UNARY: Mapping[str, Callable[[Value], Value]] = {
     "exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "tanh": tanh, "erf": erf, "sin": sin, "cos": cos,
 }  # fmt: skip
-BINARY: Mapping[str, Callable[[Value, Value], Value]] = {"pow": power}
+BINARY: Mapping[str, Callable[[Value, Value], Value]] = {"pow": power.power}
 FUNCTIONS = (*UNARY, *BINARY)
 """The functions of the loop program that are defined here; they have the loop program's names."""
 
-_REDUCE = "reduce_huge"
+_SUPPORT = {"sin": "reduce_huge", "cos": "reduce_huge", "pow": "pow_special"}
+"""What a function calls for the rare arguments that its fast way does not cover."""
 
 
 def symbol(name: str, dtype: str, lanes: int) -> str:
@@ -48,14 +48,13 @@ def function(name: str, dtype: str, lanes: int, fma: bool = True) -> str:
     `dependencies`.
     """
     _check(name, dtype, lanes)
-    if name == _REDUCE:
-        if lanes > 1:
-            return payne_hanek.reduce_lanes(dtype, lanes, trigonometric.LIMIT[dtype])
-        return payne_hanek.reduce_float32() if dtype == "float32" else payne_hanek.reduce_float64()
-    kind = vector_type(dtype, lanes)
+    if name == "reduce_huge":
+        return trigonometric.reduce_huge(dtype, lanes)
+    if name == "pow_special":
+        return power.special_text(dtype, lanes, fma)
     attributes = "nounwind" if lanes == 1 else "nounwind alwaysinline"
-    operands = ("x",) if name in UNARY else ("x", "y")
-    body = Body(symbol(name, dtype, lanes), [(dtype, operand) for operand in operands], kind, lanes, fma, attributes)
+    operands = [(dtype, operand) for operand in (("x",) if name in UNARY else ("x", "y"))]
+    body = Body(symbol(name, dtype, lanes), operands, vector_type(dtype, lanes), lanes, fma, attributes)
     result = UNARY[name](*body.parameters) if name in UNARY else BINARY[name](*body.parameters)
     return body.finish(result.typed)
 
@@ -63,9 +62,10 @@ def function(name: str, dtype: str, lanes: int, fma: bool = True) -> str:
 def dependencies(name: str, dtype: str, lanes: int) -> tuple[Helper, ...]:
     """Every other helper that the text of this one needs, directly or not."""
     _check(name, dtype, lanes)
-    if name not in ("sin", "cos", _REDUCE):
-        return ()
-    needed = [(_REDUCE, dtype, lanes), (_REDUCE, dtype, 1), (_REDUCE, "float64", 1)]
+    support = _SUPPORT.get(name, name)
+    needed = [(support, dtype, lanes)]
+    if support == "reduce_huge":
+        needed += [(support, dtype, 1), (support, "float64", 1)]
     return tuple(helper for helper in dict.fromkeys(needed) if helper != (name, dtype, lanes))
 
 
@@ -78,5 +78,5 @@ def definitions(helpers: Iterable[Helper], fma: bool = True) -> str:
 
 
 def _check(name: str, dtype: str, lanes: int) -> None:
-    if name not in (*FUNCTIONS, _REDUCE) or dtype not in FORMATS or lanes < 1 or lanes & (lanes - 1):
+    if name not in (*FUNCTIONS, *_SUPPORT.values()) or dtype not in FORMATS or lanes < 1 or lanes & (lanes - 1):
         raise CompilerBug(f"no math function {name!r} for {lanes} lanes of {dtype}")

@@ -111,7 +111,7 @@ WANTED = (
         lambda f: mp.log1p(f) / mp.log(2) / f,
         lambda f: f * mp.log(2) / mp.log1p(f),
         _same(LOG_INTERVAL),
-        (14, 0),
+        (12, 0),
         "float64",
     ),
     Wanted(

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from math import inf, nan
 
+from codegen.llvm.builder import vector_type
 from codegen.llvm.math.coefficients import LN2, POW_ATANH, POW_EXP2, POW_LOG2
 from codegen.llvm.math.exponential import OVERFLOW, UNDERFLOW, expm1_reduced, reduce, scaled
 from codegen.llvm.math.logarithm import split, split_any
 from codegen.llvm.math.values import (
     FORMATS,
+    Body,
     Value,
+    corrected,
     fast_two_sum,
     fused,
     magnitude,
@@ -23,25 +26,46 @@ from codegen.llvm.math.values import (
     select,
     two_product,
 )
+from symnet.expr.dtypes import SHORT
 
-Y_LIMIT = 2.0**65  # any |x| other than 1 to this power overflows or underflows
+Y_LIMIT = 2.0**65  # beyond it, any |x| other than 1 overflows or underflows
 TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
 
 
 def power(x: Value, y: Value) -> Value:
+    """x^y for positive numbers; where x is not one, or y is beyond all reason, `special` decides."""
+    result = (_power_float32 if x.dtype == "float32" else _power_float64)(magnitude(x), y)
+    ordinary = (x > 0.0) & (x < inf) & (magnitude(y) < Y_LIMIT)
+    return corrected([result], ordinary ^ True, special_symbol(x.dtype, x.body.lanes), [x, y, result])[0]
+
+
+def special(x: Value, y: Value, result: Value) -> Value:
+    """x^y for any numbers, given |x|^y where both are finite and x is not 0."""
     form, size = FORMATS[x.dtype], magnitude(x)
-    limited = y.clamped(-Y_LIMIT, Y_LIMIT)
-    result = (_power_float32 if x.dtype == "float32" else _power_float64)(size, limited)
     number = x.equals(x) & y.equals(y)
-    extreme = (size.equals(0.0) | size.equals(inf)) & number
     grows = (size > 1.0) ^ (y < 0.0)
-    result = select(extreme, select(grows, x.body.splat(inf, x.dtype), 0.0), result)
+    extreme = select(grows, x.body.splat(inf, x.dtype), 0.0)
+    result = select(size.equals(0.0) | size.equals(inf) | (magnitude(y) >= Y_LIMIT), extreme, result)
+    result = select(size.equals(1.0), 1.0, result)
     integer, odd = _parity(y)
     flip = select(odd, x.bits() & form.sign, 0)
     result = (result.bits() ^ flip).as_float()
     undefined = ((x < 0.0) & (size < inf) & (integer ^ True)) | (number ^ True)
     result = select(undefined, nan, result)
     return select(x.equals(1.0) | y.equals(0.0), 1.0, result)
+
+
+def special_text(dtype: str, lanes: int, fma: bool) -> str:
+    """The text of `special`, a function of x, y and |x|^y."""
+    kind = f"{{ {vector_type(dtype, lanes)} }}"
+    operands = [(dtype, name) for name in ("x", "y", "result")]
+    body = Body(special_symbol(dtype, lanes), operands, kind, lanes, fma, "nounwind noinline cold")
+    result = special(*body.parameters)
+    return body.finish(f"{kind} {body.value(f'insertvalue {kind} poison, {result.typed}, 0')}")
+
+
+def special_symbol(dtype: str, lanes: int) -> str:
+    return f"sn.pow_special.{SHORT[dtype]}x{lanes}"
 
 
 def _parity(y: Value) -> tuple[Value, Value]:

@@ -8,12 +8,12 @@ depend on its neighbours.
 
 from __future__ import annotations
 
-from codegen.llvm.builder import vector_type
 from codegen.llvm.math import payne_hanek
 from codegen.llvm.math.coefficients import COS, HALF_PI, SIN
 from codegen.llvm.math.values import (
     FORMATS,
     Value,
+    corrected,
     fused,
     magnitude,
     multiply_add,
@@ -64,26 +64,14 @@ def _reduce(x: Value) -> tuple[Value, Value]:
     k, r = shifted - rounder, size
     for part in HALF_PI[x.dtype]:
         r = fused(k, -part, r)
-    return _replace_huge(size, r, shifted.bits())
+    values = (r, shifted.bits())
+    arguments = (size,) if x.body.lanes == 1 else (size, *values)
+    r, quadrant = corrected(values, size > LIMIT[x.dtype], payne_hanek.symbol(x.dtype, x.body.lanes), arguments)
+    return r, quadrant
 
 
-def _replace_huge(size: Value, r: Value, quadrant: Value) -> tuple[Value, Value]:
-    """r and quadrant, computed anew in the lanes where |x| is above the limit, if there are any."""
-    body, dtype, lanes = size.body, size.dtype, size.body.lanes
-    huge = size > LIMIT[dtype]
-    any_huge = huge.name if lanes == 1 else body.value(f"call i1 @llvm.vector.reduce.or.v{lanes}i1({huge.typed})")
-    kinds = [vector_type(value.dtype, lanes) for value in (r, quadrant)]
-    both = f"{{ {kinds[0]}, {kinds[1]} }}"
-    arguments = size.typed if lanes == 1 else f"{size.typed}, {r.typed}, {quadrant.typed}"
-    before, rare, join = body.label, body.fresh("huge"), body.fresh("reduced")
-    body.do(f"br i1 {any_huge}, label %{rare}, label %{join}")
-    body.start(rare)
-    pair = body.value(f"call {both} @{payne_hanek.symbol(dtype, lanes)}({arguments})")
-    late = [body.value(f"extractvalue {both} {pair}, {i}") for i in range(2)]
-    body.do(f"br label %{join}")
-    body.start(join)
-    phis = [
-        f"phi {kind} [ {early.name}, %{before} ], [ {other}, %{rare} ]"
-        for kind, early, other in zip(kinds, (r, quadrant), late, strict=True)
-    ]
-    return body.emit(phis[0], r.dtype), body.emit(phis[1], quadrant.dtype)
+def reduce_huge(dtype: str, lanes: int) -> str:
+    """The text of the function that reduces the arguments above the limit."""
+    if lanes > 1:
+        return payne_hanek.reduce_lanes(dtype, lanes, LIMIT[dtype])
+    return payne_hanek.reduce_float32() if dtype == "float32" else payne_hanek.reduce_float64()

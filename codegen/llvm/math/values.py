@@ -210,6 +210,28 @@ def select(condition: Value, then: Operand, otherwise: Operand) -> Value:
     return body.emit(f"select {condition.typed}, {left.typed}, {right.typed}", dtype)
 
 
+def corrected(values: Sequence[Value], where: Value, callee: str, arguments: Sequence[Value]) -> list[Value]:
+    """`values`, or what `callee` gives for `arguments` if the condition holds in any lane.
+
+    The callee takes care to change only those lanes. It should be rarely needed: a call is made, behind a branch.
+    """
+    body, lanes = where.body, where.body.lanes
+    anywhere = where.name if lanes == 1 else body.value(f"call i1 @llvm.vector.reduce.or.v{lanes}i1({where.typed})")
+    kinds = [vector_type(value.dtype, lanes) for value in values]
+    all_kinds = f"{{ {', '.join(kinds)} }}"
+    before, rare, join = body.label, body.fresh("rare"), body.fresh("join")
+    body.do(f"br i1 {anywhere}, label %{rare}, label %{join}")
+    body.start(rare)
+    pack = body.value(f"call {all_kinds} @{callee}({', '.join(argument.typed for argument in arguments)})")
+    others = [body.value(f"extractvalue {all_kinds} {pack}, {i}") for i in range(len(values))]
+    body.do(f"br label %{join}")
+    body.start(join)
+    return [
+        body.emit(f"phi {kind} [ {value.name}, %{before} ], [ {other}, %{rare} ]", value.dtype)
+        for kind, value, other in zip(kinds, values, others, strict=True)
+    ]
+
+
 def magnitude(x: Value) -> Value:
     return x.body.intrinsic("fabs", x)
 
