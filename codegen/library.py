@@ -15,6 +15,7 @@ from codegen.target import Target
 from symnet.errors import UsageError, nearest
 from symnet.expr import dims as dimension
 from symnet.expr.dtypes import BYTES
+from symnet.expr.node import Expr
 
 FORMAT = 1
 SOURCES = ("loops", "llvm", "asm")
@@ -65,7 +66,8 @@ class Library:
         request, programs = self._request, self._request.programs()
         library = library_text(programs, request.target, request.profile)
         about = metadata(request.module, programs)
-        about["table"] = library.table.names
+        names = {buffer["buffer"]: buffer["name"] for buffer in about["buffers"]}
+        about["table"] = library.table.names(names)
         for name, sharing in library.sharing.items():
             about["entries"][name]["parallel"] = sharing.pays
         about["target"] = {"name": request.target.name, "triple": request.target.triple, "cpu": request.target.cpu}
@@ -95,12 +97,13 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
 
     format   number of this format                       arena  bytes of the arena, at the capacities
     dims     named dimension -> capacity                 hyper  names of the hyperparameters (float64 scalars)
-    buffers  [{name, dtype, shape, role, offset, init}]: inputs, and what a caller reads or writes in the arena
+    buffers  [{name, buffer, dtype, shape, role, offset, init}]: inputs, and what a caller reads or writes in the
+             arena; `name` is the user's (an output's: that of its buffer), `buffer` the loop program's
     entries  name -> {inputs, outputs (name -> buffer), checks (messages), symbol, parallel, kernels}; `parallel` says
              whether more than one thread pays, `kernels` is the order of profile counters
     """
     binding = bind(module)
-    inits = {buffer.name: node.attrs.get("init") for node, buffer in binding.leaves.items()}
+    leaves = {buffer.name: node for node, buffer in binding.leaves.items()}
     buffers: dict[str, Buffer] = {}
     arena = 0
     entries: dict[str, Any] = {}
@@ -112,7 +115,7 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
                 arena = max(arena, buffer.offset + _bytes(buffer, program.dims))
         outputs = next(entry.outputs for entry in module.entries if entry.name == name)
         entries[name] = {
-            "inputs": [b.name for b in program.buffers.values() if b.role == "input" and b.view_of is None],
+            "inputs": [_name(b, leaves) for b in program.buffers.values() if b.role == "input" and b.view_of is None],
             "outputs": {output: binding.outputs[name, output] for output in outputs},
             "checks": list(program.checks),
             "symbol": f"sn_{name}",
@@ -124,15 +127,23 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
         "module": module.name,
         "arena": arena,
         "dims": dict(module.capacity),
-        "hyper": [buffer.name for buffer in buffers.values() if buffer.role == "hyper"],
-        "buffers": [_about(buffer, inits.get(buffer.name)) for buffer in buffers.values()],
+        "hyper": [_name(buffer, leaves) for buffer in buffers.values() if buffer.role == "hyper"],
+        "buffers": [_about(buffer, leaves) for buffer in buffers.values()],
         "entries": entries,
     }
 
 
-def _about(buffer: Buffer, init: object) -> dict[str, Any]:
+def _name(buffer: Buffer, leaves: Mapping[str, Expr]) -> str:
+    """What the user calls it."""
+    leaf = leaves.get(buffer.name)
+    return buffer.name if leaf is None or leaf.name is None else leaf.name
+
+
+def _about(buffer: Buffer, leaves: Mapping[str, Expr]) -> dict[str, Any]:
+    init = leaves[buffer.name].attrs.get("init") if buffer.name in leaves else None
     return {
-        "name": buffer.name,
+        "name": _name(buffer, leaves),
+        "buffer": buffer.name,
         "dtype": buffer.dtype,
         "shape": list(buffer.shape),
         "role": buffer.role,

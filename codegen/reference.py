@@ -22,10 +22,14 @@ class InterpretedCode(Code):
 
     def call(self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> int:
         program = self.programs[entry]
-        arrays = dict(inputs)
-        for name, buffer in program.buffers.items():
-            if buffer.offset is not None:
-                arrays[name] = self.view(name, memory, sizes)
+        arrays: dict[str, Array] = {}
+        for name, about in self.buffers.items():
+            if about["buffer"] not in program.buffers:
+                continue
+            if about["role"] == "input":
+                arrays[about["buffer"]] = inputs[name]
+            else:
+                arrays[about["buffer"]] = self.view(name, memory, sizes)
         return run(program, arrays, sizes)
 
     def source(self, kind: str) -> str:

@@ -39,10 +39,9 @@ class Slots:
     PROFILE = 2
     FIRST = 3
 
-    @property
-    def names(self) -> list[str]:
-        """What each slot holds, as metadata tells it."""
-        inputs, dims = [f"input:{name}" for name in self.inputs], [f"dim:{name}" for name in self.dims]
+    def names(self, inputs_as: Mapping[str, str]) -> list[str]:
+        """What each slot holds, as metadata tells it; `inputs_as` gives the user's name of an input's buffer."""
+        inputs, dims = [f"input:{inputs_as[name]}" for name in self.inputs], [f"dim:{name}" for name in self.dims]
         return ["arena", "sync", "profile", *inputs, *dims]
 
     @property

@@ -197,11 +197,10 @@ class _Nest:
         vector = next((axis for axis in stmt.axes if axis.name in self.in_lanes), None)
         if vector is None or scope.vector is not None:
             return _Inner(stmt.axes, (), None, scope.lanes)
-        axes, merged = stmt.axes, ()
-        if vector is axes[-1]:
-            axes, merged = merge(self.program, (stmt,), axes)
-            vector = axes[-1]
-        return _Inner(axes, merged, vector, lanes((stmt,), vector, self.target))
+        if vector is not stmt.axes[-1]:
+            return _Inner(stmt.axes, (), vector, lanes((stmt,), vector, self.target))
+        axes, merged = merge(self.program, (stmt,), stmt.axes)
+        return _Inner(axes, merged, axes[-1], lanes((stmt,), axes[-1], self.target))
 
     def _reduce(self, stmt: Reduce) -> None:
         if stmt.each:

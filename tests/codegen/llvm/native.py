@@ -117,7 +117,7 @@ class Native:
     def check_gaps(self, arena: Array, sizes: Mapping[str, int]) -> None:
         """Nothing was written outside the buffers, nor past what they hold at these sizes."""
         free = np.ones(arena.size, bool)
-        for name, buffer in self.program.buffers.items():
+        for buffer in self.program.buffers.values():
             if buffer.offset is not None:
                 free[buffer.offset : buffer.offset + _bytes(buffer.shape, buffer.dtype, sizes)] = False
         assert np.all(arena[free] == GUARD), (
