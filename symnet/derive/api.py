@@ -37,9 +37,8 @@ def grad(loss: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | None =
     """∂loss/∂w for each w of `wrt`, of the shape and type of w; `loss` is a floating-point scalar."""
     scalar = scalar_loss(loss, "grad")
     variables, single = several(wrt, "grad", "wrt")
-    (scalar,), variables = _start([scalar], variables, simplify, trace)
-    gradients = pullback([scalar], [full(1.0, scalar.shape, scalar.dtype)], variables, trace)
-    return _like(single, _finish(gradients, simplify, trace))
+    found = differentiated([scalar], variables, simplify, trace, lambda v, w: gradients(v[0], w, trace))
+    return _like(single, found)
 
 
 @overload
@@ -54,9 +53,9 @@ def value_and_grad(
     """`loss` and its gradient, simplified together so that they share what they can."""
     scalar = scalar_loss(loss, "value_and_grad")
     variables, single = several(wrt, "value_and_grad", "wrt")
-    (scalar,), variables = _start([scalar], variables, simplify, trace)
-    gradients = pullback([scalar], [full(1.0, scalar.shape, scalar.dtype)], variables, trace)
-    value, *rest = _finish([scalar, *gradients], simplify, trace)
+    value, *rest = differentiated(
+        [scalar], variables, simplify, trace, lambda v, w: [v[0], *gradients(v[0], w, trace)]
+    )
     return value, _like(single, rest)
 
 
@@ -76,7 +75,6 @@ def vjp(
     values, _ = several(outputs, "vjp", "outputs")
     variables, single = several(wrt, "vjp", "wrt")
     vectors = _matching(cotangents, values, "vjp", "cotangent", "output")
-    values, variables = _start(values, variables, simplify, trace)
     found = differentiated(values, variables, simplify, trace, lambda v, w: pullback(v, vectors, w, trace))
     return _like(single, found)
 
@@ -98,7 +96,6 @@ def jvp(
     values, single = several(outputs, "jvp", "outputs")
     variables, _ = several(wrt, "jvp", "wrt")
     vectors = _matching(tangents, variables, "jvp", "tangent", "variable")
-    values, variables = _start(values, variables, simplify, trace)
     return _like(single, differentiated(values, variables, simplify, trace, lambda v, w: pushforward(v, w, vectors)))
 
 
@@ -113,7 +110,6 @@ def jacobian(output: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | 
     """
     value = several(output, "jacobian", "output")[0][0]
     variables, single = several(wrt, "jacobian", "wrt")
-    (value,), variables = _start([value], variables, simplify, trace)
     found = differentiated([value], variables, simplify, trace, lambda v, w: jacobian_of(v[0], w, trace))
     return _like(single, found)
 
