@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from symnet.derive.api import Exprs, _scalar, _several
+from symnet.derive.api import Exprs, differentiated, scalar_loss, several
 from symnet.derive.build import depends, full
 from symnet.derive.reverse import pullback
 from symnet.explain import html
 from symnet.explain.formula import Equation, latex_lines, legend_lines, where_clauses, written
+from symnet.explain.identifiers import is_plain, symbol
 from symnet.explain.naming import (
     Names,
     find_layers,
@@ -27,11 +28,12 @@ from symnet.explain.naming import (
     name_shared,
 )
 from symnet.explain.notation import Form, Partial, Symbol
-from symnet.explain.steps import StepView, views
+from symnet.explain.steps import Context, StepView, views
 from symnet.expr import dtypes
 from symnet.expr.node import Expr
 from symnet.expr.trace import Step, Trace
 from symnet.expr.traverse import postorder
+from symnet.simplify import prepare
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +45,7 @@ class Derivation:
     legend     what a symbol stands for where the parameter's own name cannot stand in a formula
     steps      every rule that was applied, in order: `Step(rule, before, after, reason, kind, assumption)`
     gradients  the simplified expressions, as `sn.grad` gives them
-    known      the forms that stand for values in the steps
+    context    the names of values in the steps
     """
 
     loss: Expr
@@ -53,13 +55,12 @@ class Derivation:
     where: list[Equation]
     legend: list[tuple[Symbol, Form]]
     steps: list[Step]
-    known: dict[Expr, Form] = field(repr=False)
-    loss_symbol: Symbol
+    context: Context
 
     @cached_property
     def views(self) -> list[StepView]:
         """The steps as they are shown, with names for the values they mention."""
-        return views(self.steps, self.known, self.loss_symbol)
+        return views(self.steps, self.context)
 
     @property
     def formula(self) -> str:
@@ -102,97 +103,103 @@ def explain(loss: Expr, wrt: Exprs) -> Derivation:
 
     `loss` is a floating-point scalar and each w a floating-point expression, as for `sn.grad`.
     """
-    scalar = _scalar(loss, "explain")
-    variables, _ = _several(wrt, "explain", "wrt")
+    scalar = scalar_loss(loss, "explain")
+    variables, _ = several(wrt, "explain", "wrt")
     trace = Trace()
-    names, loss_symbol = _forward_names(scalar, variables)
-    inner = _inner_values(names, scalar, variables)
-    seed = full(1.0, scalar.shape, scalar.dtype)
-    derivatives = pullback([scalar], [seed], [*inner, *variables], trace)
-    adjoints = derivatives[: len(inner)]
-    value, *gradients = _simplified([scalar, *derivatives[len(inner) :]], trace)
+    forward: list[_Forward] = []
 
-    in_steps = dict(names.forms)
-    for node, derivative in zip([*inner, *variables], derivatives, strict=True):
-        in_steps.setdefault(derivative, _adjoint_form(names, loss_symbol, names.forms[node]))
-    _name_simplified(names, inner, adjoints, [value, *gradients], loss_symbol)
-    name_shared(names, [value, *gradients])
-    known = names.forms
+    def derive(outputs: list[Expr], wrt_now: list[Expr]) -> list[Expr]:
+        forward.append(_Forward(outputs[0], wrt_now, scalar.name, trace))
+        return [outputs[0], *forward[0].gradients]
+
+    value, *gradients = differentiated([scalar], variables, True, trace, derive)
+    seen = forward[0]
+    known = seen.names_of([value, *gradients])
     formulas = [
-        Equation(Partial(loss_symbol, known[w]), written(gradient, known), gradient)
-        for w, gradient in zip(variables, gradients, strict=True)
+        Equation(Partial(seen.symbol, form), written(gradient, known), gradient)
+        for form, gradient in zip(seen.wrt_forms, gradients, strict=True)
     ]
     where = where_clauses([*gradients, value], known, forward=[value])
-    where.append(Equation(loss_symbol, written(value, known), value))
+    where.append(Equation(seen.symbol, written(value, known), value))
     return Derivation(
         loss=scalar,
         wrt=variables,
         gradients=gradients,
         formulas=formulas,
         where=where,
-        legend=names.legend,
+        legend=seen.names.legend + _meaning_of_deltas(where, seen.symbol),
         steps=trace.steps,
-        known={**in_steps, **known, scalar: loss_symbol},
-        loss_symbol=loss_symbol,
+        context=Context({**seen.known, **known, scalar: seen.symbol}, seen.cotangents, seen.symbol),
     )
 
 
-def _forward_names(loss: Expr, variables: Sequence[Expr]) -> tuple[Names, Symbol]:
-    """Names of the values of the forward pass, and the symbol of the loss (L when it has no name)."""
-    names = Names()
-    name_leaves(names, [loss, *variables])
-    form = names.forms.pop(loss, None) if loss.args else None
-    name_layers(names, find_layers(loss))
-    names.forms.pop(loss, None)
-    for variable in variables:
-        names.give(variable, names.free(Symbol("w")))
-    return names, form if isinstance(form, Symbol) else names.free(Symbol("L"))
+class _Forward:
+    """The loss as it is differentiated: its gradients, the names of its values and of their cotangents.
 
+    The named values between the variables and the loss are differentiated by, too, so that their cotangents are known.
+    """
 
-def _inner_values(names: Names, loss: Expr, variables: Sequence[Expr]) -> list[Expr]:
-    """The named values between the variables and the loss, whose cotangents get names too: z first, then the others."""
-    order = postorder([loss])
-    active, given = depends(order, variables), set(variables)
-    inner = [
-        node
-        for node in order
-        if node in names.forms and node.args and id(node) in active and dtypes.is_float(node.dtype)
-        and node not in given
-    ]  # fmt: skip
-    return sorted(inner, key=lambda node: not _is_z(names.forms[node]))
+    def __init__(self, loss: Expr, wrt: Sequence[Expr], loss_name: str | None, trace: Trace) -> None:
+        self.wrt = wrt
+        self.names = Names()
+        name_leaves(self.names, [loss, *wrt])
+        self.names.forms.pop(loss, None)
+        name_layers(self.names, find_layers(loss))
+        self.names.forms.pop(loss, None)
+        for variable in wrt:
+            self.names.give(variable, self.names.free(Symbol("w")))
+        self.symbol = symbol(loss_name) if loss_name and is_plain(loss_name) else self.names.free(Symbol("L"))
+        self.wrt_forms = [self.names.forms[variable] for variable in wrt]
+        self.inner = self._inner_values(loss)
+        self.cotangents = {node: self._cotangent_form(self.names.forms[node]) for node in (*self.inner, *wrt)}
+        derivatives = pullback([loss], [full(1.0, loss.shape, loss.dtype)], [*self.inner, *wrt], trace)
+        self.adjoints, self.gradients = derivatives[: len(self.inner)], derivatives[len(self.inner) :]
+        self.known = dict(self.names.forms)
+        for node, derivative in zip((*self.inner, *wrt), derivatives, strict=True):
+            self.known.setdefault(derivative, self.cotangents[node])
+
+    def names_of(self, roots: Sequence[Expr]) -> dict[Expr, Form]:
+        """The names of the values of the simplified loss and gradients.
+
+        Inner values and their cotangents are simplified in the same way and recognised in the result by identity. The
+        cotangent of a z is always named; another one, as on paper, only where it is used more than once.
+        """
+        names, forms = self.names, [self.names.forms.pop(node) for node in self.inner]
+        uses = Counter(arg for node in postorder(roots) for arg in node.args)
+        simplified, _ = prepare([*self.inner, *self.adjoints], self.wrt)
+        tops = set(roots)
+        for node, form in zip(simplified, forms, strict=False):
+            if node.args and node is not roots[0]:
+                names.give(node, form)
+        for node, form in zip(simplified[len(forms) :], forms, strict=True):
+            if (node.args and (uses[node] if _is_z(form) else uses[node] > 1)) or (node in tops and _is_z(form)):
+                names.give(node, self._cotangent_form(form))
+        name_shared(names, roots)
+        return names.forms
+
+    def _inner_values(self, loss: Expr) -> list[Expr]:
+        """The named values between the variables and the loss: z first, then the others."""
+        order = postorder([loss])
+        active, given = depends(order, self.wrt), set(self.wrt)
+        named = [node for node in order if node in self.names.forms and node.args and node not in given]
+        inner = [node for node in named if id(node) in active and dtypes.is_float(node.dtype)]
+        return sorted(inner, key=lambda node: not _is_z(self.names.forms[node]))
+
+    def _cotangent_form(self, form: Form) -> Form:
+        """What the derivative of the loss by a named value is called: δₖ for zₖ, else ∂L/∂…."""
+        if isinstance(form, Symbol) and form.base == "z" and self.names.is_free(Symbol("δ", form.sub)):
+            return Symbol("δ", form.sub)
+        return Partial(self.symbol, form)
 
 
 def _is_z(form: Form) -> bool:
     return isinstance(form, Symbol) and form.base == "z"
 
 
-def _name_simplified(
-    names: Names, inner: Sequence[Expr], adjoints: Sequence[Expr], roots: Sequence[Expr], loss: Symbol
-) -> None:
-    """Carry the names of inner values, and give those of their cotangents, to the nodes they were simplified to.
-
-    A node gets the name only if it is that very value. The cotangent of a z is always named; another one, as on paper,
-    only where it is used more than once.
-    """
-    uses = Counter(arg for node in postorder(roots) for arg in node.args)
-    tops = set(roots)
-    simplified = _simplified([*inner, *adjoints], None)
-    forms = [names.forms.pop(node) for node in inner]
-    for node, form in zip(simplified, forms, strict=False):
-        if node.args and node is not roots[0]:
-            names.give(node, form)
-    for node, form in zip(simplified[len(inner) :], forms, strict=True):
-        if node.args and (_is_z(form) or uses[node] > 1) and (node not in tops or uses[node]):
-            names.give(node, _adjoint_form(names, loss, form))
-
-
-def _adjoint_form(names: Names, loss: Symbol, form: Form) -> Form:
-    """What the derivative of the loss by a named value is called: δₖ for zₖ, else ∂L/∂…."""
-    delta = Symbol("δ", form.sub) if isinstance(form, Symbol) and form.base == "z" else None
-    return delta if delta is not None and names.is_free(delta) else Partial(loss, form)
-
-
-def _simplified(roots: list[Expr], trace: Trace | None) -> list[Expr]:
-    from symnet.simplify import simplify
-
-    return list(simplify(roots, trace=trace))
+def _meaning_of_deltas(where: Sequence[Equation], loss: Symbol) -> list[tuple[Symbol, Form]]:
+    """A line of the legend that says what the δ are: one for all, with k for their numbers."""
+    deltas = [equation.left for equation in where if isinstance(equation.left, Symbol) and equation.left.base == "δ"]
+    if not deltas:
+        return []
+    index = deltas[0].sub if len(deltas) == 1 else "k"
+    return [(Symbol("δ", index), Partial(loss, Symbol("z", index)))]

@@ -27,7 +27,7 @@ ol li { margin: .7rem 0; }
 
 def write(derivation: Derivation, path: Path) -> Path:
     """Write the page; `FileError` when that is not possible."""
-    title = f"Derivative of {escape(text.write(derivation.loss_symbol))}"
+    title = f"Derivative of {escape(text.write(derivation.context.loss))}"
     body = f"<h1>{title}</h1>\n{fragment(derivation)}\n{_steps(derivation.views)}"
     page = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'

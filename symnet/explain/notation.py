@@ -269,7 +269,7 @@ def numerator(quotient: Quotient) -> Placed:
     """The numerator, as it stands in front of a slash."""
     form = quotient.numerator
     bare = binding(form) >= (Level.PRODUCT if quotient.scalar else Level.POSTFIX) and not isinstance(form, Quotient)
-    return Placed(form, not bare)
+    return Placed(form, not (bare or isinstance(form, Number)))
 
 
 def denominator(quotient: Quotient) -> Placed:

@@ -45,11 +45,29 @@ class StepView:
         return f"{latex.write(self.left)} {sign} {latex.write(self.right)}{through}"
 
 
-def views(steps: Sequence[Step], known: MutableMapping[Expr, Form], loss: Symbol) -> list[StepView]:
-    """How each step is shown, when the values of `known` have names and the derivative is that of `loss`."""
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What the steps of a derivation are shown with.
+
+    known      the forms that stand for values
+    cotangents what the derivative of the loss by a forward value is called, where it has a name
+    loss       the symbol of the loss
+    """
+
+    known: dict[Expr, Form]
+    cotangents: dict[Expr, Form]
+    loss: Symbol
+
+    def cotangent(self, node: Expr, form: Form) -> Form:
+        """The derivative of the loss by `node`, which is written `form`."""
+        return self.cotangents.get(node, Partial(self.loss, form))
+
+
+def views(steps: Sequence[Step], context: Context) -> list[StepView]:
+    """How each step is shown."""
     parts = Counter(_operand(step) for step in steps if isinstance(step, ChainStep))
     return [
-        _chain(step, known, loss, parts[_operand(step)] > 1) if isinstance(step, ChainStep) else _rewrite(step, known)
+        _chain(step, context, parts[_operand(step)] > 1) if isinstance(step, ChainStep) else _rewrite(step, context)
         for step in steps
     ]
 
@@ -58,22 +76,20 @@ def _operand(step: ChainStep) -> Expr:
     return step.before.args[step.operand]
 
 
-def _chain(step: ChainStep, known: MutableMapping[Expr, Form], loss: Symbol, several: bool) -> StepView:
+def _chain(step: ChainStep, context: Context, several: bool) -> StepView:
     """∂L/∂operand = contribution (+= where the operand is used by several operations), from the operation."""
-    operation = _opened(step.before, known)
-    through: Form = operation
-    cotangents = known
-    if step.before in known:
-        through = Relation("==", known[step.before], operation)
+    known: MutableMapping[Expr, Form] = context.known
+    operand, operation = _operand(step), _opened(step.before, known)
+    through = Relation("==", known[step.before], operation) if step.before in known else operation
     if step.cotangent is not None and step.cotangent.args and step.cotangent not in known:
-        cotangents = ChainMap({step.cotangent: Partial(loss, known.get(step.before, operation))}, known)
-    left = Partial(loss, bounded_form(_operand(step), known, _DEPTH))
-    right = _opened(step.after, cotangents) if step.after.args else bounded_form(step.after, cotangents, _DEPTH)
-    return StepView(step, left, "+=" if several else "=", right, through)
+        own = context.cotangent(step.before, known.get(step.before, operation))
+        known = ChainMap({step.cotangent: own}, known)
+    left = context.cotangent(operand, bounded_form(operand, context.known, _DEPTH))
+    return StepView(step, left, "+=" if several else "=", _opened(step.after, known), through)
 
 
-def _rewrite(step: Step, known: Mapping[Expr, Form]) -> StepView:
-    return StepView(step, _opened(step.before, known), "→", _opened(step.after, known))
+def _rewrite(step: Step, context: Context) -> StepView:
+    return StepView(step, _opened(step.before, context.known), "→", _opened(step.after, context.known))
 
 
 def _opened(node: Expr, known: Mapping[Expr, Form]) -> Form:
