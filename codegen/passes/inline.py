@@ -174,11 +174,12 @@ class _Inliner:
         large = {load.buffer for load in producer.loads if len(axes_in(load.index)) == rank}
         if len(large) > 1:
             return False
-        return not any(
-            self.program.buffers[storage(self.program, buffer)].role == "scratch"
-            and set(self.readers[buffer]) == {number}
-            for buffer in large
-        )
+        return not any(self._is_own(number, buffer) for buffer in large)
+
+    def _is_own(self, number: int, buffer: str) -> bool:
+        """Whether a kernel is the only one that reads a scratch buffer."""
+        role = self.program.buffers[storage(self.program, buffer)].role
+        return role == "scratch" and set(self.readers[buffer]) == {number}
 
     def _can_move(self, producer: Producer, site: Site) -> bool:
         """Whether a producer that computes nothing can stand where its buffer is read."""
