@@ -18,8 +18,11 @@ from symnet.simplify.engine import rewrite_with
 from symnet.simplify.rule import RuleSet
 from symnet.simplify.tables import TOPICS
 
-UNDONE_IN_LOWERING = frozenset(("multiply-reciprocal", "multiply-minus-reciprocal", "reciprocal"))
-"""Rules that prefer divisions, for the sake of formulas."""
+UNDONE_IN_LOWERING = frozenset((
+    "multiply-reciprocal", "multiply-minus-reciprocal", "reciprocal",  # prefer divisions, for the sake of formulas
+    "one-hot-by-comparison", "scatter-one-a-row",  # compute a one_hot, which lowering has just expanded
+))  # fmt: skip
+"""Rules that would undo what lowering has done."""
 
 
 def expand(roots: Sequence[Expr]) -> list[Expr]:
