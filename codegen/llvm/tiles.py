@@ -59,25 +59,3 @@ def candidates(target: Target, dtype: str, rows: int, columns: int) -> list[Tile
         heights = {math.ceil(rows / math.ceil(rows / height)) for height in range(1, tallest + 1)}
         found += [Tile(height, vectors, lanes) for height in sorted(heights)]
     return found
-
-
-def balance(parts: int) -> float:
-    """How much longer two threads take than half the time of one, with equal shares of equal parts."""
-    return math.ceil(parts / 2) * 2 / parts
-
-
-def choose(
-    target: Target, dtype: str, rows: int, columns: int, depth: int, batch: int = 1, per_vector: float = 4.0
-) -> tuple[Tile, float]:
-    """The best tile for `batch` products of rows x depth by depth x columns, and the cycles that it takes."""
-    if rows < 1 or columns < 1:
-        return Tile(1, 1, target.lanes(dtype)), 0.0
-    best: tuple[float, Tile, float] | None = None
-    for tile in candidates(target, dtype, rows, columns):
-        down, across = tile.count(rows, columns)
-        cycles = batch * down * across * tile.cost(depth, per_vector)
-        score = cycles * (1 + balance(batch * down * across))
-        if best is None or score < best[0]:
-            best = (score, tile, cycles)
-    assert best is not None
-    return best[1], best[2]

@@ -136,7 +136,7 @@ class _Writer:
         if chosen.left_mode != "place":
             self.packed_left = self.frame.scratch(chosen.row_tiles * left_layout(chosen, dtype)[2])
         if chosen.right_mode != "place":
-            self.packed_right = self.frame.scratch(right_layout(chosen, dtype)[1])
+            self.packed_right = self.frame.scratch(chosen.col_tiles * right_layout(chosen, dtype)[1])
         tiles = 1 if chosen.depth.whole else chosen.row_tiles * chosen.col_tiles
         if not self.epilogue.direct:
             self.sums = self.frame.scratch(tiles * self._tile_bytes())
@@ -191,15 +191,13 @@ class _Writer:
     def _tiles(self, finish: bool) -> None:
         """Every tile of the share, for one block of k."""
         if self.plan.left_mode != "place":
-            with self._each_tile(ROWS) as row:
-                self.packer.left(row.start, self._packed_rows(row))
-        with self._each_tile(COLS) as column:
-            if self.plan.right_mode != "place":
-                self.packer.right(column.start, self.packed_right)
-            with self._each_tile(ROWS) as row:
-                self._multiply(row, column)
-                if finish:
-                    self._finish(row, column)
+            self.packer.left(lambda: self._each_tile(ROWS), self._packed_rows)
+        if self.plan.right_mode != "place":
+            self.packer.right(lambda: self._each_tile(COLS), self._packed_columns)
+        with self._each_tile(COLS) as column, self._each_tile(ROWS) as row:
+            self._multiply(row, column)
+            if finish:
+                self._finish(row, column)
 
     # --- tiles ---
 
@@ -239,7 +237,7 @@ class _Writer:
             scope.axes[axis.name] = frame.k_from[axis.name]
         scope.axes[chosen.row.name], scope.axes[chosen.col.name] = row.start, column.start
         left = frame.operand_address(chosen.left) if chosen.left_mode == "place" else self._packed_rows(row)
-        right = frame.operand_address(chosen.right) if chosen.right_mode == "place" else self.packed_right
+        right = frame.operand_address(chosen.right) if chosen.right_mode == "place" else self._packed_columns(column)
         steps = index(1)
         for axis in chosen.inner[chosen.depth.split :]:
             steps = scope.mul(steps, scope.sub(frame.k_to[axis.name], frame.k_from[axis.name]))
@@ -269,6 +267,11 @@ class _Writer:
         """Where the packed left operand of a tile is."""
         size = left_layout(self.plan, self.frame.dtype)[2]
         return self.frame.at(self.packed_left, self.frame.times(row.number, size))
+
+    def _packed_columns(self, column: Span) -> Value:
+        """Where the packed right operand of a panel is."""
+        size = right_layout(self.plan, self.frame.dtype)[1]
+        return self.frame.at(self.packed_right, self.frame.times(column.number, size))
 
     def _sums_of(self, row: Span, column: Span) -> Value:
         """Where the sums of a tile go."""

@@ -10,11 +10,11 @@ The operand is evaluated like any other scalar expression, through its access ma
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from codegen.llvm.builder import vector_type
-from codegen.llvm.contract.frame import Frame
+from codegen.llvm.contract.frame import Frame, Span
 from codegen.llvm.contract.plan import Plan
 from codegen.llvm.scalars import emit_scalar
 from codegen.llvm.scope import Value, index
@@ -22,6 +22,9 @@ from codegen.loops.grammar import Scalar
 from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
 from symnet.expr.dtypes import BYTES
+
+Tiles = Callable[[], AbstractContextManager[Span]]
+"""Opens a loop over tiles and gives the present one."""
 
 
 def left_layout(plan: Plan, dtype: str) -> tuple[int, int, int]:
@@ -48,30 +51,30 @@ class Packer:
     def __init__(self, frame: Frame) -> None:
         self.frame, self.scope, self.plan = frame, frame.scope, frame.plan
         self.lanes = frame.plan.tile.lanes
-        if frame.plan.right_mode == "along k":
+        if frame.plan.right_mode == "along k" and frame.plan.right.load is None:
             self.square = frame.scratch(self.lanes * self.lanes * frame.size)
 
     # --- left ---
 
-    def left(self, row: Value, place: Value) -> None:
-        """Pack the tile of rows that starts at `row` (rows past the last are copies of it) into `place`."""
+    def left(self, tiles: Tiles, place: Callable[[Span], Value]) -> None:
+        """Pack every tile of rows to its place; rows past the last are copies of it, or arbitrary numbers."""
         if self.plan.left_mode == "along rows":
-            self._left_along_rows(row, place)
+            with self._each_k(len(self.plan.inner)) as k, tiles() as row:  # neighbouring tiles are neighbours in memory
+                self._left_along_rows(row.start, place(row), k)
         else:
-            self._left_along_k(row, place)
+            with tiles() as row:
+                self._left_along_k(row.start, place(row))
 
-    def _left_along_rows(self, row: Value, place: Value) -> None:
+    def _left_along_rows(self, row: Value, place: Value, k: Value) -> None:
         frame, plan, scope = self.frame, self.plan, self.scope
         _, step, _ = left_layout(plan, frame.dtype)
-        vectors = range(math.ceil(plan.tile.rows / self.lanes))
-        bases = [scope.add(row, index(vector * self.lanes)) for vector in vectors]
+        at = frame.at(place, frame.times(k, step))
         whole = isinstance(plan.row.extent, int) and plan.row.extent % self.lanes == 0 == plan.tile.rows % self.lanes
-        masks = [None if whole else self._mask(frame.extent(plan.row), base) for base in bases]
-        with self._each_k(len(plan.inner)) as k:
-            at = frame.at(place, frame.times(k, step))
-            for vector in vectors:
-                value = self._vector(plan.left.value, plan.row.name, bases[vector], masks[vector])
-                self._put(value, frame.at(at, index(vector * self.lanes * frame.size)))
+        for vector in range(math.ceil(plan.tile.rows / self.lanes)):
+            base = scope.add(row, index(vector * self.lanes))
+            mask = None if whole else self._mask(frame.extent(plan.row), base)
+            value = self._vector(plan.left.value, plan.row.name, base, mask)
+            self._put(value, frame.at(at, index(vector * self.lanes * frame.size)))
 
     def _left_along_k(self, row: Value, place: Value) -> None:
         frame, plan, scope = self.frame, self.plan, self.scope
@@ -94,70 +97,86 @@ class Packer:
 
     # --- right ---
 
-    def right(self, column: Value, place: Value) -> None:
-        """Pack the panel of columns that starts at `column` into `place`."""
-        if self.plan.right_mode == "along k":
-            self._right_along_k(column, place)
+    def right(self, tiles: Tiles, place: Callable[[Span], Value]) -> None:
+        """Pack every panel of columns to its place."""
+        if self.plan.right_mode == "along columns":
+            with self._each_k(len(self.plan.inner)) as k, tiles() as column:
+                self._right_along_columns(column.start, place(column), k)
         else:
-            self._right_along_columns(column, place)
+            with tiles() as column:
+                self._right_along_k(column.start, place(column))
 
-    def _right_along_columns(self, column: Value, place: Value) -> None:
+    def _right_along_columns(self, column: Value, place: Value, k: Value) -> None:
         frame, plan, scope = self.frame, self.plan, self.scope
         step, _ = right_layout(plan, frame.dtype)
-        vectors = range(plan.tile.vectors)
-        bases = [scope.add(column, index(vector * self.lanes)) for vector in vectors]
-        whole = plan.col_edge == "exact"
-        masks = [None if whole else self._mask(frame.extent(plan.col), base) for base in bases]
-        with self._each_k(len(plan.inner)) as k:
-            at = frame.at(place, frame.times(k, step))
-            for vector in vectors:
-                value = self._vector(plan.right.value, plan.col.name, bases[vector], masks[vector])
-                self._put(value, frame.at(at, index(vector * self.lanes * frame.size)))
+        at = frame.at(place, frame.times(k, step))
+        for vector in range(plan.tile.vectors):
+            base = scope.add(column, index(vector * self.lanes))
+            mask = None if plan.col_edge == "exact" else self._mask(frame.extent(plan.col), base)
+            value = self._vector(plan.right.value, plan.col.name, base, mask)
+            self._put(value, frame.at(at, index(vector * self.lanes * frame.size)))
 
     def _right_along_k(self, column: Value, place: Value) -> None:
         """In squares of lanes x lanes: vectors along k for each column, transposed in registers."""
         frame, plan, scope = self.frame, self.plan, self.scope
         step, _ = right_layout(plan, frame.dtype)
         last = plan.inner[-1].name
-        with self._each_k(len(plan.inner) - 1) as k:
-            for base, mask in self._vectors_of_k():
-                along = scope.add(k, scope.sub(base, frame.k_from[last]))
-                with frame.loop(index(0), index(plan.tile.columns), self.lanes, stem="square") as first:
-                    with frame.loop(index(0), index(self.lanes), stem="col") as c:
-                        position = scope.add(scope.add(column, first), c)
-                        if plan.col_edge != "exact":
-                            position = scope.minimum(position, scope.sub(frame.extent(plan.col), index(1)))
-                        scope.axes[plan.col.name] = position
-                        value = self._vector(plan.right.value, last, base, mask)
-                        self._put(value, frame.at(self.square, frame.times(c, self.lanes * frame.size)))
-                    corner = frame.at(place, frame.times(along, step))
-                    self._transpose(frame.at(corner, frame.times(first, frame.size)), step)
+        with frame.loop(index(0), index(plan.tile.columns), self.lanes, stem="square") as first:
+            corner, first_column = frame.at(place, frame.times(first, frame.size)), scope.add(column, first)
+            with self._each_k(len(plan.inner) - 1) as k:
+                for base, mask in self._vectors_of_k():
+                    along = scope.add(k, scope.sub(base, frame.k_from[last]))
+                    rows = self._columns_of_square(first_column, base, mask)
+                    self._put_transposed(rows, frame.at(corner, frame.times(along, step)), step)
 
-    def _transpose(self, corner: Value, step: int) -> None:
-        """The square in scratch memory, its rows as columns, to `corner` with `step` bytes between rows.
+    def _columns_of_square(self, column: Value, k: Value, mask: Value | None) -> list[str]:
+        """Vectors along k, one for each of the columns from `column` on; those past the last are copies of it.
+
+        A plain load is written out for every column; anything else in a loop, by way of memory.
+        """
+        if self.plan.right.load is not None:
+            return [self._column(scope_column, k, mask).text for scope_column in self._positions(column)]
+        frame, kind = self.frame, vector_type(self.frame.dtype, self.lanes)
+        between = self.lanes * frame.size
+        with frame.loop(index(0), index(self.lanes), stem="col") as number:
+            value = self._column(self._existing(self.scope.add(column, number)), k, mask)
+            self._put(value, frame.at(self.square, frame.times(number, between)))
+        places = [frame.at(self.square, index(number * between)) for number in range(self.lanes)]
+        return [self.scope.here(f"load {kind}, ptr {at.text}, align {frame.size}", frame.dtype).text for at in places]
+
+    def _column(self, column: Value, k: Value, mask: Value | None) -> Value:
+        self.scope.axes[self.plan.col.name] = column
+        return self._vector(self.plan.right.value, self.plan.inner[-1].name, k, mask)
+
+    def _positions(self, column: Value) -> Iterator[Value]:
+        for number in range(self.lanes):
+            yield self._existing(self.scope.add(column, index(number)))
+
+    def _existing(self, column: Value) -> Value:
+        """The column, or the last one where it does not exist."""
+        if self.plan.col_edge == "exact":
+            return column
+        return self.scope.minimum(column, self.scope.sub(self.frame.extent(self.plan.col), index(1)))
+
+    def _put_transposed(self, rows: list[str], corner: Value, step: int) -> None:
+        """A square of as many vectors as lanes, rows and columns exchanged, to `corner` with `step` bytes between rows.
 
         Halves are exchanged between rows 1, 2, 4, … apart: log2(lanes) rounds of two-operand shuffles.
         """
-        fn, lanes, size = self.frame.fn, self.lanes, self.frame.size
-        kind = vector_type(self.frame.dtype, lanes)
-        rows = []
-        for row in range(lanes):
-            at = fn.value(f"getelementptr i8, ptr {self.square.text}, i64 {row * lanes * size}")
-            rows.append(fn.value(f"load {kind}, ptr {at}, align 64"))
+        fn, lanes, kind = self.frame.fn, self.lanes, vector_type(self.frame.dtype, self.lanes)
         apart = 1
         while apart < lanes:
             low = [e - apart + lanes if e & apart else e for e in range(lanes)]
             high = [e + lanes if e & apart else e + apart for e in range(lanes)]
-            for row in (r for r in range(lanes) if not r & apart):
-                pair = rows[row], rows[row + apart]
-                rows[row], rows[row + apart] = (
-                    fn.value(f"shufflevector {kind} {pair[0]}, {kind} {pair[1]}, {_lane_mask(mask)}")
-                    for mask in (low, high)
+            for one in (number for number in range(lanes) if not number & apart):
+                pair = f"{kind} {rows[one]}, {kind} {rows[one + apart]}"
+                rows[one], rows[one + apart] = (
+                    fn.value(f"shufflevector {pair}, {_lane_mask(mask)}") for mask in (low, high)
                 )
             apart *= 2
-        for row in range(lanes):
-            at = fn.value(f"getelementptr i8, ptr {corner.text}, i64 {row * step}")
-            fn.do(f"store {kind} {rows[row]}, ptr {at}, align {size}")
+        for number, row in enumerate(rows):
+            at = fn.value(f"getelementptr i8, ptr {corner.text}, i64 {number * step}")
+            fn.do(f"store {kind} {row}, ptr {at}, align {self.frame.size}")
 
     # --- shared ---
 

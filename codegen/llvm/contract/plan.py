@@ -13,16 +13,16 @@ Nothing is packed where the microkernel can read the operand in place at full sp
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Literal
 
-from codegen.llvm import tiles
 from codegen.llvm.contract.problem import Contraction, Operand, axes_in, operand, runs_along
-from codegen.llvm.tiles import Tile
+from codegen.llvm.tiles import Tile, candidates
 from codegen.loops.grammar import Axis, Load, Store, stores
 from codegen.target import Target
-from symnet.errors import CompilerBug
+from symnet.errors import CompilerBug, Unsupported
 from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
 from symnet.expr.dtypes import BYTES
@@ -33,7 +33,9 @@ RightMode = Literal["place", "along columns", "along k"]
 STACK = 256 * 1024
 """The most bytes of stack that one call of a contraction uses."""
 PANEL, BLOCK, SUMS = STACK // 4, 3 * STACK // 8, 3 * STACK // 8
-"""Its parts: a packed panel of the right operand, the packed rows of the left one, sums between blocks of k."""
+"""Its parts: packed panels of the right operand, packed rows of the left one, sums between blocks of k."""
+BOTH = 128
+"""The most k in a block when both operands are packed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Plan:
     left_mode    in place, or packed: row after row in vectors along k or one by one; or k after k, vectors along rows
     right_mode   in place, or packed k after k: in vectors along the columns, or along k and then transposed
     row_tiles, col_tiles   tiles in a share
-    cycles       what it takes on one thread, by the model of `codegen.llvm.tiles`
+    score        cycles by the model of `codegen.llvm.tiles`, on one thread and on several
     inner        the summed axes; at least one
     left_step, right_step  elements from one k to the next, of an operand in place
     """
@@ -73,7 +75,7 @@ class Plan:
     depth: Depth
     row_tiles: int
     col_tiles: int
-    cycles: float
+    score: float
     inner: tuple[Axis, ...]
     left_step: Dim
     right_step: Dim
@@ -82,7 +84,7 @@ class Plan:
     def row_edge(self) -> Literal["exact", "overlap", "single", "packed"]:
         """What happens where fewer rows are left than a tile has.
 
-        exact: that does not happen; overlap: the last tile starts earlier, its first rows being those of the tile before;
+        exact: that does not happen; overlap: the last tile starts earlier, its first rows being those of the one before;
         single: that too, and if there are too few rows for one tile, they run one at a time; packed: missing rows are
         copies of the last.
         """
@@ -104,13 +106,8 @@ class Plan:
 
 def plan(problem: Contraction, target: Target) -> Plan:
     """The cheapest plan over the axes that may form the tile."""
-    best: Plan | None = None
-    for row, col in _tile_axes(problem):
-        candidate = _Planner(problem, target, row, col).plan()
-        if best is None or candidate.cycles < best.cycles:
-            best = candidate
-    assert best is not None
-    return best
+    plans = [candidate for row, col in _tile_axes(problem) for candidate in _Planner(problem, target, row, col).plans()]
+    return min(plans, key=lambda candidate: candidate.score)
 
 
 def _tile_axes(problem: Contraction) -> list[tuple[Axis, Axis]]:
@@ -163,33 +160,44 @@ class _Planner:
 
     # --- the plan ---
 
-    def plan(self) -> Plan:
-        tile = self.tile()
-        left, right = self.left_mode(tile), self.right_mode(tile)
-        depth = self.depth(tile, left, right)
-        row_tiles, col_tiles, cycles = self.blocks(tile, left, right, depth)
-        return Plan(
-            row=self.row,
-            col=self.col,
-            grid=self.grid,
-            left=self.left,
-            right=self.right,
-            tile=tile,
-            left_mode=left,
-            right_mode=right,
-            depth=depth,
-            row_tiles=row_tiles,
-            col_tiles=col_tiles,
-            cycles=cycles,
-            inner=self.inner,
-            left_step=self.step(self.left) or 0,
-            right_step=self.step(self.right) or 0,
-        )
+    def plans(self) -> Iterator[Plan]:
+        """A plan for every tile worth a look."""
+        for tile in self.tiles():
+            left, right = self.left_mode(tile), self.right_mode(tile)
+            depth = self.depth(tile, left, right)
+            row_tiles, col_tiles, score = self.blocks(tile, left, right, depth)
+            yield Plan(
+                row=self.row,
+                col=self.col,
+                grid=self.grid,
+                left=self.left,
+                right=self.right,
+                tile=tile,
+                left_mode=left,
+                right_mode=right,
+                depth=depth,
+                row_tiles=row_tiles,
+                col_tiles=col_tiles,
+                score=score,
+                inner=self.inner,
+                left_step=self.step(self.left) or 0,
+                right_step=self.step(self.right) or 0,
+            )
 
-    def tile(self) -> Tile:
-        return tiles.choose(
-            self.target, self.dtype, self.rows, self.columns, self.steps, self.batch, self.per_vector()
-        )[0]
+    def tiles(self) -> list[Tile]:
+        if self.problem.tile is not None:
+            return [self.given_tile(*self.problem.tile)]
+        return candidates(self.target, self.dtype, max(1, self.rows), max(1, self.columns))
+
+    def given_tile(self, rows: int, columns: int) -> Tile:
+        """The tile that the schedule asks for, which must not be higher than there are rows (if that is a number)."""
+        too_high = isinstance(self.row.extent, int) and rows > self.row.extent
+        if too_high or columns % self.lanes or min(rows, columns) < 1:
+            raise Unsupported(
+                f"kernel {self.problem.name}: a tile of {rows} x {columns}; expected at most {self.row.extent} rows, and "
+                f"columns in multiples of {self.lanes}"
+            )
+        return Tile(rows, columns // self.lanes, self.lanes)
 
     def per_vector(self) -> float:
         """Cycles of the epilogue for one vector of sums: a few, or many where a store is scattered."""
@@ -257,19 +265,20 @@ class _Planner:
         budget = self.steps
         right_row, left_row = tile.columns * self.size, self.left_row(tile)
         if right != "place" and left != "place":
-            budget = min(PANEL // (2 * right_row), BLOCK // (6 * left_row))
+            budget = BOTH
         elif right != "place":
             budget = PANEL // right_row
         elif left != "place":
             budget = BLOCK // left_row
         if budget >= self.steps:
             return Depth(0, self.extent(self.inner[0]), self.steps, whole=True)
-        budget = max(1, budget - self.lanes)
         following = [math.prod(self.extent(axis) for axis in self.inner[at + 1 :]) for at in range(len(self.inner))]
         split = next(at for at, count in enumerate(following) if count <= budget)
         extent = self.extent(self.inner[split])
         blocks = math.ceil(extent / max(1, budget // max(1, following[split])))
         chunk = max(1, math.ceil(extent / blocks))
+        if chunk > self.lanes:  # whole vectors
+            chunk = math.ceil(chunk / self.lanes) * self.lanes
         return Depth(split, chunk, chunk * following[split], whole=False)
 
     def left_row(self, tile: Tile) -> int:
@@ -277,33 +286,35 @@ class _Planner:
         return math.ceil(tile.rows / tile.lanes) * tile.lanes * self.size
 
     def blocks(self, tile: Tile, left: LeftMode, right: RightMode, depth: Depth) -> tuple[int, int, float]:
-        """Tiles in a share, down and across, and the cycles of the whole contraction on one thread."""
+        """Tiles in a share, down and across, and the score of the plan."""
         down, across = tile.count(max(1, self.rows), max(1, self.columns))
-        most_down = down if right != "place" else 1
+        most_down = down if right != "place" else 1  # what is packed should serve many tiles
         most_across = across if left != "place" else 1
         if left != "place":
             most_down = min(most_down, max(1, BLOCK // (depth.steps * self.left_row(tile))))
+        if right != "place":
+            most_across = min(most_across, max(1, PANEL // (depth.steps * tile.columns * self.size)))
         if not depth.whole:
             sums = max(1, SUMS // (tile.rows * tile.columns * self.size))
             most_down = min(most_down, sums)
             most_across = min(most_across, max(1, sums // most_down))
-        best: tuple[float, int, int, float] | None = None
+        best: tuple[float, int, int] | None = None
         for row_tiles, col_tiles in product(_splits(down, most_down), _splits(across, most_across)):
             shares = self.batch * math.ceil(down / row_tiles) * math.ceil(across / col_tiles)
             work = row_tiles * col_tiles * tile.cost(self.steps, self.per_vector())
             work += self.packing(tile, left, right, row_tiles, col_tiles)
-            score = sum(math.ceil(shares / threads) * threads * work for threads in (1, 2, 2, 4))
+            score = sum(math.ceil(shares / threads) * threads * work for threads in (1, 1, 2, 4))
             if best is None or score < best[0]:
-                best = (score, row_tiles, col_tiles, shares * work)
+                best = (score, row_tiles, col_tiles)
         assert best is not None
-        return best[1:]
+        return best[1], best[2], best[0]
 
     def packing(self, tile: Tile, left: LeftMode, right: RightMode, row_tiles: int, col_tiles: int) -> float:
         """Cycles to pack what one share needs."""
-        left_cost = {"place": 0.0, "along k": 0.2, "along rows": 0.2, "scalar": 4.0}[left]
-        right_cost = {"place": 0.0, "along columns": 0.1, "along k": 0.4}[right]
+        left_cost = {"place": 0.0, "along k": 0.6, "along rows": 0.6, "scalar": 4.0}[left]
+        right_cost = {"place": 0.0, "along columns": 0.2, "along k": 0.2}[right]
         if right == "along columns" and not runs_along(self.right.value, self.col.name, self.problem.program):
-            right_cost = 2.0
+            right_cost = 3.0
         packed = row_tiles * tile.rows * left_cost + col_tiles * tile.columns * right_cost
         return self.steps * packed
 

@@ -41,6 +41,7 @@ class Contraction:
     product   the product of the two operands; `acc` is the name of its sum in the epilogue
     shared    names of the axes along which threads may divide the work
     vector    the axis that has to run in vector lanes; None leaves the choice
+    tile      rows and columns that the register tile has to have; None leaves the choice
     program   knows every buffer, aliases included
     aliases   buffer under another shape -> the buffer itself
     """
@@ -52,6 +53,7 @@ class Contraction:
     epilogue: tuple[Stmt, ...]
     shared: frozenset[str]
     vector: str | None
+    tile: tuple[int, int] | None
     program: Program
     aliases: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,7 +85,7 @@ def contraction(kernel: Kernel, program: Program) -> Contraction:
         raise CompilerBug(f"kernel {kernel.name}: the roles {named} must name each of {sorted(axes)} once")
     shared = frozenset(axis.name for axis in kernel.axes[: schedule.parallel])
     return Contraction(
-        kernel.name, roles, first.name, product, kernel.body[1:], shared, schedule.vector, program
+        kernel.name, roles, first.name, product, kernel.body[1:], shared, schedule.vector, schedule.tile, program
     )
 
 
