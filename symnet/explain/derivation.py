@@ -59,7 +59,7 @@ class Derivation:
 
     @cached_property
     def views(self) -> list[StepView]:
-        """The steps as they are shown, with names for the values they mention."""
+        """The steps that change something that is written, with names for the values they mention."""
         return views(self.steps, self.context)
 
     @property
@@ -75,7 +75,9 @@ class Derivation:
         return "\n".join(lines + legend_lines(self.legend))
 
     def __str__(self) -> str:
-        lines = [self.summary(), "", f"derivation ({len(self.views)} steps)"]
+        hidden = len(self.steps) - len(self.views)
+        note = f"; {hidden} more change only axes and shapes" if hidden else ""
+        lines = [self.summary(), "", f"derivation ({len(self.views)} steps{note})"]
         width = len(str(len(self.views)))
         for number, view in enumerate(self.views, 1):
             lines += [f"{number:>{width + 2}}  {view.rule}: {view}", f"{'':{width + 4}}{view.reason}"]
@@ -154,7 +156,7 @@ class _Forward:
         self.cotangents = {node: self._cotangent_form(self.names.forms[node]) for node in (*self.inner, *wrt)}
         derivatives = pullback([loss], [full(1.0, loss.shape, loss.dtype)], [*self.inner, *wrt], trace)
         self.adjoints, self.gradients = derivatives[: len(self.inner)], derivatives[len(self.inner) :]
-        self.known = dict(self.names.forms)
+        self.known = {**self.names.forms, loss: self.symbol}
         for node, derivative in zip((*self.inner, *wrt), derivatives, strict=True):
             self.known.setdefault(derivative, self.cotangents[node])
 

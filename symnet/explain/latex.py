@@ -84,8 +84,8 @@ def _sum(form: n.Sum) -> str:
 
 
 def _call(form: n.Call) -> str:
-    if form.function == "σ":
-        function = r"\sigma"
+    if form.function in ("σ", "logσ"):
+        function = r"\sigma" if form.function == "σ" else r"\log\sigma"
     elif form.function in _BUILT_IN:
         function = "\\" + form.function
     else:
@@ -126,6 +126,16 @@ def _range(form: n.Range) -> str:
     return "{:}".join(part.replace("−", "-").replace("*", r" \cdot ") for part in parts)
 
 
+def _arrow(form: n.Arrow) -> str:
+    text = rf"{_tuple(form.left)} \mapsto {_tuple(form.right)}"
+    equations = ",\\; ".join(f"{write(left)} = {write(right)}" for left, right in form.where)
+    return rf"\left\{{{text} \;\text{{with}}\; {equations}\right\}}" if equations else text
+
+
+def _tuple(forms: tuple[Form, ...]) -> str:
+    return write(forms[0]) if len(forms) == 1 else _fenced(_list(forms))
+
+
 def _partial(form: n.Partial) -> str:
     return rf"\frac{{\partial {write(form.top)}}}{{\partial {_place(n.variable(form))}}}"
 
@@ -151,7 +161,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Range: _range,
     n.Extent: lambda f: r" \times ".join(_at(size, Level.PRODUCT) for size in f.sizes) or "1",
     n.Vector: lambda f: rf"\left[{_list(f.elements)}\right]",
-    n.Arrow: lambda f: rf"\left({_list(f.left)}\right) \mapsto \left({_list(f.right)}\right)",
+    n.Arrow: _arrow,
     n.Code: lambda f: rf"\texttt{{{escaped(f.text)}}}",
     n.Cut: lambda f: r"\ldots",
 }

@@ -124,7 +124,15 @@ def _range(form: n.Range) -> str:
 
 
 def _arrow(form: n.Arrow) -> str:
-    return row(_fenced(*_list(form.left)), operator("↦"), _fenced(*_list(form.right)))
+    parts = [_tuple(form.left), operator("↦"), _tuple(form.right)]
+    for position, (left, right) in enumerate(form.where):
+        parts += ["<mtext> with </mtext>" if position == 0 else operator(",")]
+        parts += [write(left), operator("="), write(right)]
+    return _fenced(*parts, left="{", right="}") if form.where else row(*parts)
+
+
+def _tuple(forms: tuple[Form, ...]) -> str:
+    return write(forms[0]) if len(forms) == 1 else _fenced(*_list(forms))
 
 
 _WRITERS: dict[type[Form], Callable[[Any], str]] = {

@@ -137,8 +137,11 @@ def name_layers(names: Names, layers: Layers) -> None:
             names.give(node, names.free(layers.symbol(letter, number)))
 
 
-def name_shared(names: Names, roots: Sequence[Expr]) -> None:
-    """Give a letter to what occurs more than once, and to parts of formulas that would become too long."""
+def name_shared(names: Names, roots: Sequence[Expr], letter: str | None = None) -> None:
+    """Give a letter to what occurs more than once, and to parts of formulas that would become too long.
+
+    Each operation has a letter of its own, unless one `letter` is given for all.
+    """
     order = postorder(roots)
     uses = Counter(arg for node in order for arg in set(node.args))
     uses.update(roots)
@@ -158,8 +161,8 @@ def name_shared(names: Names, roots: Sequence[Expr]) -> None:
         if repeated or large or node.op == "scan":
             chosen.append(node)
             size[node], depth[node] = 0, 0
-    letters = [_LETTERS.get(node.op, "t") for node in chosen]
-    for letter, count in Counter(letters).items():
-        group = [node for node, own in zip(chosen, letters, strict=True) if own == letter]
+    letters = [letter or _LETTERS.get(node.op, "t") for node in chosen]
+    for base, count in Counter(letters).items():
+        group = [node for node, own in zip(chosen, letters, strict=True) if own == base]
         for number, node in enumerate(group, 1):
-            names.give(node, names.free(Symbol(letter, str(number) if count > 1 else "")))
+            names.give(node, names.free(Symbol(base, str(number) if count > 1 else "")))

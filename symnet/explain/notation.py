@@ -216,10 +216,11 @@ class Vector(Form):
 
 @dataclass(frozen=True)
 class Arrow(Form):
-    """left ↦ right, the body of a loop."""
+    """left ↦ right, the body of a loop, with equations for what occurs in it more than once."""
 
     left: tuple[Form, ...]
     right: tuple[Form, ...]
+    where: tuple[tuple[Form, Form], ...] = ()
     level = Level.OR
 
 

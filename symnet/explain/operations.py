@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from symnet.explain.contraction import contraction, transposed
 from symnet.explain.identifiers import axis_letter, axis_letters, symbol
 from symnet.explain.notation import (
-    Arrow,
     Big,
     Call,
-    Cut,
     Extent,
     Fence,
     Form,
     Index,
     Indicator,
+    Level,
     Negative,
     Number,
     Power,
@@ -28,10 +27,10 @@ from symnet.explain.notation import (
     Symbol,
     Transposed,
     Vector,
+    binding,
 )
 from symnet.expr import dims, dtypes
 from symnet.expr.dims import Dim, Shape
-from symnet.expr.function import Function
 from symnet.expr.node import ArrayValue, Expr
 
 Writer = Callable[[Expr, Sequence[Form]], Form]
@@ -115,6 +114,12 @@ def _add(node: Expr, args: Sequence[Form]) -> Form:
 
 def _subtract(node: Expr, args: Sequence[Form]) -> Form:
     return Sum(((args[0], True), (args[1], False)))
+
+
+def _negative(node: Expr, args: Sequence[Form]) -> Form:
+    if isinstance(args[0], Number) and binding(args[0]) == Level.ATOM:
+        return Number(f"−{args[0].text}", args[0].bold)
+    return Negative(args[0])
 
 
 def _multiply(node: Expr, args: Sequence[Form]) -> Form:
@@ -361,29 +366,9 @@ def _contract(node: Expr, args: Sequence[Form]) -> Form:
 
 
 def _scan(node: Expr, args: Sequence[Form]) -> Form:
-    """scan(carries, slices ↦ new carries, outputs; initial carries, arrays): the body in place, its constants in it."""
-    body: Function = node.attrs["body"]
-    consts, carries = node.attrs["consts"], node.attrs["carries"]
-    count = len(args) - consts
-    variables = [Symbol("c" if i < carries else "x", _counted(i, carries, count)) for i in range(count)]
-    known = dict(zip(body.parameters, (*args[:consts], *variables), strict=True))
-    results = tuple(bounded_form(result, known) for result in body.results)
-    return Call("scan", (Arrow(tuple(variables), results), *args[consts:]), "reverse" if node.attrs["reverse"] else "")
+    from symnet.explain.loops import loop
 
-
-def _counted(index: int, carries: int, total: int) -> str:
-    """The number of a carry or of a slice among its kind; none where it is the only one."""
-    number, kind = (index, carries) if index < carries else (index - carries, total - carries)
-    return str(number + 1) if kind > 1 else ""
-
-
-def bounded_form(node: Expr, known: Mapping[Expr, Form], depth: int = 12) -> Form:
-    """The form of `node` down to the nodes of `known` (and leaves), broken off with … below `depth` operations."""
-    if node in known:
-        return known[node]
-    if node.args and depth == 0:
-        return Cut()
-    return form_of(node, [bounded_form(arg, known, depth - 1) for arg in node.args])
+    return loop(node, args)
 
 
 def _item(node: Expr, args: Sequence[Form]) -> Form:
@@ -401,7 +386,7 @@ _TABLE: dict[str, Writer] = {
     "subtract": _subtract,
     "multiply": _multiply,
     "divide": _divide,
-    "negative": lambda node, args: Negative(args[0]),
+    "negative": _negative,
     "absolute": _fence("|", "|"),
     "floor": _fence("⌊", "⌋"),
     "ceil": _fence("⌈", "⌉"),
@@ -413,7 +398,7 @@ _TABLE: dict[str, Writer] = {
     "rsqrt": lambda node, args: _one_over(Root(args[0]), node),
     "reciprocal": lambda node, args: _one_over(args[0], node),
     "sigmoid": _function("σ"),
-    "log_sigmoid": lambda node, args: Call("log", (Call("σ", tuple(args)),)),
+    "log_sigmoid": _function("logσ"),
     "maximum": _function("max"),
     "minimum": _function("min"),
     "equal": _relation("=="),
@@ -432,7 +417,7 @@ _TABLE: dict[str, Writer] = {
     **{name: _reduction(name) for name in ("max", "min", "any", "all", "mean", "var", "logsumexp")},
     **{name: _along_axis(name) for name in ("argmax", "argmin")},
     "softmax": _softmax("softmax"),
-    "log_softmax": lambda node, args: Call("log", (_softmax("softmax")(node, args),)),
+    "log_softmax": _softmax("logsoftmax"),
     "one_hot": _function("onehot"),
     "contract": _contract,
     "reshape": _reshape,

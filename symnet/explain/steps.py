@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from symnet.derive.reverse import ChainStep
 from symnet.explain import latex, text
-from symnet.explain.notation import Form, Partial, Relation, Symbol
-from symnet.explain.operations import bounded_form, form_of
+from symnet.explain.notation import Cut, Form, Partial, Relation, Symbol
+from symnet.explain.operations import form_of
 from symnet.expr.node import Expr
 from symnet.expr.trace import Step
 
@@ -64,12 +64,13 @@ class Context:
 
 
 def views(steps: Sequence[Step], context: Context) -> list[StepView]:
-    """How each step is shown."""
+    """How the steps are shown, without those that change nothing that is written (axes of size 1, broadcasting)."""
     parts = Counter(_operand(step) for step in steps if isinstance(step, ChainStep))
-    return [
+    shown = [
         _chain(step, context, parts[_operand(step)] > 1) if isinstance(step, ChainStep) else _rewrite(step, context)
         for step in steps
     ]
+    return [view for view in shown if view.left != view.right]
 
 
 def _operand(step: ChainStep) -> Expr:
@@ -84,16 +85,28 @@ def _chain(step: ChainStep, context: Context, several: bool) -> StepView:
     if step.cotangent is not None and step.cotangent.args and step.cotangent not in known:
         own = context.cotangent(step.before, known.get(step.before, operation))
         known = ChainMap({step.cotangent: own}, known)
-    left = context.cotangent(operand, bounded_form(operand, context.known, _DEPTH))
-    return StepView(step, left, "+=" if several else "=", _opened(step.after, known), through)
+    left = context.cotangent(operand, _bounded(operand, context.known, _DEPTH))
+    right = known.get(step.after)
+    if right is None or right == left:
+        right = _opened(step.after, known)
+    return StepView(step, left, "+=" if several else "=", right, through)
 
 
 def _rewrite(step: Step, context: Context) -> StepView:
     return StepView(step, _opened(step.before, context.known), "→", _opened(step.after, context.known))
 
 
+def _bounded(node: Expr, known: Mapping[Expr, Form], depth: int) -> Form:
+    """The form of `node` down to the values of `known` (and leaves), broken off with … below `depth` operations."""
+    if node in known:
+        return known[node]
+    if node.args and depth == 0:
+        return Cut()
+    return form_of(node, [_bounded(arg, known, depth - 1) for arg in node.args])
+
+
 def _opened(node: Expr, known: Mapping[Expr, Form]) -> Form:
     """The operation at `node` itself, even where the value has a name; leaves by their names."""
     if not node.args:
-        return bounded_form(node, known, _DEPTH)
-    return form_of(node, [bounded_form(arg, known, _DEPTH - 1) for arg in node.args])
+        return _bounded(node, known, _DEPTH)
+    return form_of(node, [_bounded(arg, known, _DEPTH - 1) for arg in node.args])

@@ -26,9 +26,10 @@ def subscript(text: str) -> str:
         return ""
     parts = text.split(",")
     if all(len(part) == 1 and part.isalpha() for part in parts):
-        text = "".join(parts)
-    if all(letter in _SUBSCRIPTS for letter in text):
-        return "".join(_SUBSCRIPTS[letter] for letter in text)
+        parts = ["".join(parts)]
+    short = len(parts) == 1 and (len(text) <= 2 or not text.isalpha() or "," in text)
+    if short and all(letter in _SUBSCRIPTS for letter in parts[0]):
+        return "".join(_SUBSCRIPTS[letter] for letter in parts[0])
     return f"_{text}" if text.isalnum() or text.isidentifier() else f"_{{{text}}}"
 
 
@@ -84,7 +85,13 @@ def _range(form: n.Range) -> str:
 
 
 def _arrow(form: n.Arrow) -> str:
-    return f"({_list(form.left)}) ↦ ({_list(form.right)})"
+    text = f"{_tuple(form.left)} ↦ {_tuple(form.right)}"
+    equations = ", ".join(f"{write(left)} = {write(right)}" for left, right in form.where)
+    return f"{{{text} with {equations}}}" if equations else text
+
+
+def _tuple(forms: tuple[Form, ...]) -> str:
+    return write(forms[0]) if len(forms) == 1 else f"({_list(forms)})"
 
 
 def _index(form: n.Index) -> str:
