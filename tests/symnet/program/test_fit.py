@@ -90,7 +90,7 @@ def test_wrong_data() -> None:
 def test_nan_losses_stop_training_when_asked() -> None:
     prog = program()
     rows = data(20)
-    rows["x"][11, 0] = np.inf
+    rows["x"][11, 0] = np.nan
     with pytest.raises(sn.NotFinite, match="step 2 of epoch 1"):
         prog.fit(rows, batch_size=8, shuffle=False, check_finite=True, progress=False)
 
