@@ -30,7 +30,7 @@ def canonical(dtype: object) -> str:
     import numpy as np
 
     try:
-        name = np.dtype(dtype).name  # type: ignore[call-overload]
+        name = str(np.dtype(dtype).name)  # type: ignore[call-overload]
     except TypeError:
         name = str(dtype)
     if name not in _RANK:

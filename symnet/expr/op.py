@@ -2,9 +2,9 @@
 
 An `Op` says how shape and dtype follow from the operands (`infer`), what it computes (`numpy`), how a cotangent flows
 back (`pullback`) or a tangent forward (`linear`, `pushforward`), what it means in terms of other operations
-(`define`, for composites), how it is written (`notation`) and on which operands its tests run (`samples`). Declaring it
-with `register` is all that is needed: the text form, the derivative engine, the interpreter, the generated tests and the
-documentation page read the registry.
+(`define`, for composites) and on which operands its tests run (`samples`). Declaring it with `register` is all that is
+needed: the text form, the derivative engine, the interpreter, the generated tests and the documentation page read the
+registry.
 """
 
 from __future__ import annotations

@@ -86,7 +86,9 @@ def _lines(roots: Iterable[Expr], names: dict[int, str], indent: str = "") -> li
         operands = f"({', '.join(names[id(a)] for a in node.args)})" if node.args else ""
         attrs = ", ".join(f"{key}={value_text(value, indent)}" for key, value in node.attrs.items())
         label = "" if node._label is None else f" as {quote(node._label)}"
-        lines.append(f"{indent}{name} = {node.op}{operands}{f'{{{attrs}}}' if attrs else ''} : {type_text(node)}{label}")
+        lines.append(
+            f"{indent}{name} = {node.op}{operands}{f'{{{attrs}}}' if attrs else ''} : {type_text(node)}{label}"
+        )
     return lines
 
 
@@ -138,7 +140,7 @@ def _function_text(function: Function, indent: str) -> str:
 
 # --- for people --------------------------------------------------------------------------------------------------
 
-_IN_TYPE = ("shape", "dtype", "name", "uid", "init")
+_SAID_BY_TYPE = ("shape", "dtype", "name", "uid", "init")
 
 
 def listing(exprs: Any) -> str:
@@ -178,7 +180,7 @@ def _listed(roots: Sequence[Expr], names: dict[int, str], indent: str, choose: C
             continue
         names[id(node)] = name = choose(node)
         operands = f"({', '.join(names[id(a)] for a in node.args)})" if node.args else ""
-        shown = {k: v for k, v in node.attrs.items() if k not in _IN_TYPE or (k == "shape" and node.op == "contract" and v)}
+        shown = {k: v for k, v in node.attrs.items() if k not in _SAID_BY_TYPE and v != ()}
         attrs = ", ".join(f"{key}={_listed_value(value, indent)}" for key, value in shown.items())
         lines.append(f"{indent}{name} = {node.op}{operands}{f'{{{attrs}}}' if attrs else ''} : {type_text(node)}")
     return lines

@@ -29,9 +29,8 @@ def verify(roots: Iterable[Expr], where: str = "") -> None:
             except SymnetError as error:
                 place = f" {where}" if where else ""
                 raise CompilerBug(f"a node is broken{place}: {node.op} : {type_text(node)}: {error}") from None
-            for value in node.attrs.values():
-                if isinstance(value, Function):
-                    pending.append(([*value.parameters, *value.results], frozenset(map(id, value.parameters))))
+            bodies = [value for value in node.attrs.values() if isinstance(value, Function)]
+            pending.extend(([*f.parameters, *f.results], frozenset(map(id, f.parameters))) for f in bodies)
 
 
 def _check(node: Expr, parameters: frozenset[int] | None) -> None:

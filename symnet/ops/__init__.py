@@ -29,7 +29,6 @@ from symnet.ops.arrange import (
 )
 from symnet.ops.composite import log_softmax, logsumexp, mean, one_hot, softmax, std, stop_gradient, var
 from symnet.ops.convolution import conv, conv1d, conv2d, conv3d
-from symnet.ops.products import dot, einsum, matmul, outer, tensordot, trace, vecdot
 from symnet.ops.custom import elementwise
 from symnet.ops.front import getitem
 from symnet.ops.index import diagonal, take, take_along_axis
@@ -37,6 +36,7 @@ from symnet.ops.interpret import evaluate
 from symnet.ops.leaves import constant, dim, hyper, input, iota, parameter, state
 from symnet.ops.loops import scan
 from symnet.ops.naming import name
+from symnet.ops.products import dot, einsum, matmul, outer, tensordot, trace, vecdot
 from symnet.ops.reduce import all, any, argmax, argmin, cumsum, max, min, prod, sum
 from symnet.ops.scalar import (
     absolute,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from symnet.errors import DTypeError, ShapeError, UsageError
 from symnet.expr import dims, dtypes
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
-from symnet.ops.coerce import Axes, axes_of, axis_of, operands, shape_argument, static, to_expr
-from symnet.ops.index import along, gather
+from symnet.ops.coerce import Axes, axes_of, axis_of, operands, static, to_expr
 from symnet.ops.leaves import Operand, Scalar, iota, number
-from symnet.ops.reduce import prod, sum
 from symnet.ops.scalar import add, cast, equal, greater_equal, less_equal, where
 from symnet.ops.shape import broadcast_to, concat, place, reshape, take_slice, transpose
 
@@ -126,7 +125,9 @@ def squeeze(x: Operand, axis: Axes = None) -> Expr:
     if axis is None:
         chosen = tuple(a for a in chosen if node.shape[a] == 1)
     if wrong := [a for a in chosen if node.shape[a] != 1]:
-        raise ShapeError(f"squeeze: axis {wrong[0]} of {dims.show(node.shape)} has size {node.shape[wrong[0]]}, expected 1")
+        raise ShapeError(
+            f"squeeze: axis {wrong[0]} of {dims.show(node.shape)} has size {node.shape[wrong[0]]}, expected 1"
+        )
     return reshape(node, tuple(d for a, d in enumerate(node.shape) if a not in chosen))
 
 
@@ -195,7 +196,7 @@ def split(x: Operand, parts: int | Sequence[int], axis: int = 0) -> list[Expr]:
     else:
         cuts = [0, *parts, size]
     pieces = []
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in pairwise(cuts):
         start: list[Dim] = [0] * node.ndim
         start[axis] = low
         shape = (*node.shape[:axis], dims.sub(high, low), *node.shape[axis + 1 :])
@@ -292,19 +293,19 @@ def _pad_widths(widths: object, ndim: int) -> list[tuple[int, int]]:
 
 def _pad_axis(node: Expr, axis: int, low: int, high: int, mode: str) -> Expr:
     size = static("pad", node.shape[axis], f"axis {axis} (mode {mode!r})")
-    place_of = {
+    places: dict[str, Callable[[int], int]] = {
         "edge": lambda i: min(max(i, 0), size - 1),
         "wrap": lambda i: i % size,
         "reflect": lambda i: _mirror(i, 2 * size - 2, size),
         "symmetric": lambda i: _mirror(i, 2 * size, size),
-    }.get(mode)
-    if place_of is None:
+    }
+    if mode not in places:
         raise UsageError(f"pad: unknown mode {mode!r}; expected constant, edge, reflect, symmetric or wrap")
     if size == 0:
         raise ShapeError(f"pad: axis {axis} is empty; only mode 'constant' can pad it")
     from symnet.ops.index import take
 
-    return take(node, [place_of(i) for i in range(-low, size + high)], axis)
+    return take(node, [places[mode](i) for i in range(-low, size + high)], axis)
 
 
 def _mirror(position: int, period: int, size: int) -> int:

@@ -84,7 +84,9 @@ def axis_of(op: str, axis: object, ndim: int) -> int:
     except (AttributeError, TypeError):
         raise DTypeError(f"{op}: an axis is an integer, got {axis!r}") from None
     if not -ndim <= index < ndim:
-        raise ShapeError(f"{op}: axis {index} does not exist in an array of {ndim} axes (expected {-ndim} … {ndim - 1})")
+        raise ShapeError(
+            f"{op}: axis {index} does not exist in an array of {ndim} axes (expected {-ndim} … {ndim - 1})"
+        )
     return index % ndim
 
 
@@ -127,7 +129,9 @@ def same_dtype(args: Sequence[Expr]) -> str:
     dtype = args[0].dtype
     for position, node in enumerate(args):
         if node.dtype != dtype:
-            raise DTypeError(f"operand {position} is {node.dtype}, operand 0 is {dtype}; expected equal types (use cast)")
+            raise DTypeError(
+                f"operand {position} is {node.dtype}, operand 0 is {dtype}; expected equal types (use cast)"
+            )
     return dtype
 
 

@@ -15,7 +15,7 @@ from symnet.expr.op import Op, register
 from symnet.ops.coerce import Axes, arity, as_type, axes_of, axis_of, check_axes, to_expr, without
 from symnet.ops.leaves import Operand, dim, input, iota, number
 from symnet.ops.reduce import max, restore, spread, sum
-from symnet.ops.scalar import absolute, cast, equal, exp, log, square, sqrt, where
+from symnet.ops.scalar import absolute, cast, equal, exp, log, sqrt, square, where
 from symnet.ops.shape import reshape
 
 

@@ -1,12 +1,12 @@
-"""Contraction: the sum of products of two arrays that matrix products, batched ones, convolutions and the gradients of all
-of these are.
+"""Contraction: sums of products of two arrays. Matrix products, batched ones, convolutions and the gradients of all of
+these are contractions.
 
     out[f_out(i)] += A[f_a(i)] · B[f_b(i)]     over all values of the index letters i
 
-In the plain form (`"ab,cb->ac"`) every axis is one letter, as in einsum. In the affine form axes are sums of letters with
-integer coefficients (`"a b c+d-1 e+f-1, g b d f -> a g c e"` is a 3×3 convolution with padding 1); `sizes` then says how
-far each letter runs, `shape` is the shape of the result, and what falls outside any of the three arrays is dropped. The
-gradient with respect to an operand is a contraction with that operand and the result exchanged.
+In the plain form (`"ab,cb->ac"`) every axis is one letter, as in einsum. In the affine form axes are sums of letters
+with integer coefficients (`"a b c+d-1 e+f-1, g b d f -> a g c e"` is a 3×3 convolution with padding 1); `sizes` then
+says how far each letter runs, `shape` is the shape of the result, and what falls outside any of the three arrays is
+dropped. The gradient with respect to an operand is a contraction with that operand and the result exchanged.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def renamed(parts: Sequence[Indices]) -> dict[str, str]:
 
 
 def contract(a: Expr, b: Expr, spec: str, sizes: Mapping[str, Dim] | None = None, shape: Shape = ()) -> Expr:
-    """The contraction of two expressions; letters are renamed to the canonical ones. See the module's text for `spec`."""
+    """The contraction of two expressions (the module's text says how `spec` reads); its letters are renamed."""
     if is_plain(spec):
         return make(CONTRACT, (a, b), {"spec": canonical_spec(spec), "sizes": (), "shape": ()})
     names = renamed(parse_spec(spec))
@@ -138,7 +138,9 @@ def _infer(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
     parts = parse_spec(spec)
     for position, (indices, node) in enumerate(zip(parts, args, strict=False)):
         if len(indices) != node.ndim:
-            raise ShapeError(f"{spec!r} has {len(indices)} axes for operand {position}, which is {dims.show(node.shape)}")
+            raise ShapeError(
+                f"{spec!r} has {len(indices)} axes for operand {position}, which is {dims.show(node.shape)}"
+            )
     if canonical_spec(spec) != spec:
         raise UsageError(f"{spec!r} is not in canonical form {canonical_spec(spec)!r}")
     if is_plain(spec):
@@ -227,7 +229,9 @@ def _add_slices(
         views.append(view)
         letters.append(names)
     repeated = _repetitions(ranges, fixed, letters, low, high)
-    views[2] += np.asarray(np.einsum(f"{letters[0]},{letters[1]}->{letters[2]}", *views[:2]) * repeated, arrays[2].dtype)
+    views[2] += np.asarray(
+        np.einsum(f"{letters[0]},{letters[1]}->{letters[2]}", *views[:2]) * repeated, arrays[2].dtype
+    )
 
 
 def _split(index: Index, fixed: Mapping[str, int]) -> tuple[int, tuple[str, int] | None]:
@@ -285,12 +289,11 @@ def _transposed(node: Expr, left: Expr, right: Expr, parts: tuple[Indices, Indic
     return contract(left, right, format_spec(parts, False), sizes, shape)
 
 
-
 def _samples(rng: np.random.Generator) -> list[Expr]:
     def f(name: str, *shape: Dim) -> Expr:
         return input(name, shape, "float64")
 
-    convolution = {"a": "N", "b": 2, "c": 5, "d": 3, "e": 3, "f": 2, "g": 4}
+    convolution: dict[str, Dim] = {"a": "N", "b": 2, "c": 5, "d": 3, "e": 3, "f": 2, "g": 4}
     return [
         contract(f("x", "N", 3), f("w", 5, 3), "nk,ok->no"),
         contract(f("x", 2, 3, 4), f("y", 2, 4, 5), "bij,bjk->bik"),

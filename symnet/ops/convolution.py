@@ -55,7 +55,9 @@ def conv(
     image, kernel = operands(name, (x, weight), "number")
     spatial = kernel.ndim - 2 if rank is None else rank
     if kernel.ndim != spatial + 2 or spatial < 1:
-        raise ShapeError(f"{name}: the weight is {dims.show(kernel.shape)}, expected {max(spatial, 1) + 2} axes (O, C, …)")
+        raise ShapeError(
+            f"{name}: the weight is {dims.show(kernel.shape)}, expected {max(spatial, 1) + 2} axes (O, C, …)"
+        )
     if image.ndim == spatial + 1:
         lifted = reshape(image, (1, *image.shape))
         result = conv(lifted, kernel, bias, stride, padding, dilation, groups, name=name, rank=rank)
@@ -87,13 +89,18 @@ def _grouped(
     sizes = [
         output_size(name, *each) for each in zip(extents, kernel, stride, pads, dilation, strict=True)
     ]  # fmt: skip
-    letters = "defghijklmnop"
-    position, offset = letters[0 : len(sizes)], letters[len(sizes) : 2 * len(sizes)]
+    position, offset = "pqrstuvw"[: len(sizes)], "abcdefgh"[: len(sizes)]
     spatial = " ".join(
         _affine((s, p), (d, k), -low)
         for s, p, d, k, (low, _) in zip(stride, position, dilation, offset, pads, strict=True)
     )
-    ranges: dict[str, Dim] = {"N": batch, "C": depth, "O": per_group, **dict(zip(position, sizes)), **dict(zip(offset, kernel))}
+    ranges: dict[str, Dim] = {
+        "N": batch,
+        "C": depth,
+        "O": per_group,
+        **dict(zip(position, sizes, strict=True)),
+        **dict(zip(offset, kernel, strict=True)),
+    }
     if groups == 1:
         spec = f"N C {spatial}, O C {' '.join(offset)} -> N O {' '.join(position)}"
         return contract(x, w, spec, ranges, (batch, outputs, *sizes))
@@ -109,9 +116,7 @@ def _affine(first: tuple[int, str], second: tuple[int, str], offset: int) -> str
     return f"{text}{offset:+d}" if offset else text
 
 
-def output_size(
-    name: str, size: Dim, kernel: Dim, stride: int, pads: tuple[int, int], dilation: int
-) -> Dim:
+def output_size(name: str, size: Dim, kernel: Dim, stride: int, pads: tuple[int, int], dilation: int) -> Dim:
     """How many positions a window of `kernel` elements has along an axis."""
     reach = dims.add(dims.mul(dims.sub(kernel, 1), dilation), 1)
     span = dims.sub(dims.add(size, sum(pads)), reach)
@@ -124,7 +129,8 @@ def output_size(
     whole = dims.divide(span, stride)
     if whole is None:
         raise ShapeError(
-            f"{name}: {span} + 1 positions at stride {stride} is no whole number for every size; give the axis a fixed size"
+            f"{name}: an axis of {size} has ({span})/{stride} + 1 positions, which is no whole number for every size; "
+            "give the axis a fixed size"
         )
     return dims.add(whole, 1)
 

@@ -126,12 +126,14 @@ class Elementwise:
 
 
 def elementwise(name: str, formula: Callable[..., Any]) -> Elementwise:
-    """A scalar function from a SymPy formula: `mish = sn.elementwise("mish", lambda t: t * sp.tanh(sp.log(1 + sp.exp(t))))`.
+    """A scalar function from a SymPy formula:
+
+        mish = sn.elementwise("mish", lambda t: t * sp.tanh(sp.log(1 + sp.exp(t))))
 
     The formula may use arithmetic, powers, exp, log, sin, cos, tan, the hyperbolic functions, erf, Abs, sign, floor,
     ceiling, Min, Max and Piecewise. Its derivatives of every order follow; at a kink of Max and Min the derivative is
-    split in half, at that of Abs it is 0. What overflows or cancels as written, such as log(1 + exp(t)), is evaluated by
-    functions that do not.
+    split in half, at that of Abs it is 0. What overflows or cancels as written, such as log(1 + exp(t)), is evaluated
+    by functions that do not.
     """
     import sympy as sp
 
@@ -145,7 +147,9 @@ def elementwise(name: str, formula: Callable[..., Any]) -> Elementwise:
     symbols = [sp.Symbol(n, real=True) for n in names]
     result = sp.sympify(formula(*symbols))
     if strange := result.free_symbols - set(symbols):
-        raise UsageError(f"elementwise: the formula of {name!r} holds {sorted(map(str, strange))}, which are no parameters")
+        raise UsageError(
+            f"elementwise: the formula of {name!r} holds {sorted(map(str, strange))}, which are no parameters"
+        )
     if not isinstance(result, sp.Expr):
         raise DTypeError(f"elementwise: the formula of {name!r} gives {result}, expected a number")
     return Elementwise(name, result, symbols)

@@ -46,7 +46,7 @@ class Ceiling(sp.Function):  # type: ignore[misc]
 
 
 def stable(formula: Any) -> Any:
-    """The formula with what overflows or cancels written by functions that do not: log(1 + eᵘ), 1/(1 + eᵘ), eᵘ - 1, …"""
+    """The formula with functions in place of what overflows or cancels: log(1 + eᵘ), 1/(1 + eᵘ), log(1 + u), eᵘ - 1."""
     u = sp.Wild("u")
     patterns = [
         (sp.exp(u) / (1 + sp.exp(u)), lambda u: Sigmoid(u)),
@@ -74,7 +74,7 @@ class Converter:
     """Builds expressions of one data type from SymPy expressions whose symbols stand for given expressions."""
 
     def __init__(self, symbols: Mapping[Any, Expr], dtype: str) -> None:
-        self.symbols = dict(symbols)
+        self.symbols: dict[Any, Expr] = dict(symbols)
         self.dtype = dtype
 
     def number(self, value: float) -> Expr:
@@ -85,8 +85,9 @@ class Converter:
         not chosen cannot make a nan."""
         if lead is not None:
             return self._scaled(e, lead)
-        if e in self.symbols:
-            return self.symbols[e]
+        known: Expr | None = self.symbols.get(e)
+        if known is not None:
+            return known
         if e.is_number or e in (sp.oo, -sp.oo, sp.nan):
             return self.number(float(e))
         if e.is_Add:
@@ -111,7 +112,9 @@ class Converter:
         if isinstance(e, sp.functions.elementary.hyperbolic.HyperbolicFunction):
             return self.convert(e.rewrite(sp.exp))
         names = sorted(kind.__name__ for kind in _FUNCTIONS)
-        raise Unsupported(f"the formula holds {type(e).__name__} ({e}); what can be used: arithmetic, {', '.join(names)}")
+        raise Unsupported(
+            f"the formula holds {type(e).__name__} ({e}); what can be used: arithmetic, {', '.join(names)}"
+        )
 
     def _scaled(self, e: Any, lead: Expr) -> Expr:
         if isinstance(e, sp.Piecewise):

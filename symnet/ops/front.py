@@ -1,8 +1,9 @@
-"""What an expression can do by itself: operators, indexing, and methods with NumPy's names. Attached to Expr on import."""
+"""What an expression can do by itself: operators, indexing, methods with NumPy's names. Attached to Expr on import."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import update_wrapper
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,14 @@ from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
 from symnet.ops import arrange, composite, index, products, reduce, scalar, shape
+from symnet.ops.coerce import to_expr
 from symnet.ops.leaves import Operand
 from symnet.ops.shape import reshape, take_slice, transpose
 
 # --- operators ---------------------------------------------------------------------------------------------------
 
 
-def _power(x: Operand, p: Operand) -> Expr:
+def _power(x: Operand, p: Any) -> Expr:
     """`x ** p`; the square has an operation of its own."""
     return scalar.square(x) if isinstance(p, (int, float)) and p == 2 else scalar.power(x, p)
 
@@ -26,7 +28,7 @@ def _power(x: Operand, p: Operand) -> Expr:
 def _logical(name: str, function: Callable[..., Expr], symbol: str) -> Callable[..., Expr]:
     def apply(*values: Operand) -> Expr:
         for value in values:
-            dtype = value.dtype if isinstance(value, Expr) else np.asarray(value).dtype.name
+            dtype = to_expr(value, symbol).dtype
             if dtype != "bool":
                 raise DTypeError(
                     f"{symbol} combines conditions, got {dtype}: expected bool (write a comparison in brackets; "
@@ -207,13 +209,24 @@ def _size(x: Expr) -> Dim:
     return dims.product(x.shape)
 
 
+def _transpose_method(x: Expr, *axes: Any) -> Expr:
+    """`x.transpose()`, `x.transpose(1, 0)` and `x.transpose((1, 0))`."""
+    order = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
+    return transpose(x, order or None)
+
+
 _METHODS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(reduce, name) for name in ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin", "cumsum")},
+    **{
+        name: getattr(reduce, name)
+        for name in ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin", "cumsum")
+    },
     **{name: getattr(composite, name) for name in ("mean", "var", "std", "softmax", "log_softmax", "logsumexp")},
     **{name: getattr(scalar, name) for name in ("exp", "log", "sqrt", "tanh", "sigmoid", "relu", "clip", "round")},
     **{name: getattr(arrange, name) for name in ("squeeze", "swapaxes", "ravel", "repeat")},
+    "__getitem__": getitem,
     "reshape": shape.reshape,
     "flatten": arrange.ravel,
+    "transpose": _transpose_method,
     "broadcast_to": shape.broadcast_to,
     "astype": scalar.cast,
     "take": index.take,
@@ -223,36 +236,34 @@ _METHODS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _transpose_method(x: Expr, *axes: Any) -> Expr:
-    """`x.transpose()`, `x.transpose(1, 0)` and `x.transpose((1, 0))`."""
-    order = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
-    return transpose(x, order or None)
+_PROPERTIES: dict[str, Callable[..., Any]] = {"T": transpose, "mT": arrange.matrix_transpose, "size": _size}
 
 
 def _attach() -> None:
     for name, function in _BINARY.items():
-        setattr(Expr, f"__{name}__", _method(function))
-        setattr(Expr, f"__r{name}__", _method(lambda x, y, f=function: f(y, x)))
-    for name, function in (*_COMPARISONS.items(), *_UNARY.items()):
-        setattr(Expr, f"__{name}__", _method(function))
-    for name, function in _METHODS.items():
-        setattr(Expr, name, _method(function))
-    Expr.transpose = _transpose_method  # type: ignore[method-assign]
-    Expr.__getitem__ = getitem  # type: ignore[method-assign]
-    Expr.T = property(transpose)  # type: ignore[assignment, method-assign, misc]
-    Expr.mT = property(arrange.matrix_transpose)  # type: ignore[assignment, method-assign, misc]
-    Expr.size = property(_size)  # type: ignore[assignment, method-assign, misc]
+        _set(f"__{name}__", function)
+        _set(f"__r{name}__", _swapped(function))
+    for name, comparison in _COMPARISONS.items():
+        _set(f"__{name}__", comparison)
+    for name, unary in _UNARY.items():
+        _set(f"__{name}__", unary)
+    for name, method in _METHODS.items():
+        _set(name, method)
+    for name, getter in _PROPERTIES.items():
+        setattr(Expr, name, property(getter))
 
 
-def _method(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A plain function, which a class binds; operations are callable objects, which it would not."""
-    import functools
+def _swapped(function: Callable[[Any, Any], Expr]) -> Callable[[Any, Any], Expr]:
+    return lambda x, y: function(y, x)
+
+
+def _set(name: str, function: Callable[..., Any]) -> None:
+    """Attaches a plain function, which a class binds; operations are callable objects, which it would not."""
 
     def method(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
-    functools.update_wrapper(method, function, assigned=("__doc__", "__name__"), updated=())
-    return method
+    setattr(Expr, name, update_wrapper(method, function, assigned=("__doc__", "__name__"), updated=()))
 
 
 _attach()

@@ -66,7 +66,7 @@ def _checked(node: Expr, indices: Sequence[np.ndarray], shape: Sequence[int]) ->
 def _numpy_gather(node: Expr, arrays: Sequence[np.ndarray], sizes: Sizes) -> np.ndarray:
     x, *indices = arrays
     axes = node.attrs["axes"]
-    return _front(x, axes)[_checked(node, indices, x.shape)] if axes else x
+    return np.asarray(_front(x, axes)[_checked(node, indices, x.shape)]) if axes else x
 
 
 def _numpy_scatter_add(node: Expr, arrays: Sequence[np.ndarray], sizes: Sizes) -> np.ndarray:
@@ -75,7 +75,7 @@ def _numpy_scatter_add(node: Expr, arrays: Sequence[np.ndarray], sizes: Sizes) -
     if node.attrs["axes"]:
         np.add.at(_front(out, node.attrs["axes"]), _checked(node, indices, out.shape), updates)
         return out
-    return out + updates
+    return np.asarray(out + updates)
 
 
 def _pull_gather(node: Expr, g: Expr) -> list[Expr | None]:
@@ -138,7 +138,7 @@ SCATTER_ADD = register(
 
 
 def gather(x: Expr, axes: Sequence[int], indices: Sequence[Expr]) -> Expr:
-    """The elements of `x` at `indices` along the sorted `axes`: the indices' broadcast shape first, then the other axes."""
+    """The elements of `x` at `indices` along the sorted `axes`; the indices' common shape comes first."""
     return make(GATHER, (x, *indices), {"axes": tuple(axes)})
 
 
@@ -221,7 +221,9 @@ def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Exp
     down, right = (-offset, 0) if offset < 0 else (0, offset)
     if not (isinstance(rows, int) and isinstance(columns, int)):
         if rows != columns or offset:
-            raise ShapeError(f"diagonal: {dims.show((rows, columns))} has named sizes; expected equal ones and no offset")
+            raise ShapeError(
+                f"diagonal: {dims.show((rows, columns))} has named sizes; expected equal ones and no offset"
+            )
         index = iota(rows)
         gathered = gather(node, (node.ndim - 2, node.ndim - 1), [index, index])
         return transpose(gathered, [*range(1, gathered.ndim), 0])

@@ -110,20 +110,22 @@ def _match(leaves: Sequence[Expr], values: Mapping[Any, Any]) -> dict[Expr, Any]
             given[by_name[key][0]] = value
     for leaf in leaves:
         if leaf not in given:
-            raise UnknownName(f"evaluate: no value for the {leaf.op} {leaf.name!r} ({leaf.dtype}{dims.show(leaf.shape)})")
+            raise UnknownName(
+                f"evaluate: no value for the {leaf.op} {leaf.name!r} ({leaf.dtype}{dims.show(leaf.shape)})"
+            )
     return given
 
 
 def _as_array(node: Expr, value: Any) -> np.ndarray:
-    """The value as an array of the node's type; widening (int32 to int64, float32 to float64, Python numbers) is allowed."""
+    """The value as an array of the node's type. Floats are rounded to it, integers widened; numbers without a type of
+    their own (Python's) take any type that is not of a lower kind."""
     if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
         value = np.from_dlpack(value)
     array = np.asarray(value)
     if array.dtype.name != node.dtype:
-        free = not hasattr(value, "dtype") or isinstance(value, np.generic)
-        rule = "same_kind" if free or array.dtype.kind == "f" else "safe"
-        fits = free and node.dtype.startswith("float") and array.dtype.kind in "iuf"
-        if not (fits or np.can_cast(array.dtype, node.dtype, rule)):
+        untyped = not hasattr(value, "dtype") or isinstance(value, np.generic)
+        known = np.can_cast(array.dtype, node.dtype, "same_kind" if untyped or array.dtype.kind == "f" else "safe")
+        if not known:
             raise DTypeError(f"evaluate: the value of {node.name!r} is {array.dtype}, expected {node.dtype}")
         array = array.astype(node.dtype)
     if array.ndim != node.ndim:
@@ -165,5 +167,3 @@ def _solve(dim: Dim, size: int, known: dict[str, int]) -> None:
     slope = values[1] - values[0]
     if values[2] - values[1] == slope != 0 and (size - values[0]) % slope == 0:
         known[name] = (size - values[0]) // slope
-
-

@@ -56,7 +56,7 @@ def _parameter_samples(rng: np.random.Generator) -> list[Expr]:
 
 
 def _constant_samples(rng: np.random.Generator) -> list[Expr]:
-    numbers = [0.1, -0.0, float("inf"), float("nan"), 3, True]
+    numbers: list[Operand] = [0.1, -0.0, float("inf"), float("nan"), 3, True]
     arrays = [rng.normal(size=(2, 3)), rng.integers(0, 9, 5), rng.normal(size=(7, 11)).astype("float32")]
     return [constant(value) for value in [*numbers, *arrays]]
 
@@ -196,7 +196,9 @@ def _kept(op: str, name: str, shape: object, dtype: object, init: object) -> dic
     sizes = dims.canonical_shape(shape)
     kind = dtypes.canonical(dtype)
     if any(not isinstance(size, int) for size in sizes):
-        raise UsageError(f"{op}: {name!r} has shape {dims.show(sizes)}; what a program keeps has a fixed size: use integers")
+        raise UsageError(
+            f"{op}: {name!r} has shape {dims.show(sizes)}; what a program keeps has a fixed size: use integers"
+        )
     return {"name": name, "shape": sizes, "dtype": kind, "init": _initial(op, name, sizes, kind, init)}
 
 
@@ -209,7 +211,9 @@ def _initial(op: str, name: str, shape: Shape, dtype: str, init: object) -> str 
         raise DTypeError(f"{op}: the initial value of {name!r} is an expression, expected an initialiser or an array")
     else:
         array = _as_array(init)
-        given = ArrayValue(np.full(shape, array, dtype) if array.ndim == 0 else array.astype(dtype))
+        if array.ndim == 0:
+            array = np.broadcast_to(array, [int(size) for size in shape])
+        given = ArrayValue(array.astype(dtype))
     if isinstance(given, ArrayValue) and given.array.shape != shape:
         raise UsageError(
             f"{op}: the initial value of {name!r} has shape {dims.show(given.array.shape)}, expected {dims.show(shape)}"
@@ -217,9 +221,9 @@ def _initial(op: str, name: str, shape: Shape, dtype: str, init: object) -> str 
     return given
 
 
-def _as_array(value: object) -> np.ndarray:
+def _as_array(value: Any) -> np.ndarray:
     if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
-        return np.from_dlpack(value)  # type: ignore[arg-type]
+        return np.from_dlpack(value)
     try:
         array = np.asarray(value)
     except ValueError as error:

@@ -1,247 +1,23 @@
-"""Loops: `scan` applies a cell along an axis, carrying values from step to step.
-
-A node `scan{body, consts, carries, length, reverse}` has the operands consts…, initial carries…, xs…; its body is a
-Function (consts…, carries…, x slices…) -> (new carries…, ys…). The node is a tuple, of which `item{index}` selects the
-final carries first and then the ys, stacked along a new first axis. `reverse` runs from the last slice to the first; what
-a step gives stays at that step's place.
-
-The pullback is itself a scan, run in the other direction over the carries that the forward loop saw. Where the loop does
-not give those as ys already, it is made again with them as further ys; `tidy_loops` joins the two.
-"""
+"""`scan`: a loop over an axis, from a cell written in Python."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 
-import numpy as np
-
 from symnet.errors import DTypeError, ShapeError, UsageError
-from symnet.expr import dims, dtypes
-from symnet.expr.dims import Dim, Shape
+from symnet.expr import dims
+from symnet.expr.dims import Dim
 from symnet.expr.function import Function
 from symnet.expr.node import Expr, make
-from symnet.expr.op import Op, Sizes, register
 from symnet.expr.traverse import postorder, substitute
-from symnet.ops.coerce import arity, as_type, show, to_expr
-from symnet.ops.leaves import Operand, arg, input, number
+from symnet.ops.coerce import as_type, show, to_expr
+from symnet.ops.leaves import arg
+from symnet.ops.scan_node import SCAN, items
 from symnet.ops.shape import broadcast_to
 
 _LEAVES = ("input", "parameter", "state", "hyper", "arg")
-
-# --- the nodes ---------------------------------------------------------------------------------------------------
-
-
-def _infer_scan(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
-    body, consts, carries, length = attrs["body"], attrs["consts"], attrs["carries"], attrs["length"]
-    if len(args) != len(body.parameters):
-        raise ShapeError(f"got {len(args)} operands for a body of {len(body.parameters)} parameters")
-    if len(body.results) < carries:
-        raise ShapeError(f"the body has {len(body.results)} results for {carries} carries")
-    for position, (node, parameter) in enumerate(zip(args, body.parameters, strict=True)):
-        shape = node.shape
-        if position >= consts + carries:
-            if not shape or shape[0] != length:
-                raise ShapeError(f"the loop runs over {length} slices of an array {show(node)}")
-            shape = shape[1:]
-        if (shape, node.dtype) != (parameter.shape, parameter.dtype):
-            raise ShapeError(f"operand {position} is {show(node)}, its parameter in the body is {show(parameter)}")
-    for position, result in enumerate(body.results[:carries]):
-        parameter = body.parameters[consts + position]
-        if (result.shape, result.dtype) != (parameter.shape, parameter.dtype):
-            raise ShapeError(f"carry {position} begins as {show(parameter)} and becomes {show(result)}")
-    return (), "tuple"
-
-
-def _infer_item(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
-    arity(args, 1)
-    node, index = args[0], attrs["index"]
-    if node.op != "scan":
-        raise DTypeError(f"the operand is {node.op}, expected a scan")
-    results = node.attrs["body"].results
-    if not 0 <= index < len(results):
-        raise ShapeError(f"the loop has {len(results)} items, got index {index}")
-    result = results[index]
-    lead = () if index < node.attrs["carries"] else (node.attrs["length"],)
-    return (*lead, *result.shape), result.dtype
-
-
-def _numpy_scan(node: Expr, arrays: Sequence[np.ndarray], sizes: Sizes) -> Any:
-    """A tuple of arrays: the one value that is no array."""
-    from symnet.ops.interpret import run
-
-    body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
-    length = dims.evaluate(node.attrs["length"], sizes)
-    carry = list(arrays[consts : consts + carries])
-    ys = [
-        np.zeros((length, *dims.evaluate_shape(y.shape, sizes)), y.dtype) for y in body.results[carries:]
-    ]  # fmt: skip
-    steps = range(length - 1, -1, -1) if node.attrs["reverse"] else range(length)
-    for step in steps:
-        slices = [xs[step] for xs in arrays[consts + carries :]]
-        values = [*arrays[:consts], *carry, *slices]
-        bound = dict(zip(body.parameters, map(np.asarray, values), strict=True))
-        results = run(body.results, bound, sizes)
-        carry = results[:carries]
-        for y, value in zip(ys, results[carries:], strict=True):
-            y[step] = value
-    return (*carry, *ys)
-
-
-def _numpy_item(node: Expr, arrays: Sequence[Any], sizes: Sizes) -> np.ndarray:
-    return np.asarray(arrays[0][node.attrs["index"]])
-
-
-def item(loop: Expr, index: int) -> Expr:
-    """One of the results of a loop node: final carries first, then ys."""
-    return make(ITEM, (loop,), {"index": index})
-
-
-def items(loop: Expr) -> list[Expr]:
-    """All results of a loop node."""
-    return [item(loop, index) for index in range(len(loop.attrs["body"].results))]
-
-
-# --- derivatives -------------------------------------------------------------------------------------------------
-
-
-def _differentiable(node: Expr) -> bool:
-    return node.dtype in dtypes.FLOATS
-
-
-def _zeros(shape: Shape, dtype: str) -> Expr:
-    return broadcast_to(number(0, dtype), shape)
-
-
-def _pull_scan(node: Expr, g: Any) -> list[Expr | None]:
-    """Backpropagation through time. `g` holds a cotangent (or None) for each item.
-
-    The reverse loop carries the cotangents of the carries and sums those of the consts; its xs are the carries saved
-    before each step, the slices, and the cotangents of the ys; its ys are the cotangents of the slices.
-    """
-    from symnet.derive.reverse import pullback
-
-    body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
-    length, parameters, results = node.attrs["length"], body.parameters, body.results
-    saved = _saved_carries(node)
-    flows = [i for i, p in enumerate(parameters) if _differentiable(p)]
-    const_flows = [i for i in flows if i < consts]
-    carry_flows = [i for i in flows if consts <= i < consts + carries]
-    slice_flows = [i for i in flows if i >= consts + carries]
-    fed = [i for i in range(carries, len(results)) if g[i] is not None]
-
-    # Parameters of the reverse body: consts, sums for consts, cotangents of carries, then slices.
-    new = _Parameters()
-    seen = [new.like(p) for p in parameters[:consts]]
-    sums = [new.like(parameters[i]) for i in const_flows]
-    above = [new.like(parameters[i]) for i in carry_flows]
-    before = [new.like(p) for p in parameters[consts : consts + carries]]
-    slices = [new.like(p) for p in parameters[consts + carries :]]
-    incoming = [new.like(results[i]) for i in fed]
-
-    forward = body(*seen, *before, *slices)
-    now = [*seen, *before, *slices]
-    cotangents: list[Expr | None] = [None] * len(results)
-    for i, value in zip(carry_flows, above, strict=True):
-        cotangents[i - consts] = value
-    for i, value in zip(fed, incoming, strict=True):
-        cotangents[i] = value
-    wanted = [now[i] for i in (*const_flows, *carry_flows, *slice_flows)]
-    found = pullback(forward, cotangents, wanted)
-    split = len(const_flows)
-    reverse_body = Function(new.made, [*(s + f for s, f in zip(sums, found[:split], strict=True)), *found[split:]])
-    start = [_zeros(parameters[i].shape, parameters[i].dtype) for i in const_flows]
-    ends = [
-        given if (given := g[i - consts]) is not None else _zeros(parameters[i].shape, parameters[i].dtype)
-        for i in carry_flows
-    ]
-    operands = [*node.args[:consts], *start, *ends, *saved, *node.args[consts + carries :], *(g[i] for i in fed)]
-    loop = make(
-        SCAN,
-        operands,
-        {
-            "body": reverse_body,
-            "consts": consts,
-            "carries": len(const_flows) + len(carry_flows),
-            "length": length,
-            "reverse": not node.attrs["reverse"],
-        },
-    )
-    outcome: list[Expr | None] = [None] * len(parameters)
-    for index, i in enumerate((*const_flows, *carry_flows, *slice_flows)):
-        outcome[i] = item(loop, index)
-    return outcome
-
-
-def _saved_carries(node: Expr) -> list[Expr]:
-    """The carries before each step, stacked: from the loop itself if it gives them, else from the loop made again."""
-    body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
-    wanted = body.parameters[consts : consts + carries]
-    given = {id(result): i for i, result in reversed(list(enumerate(body.results))) if i >= carries}
-    missing = [p for p in wanted if id(p) not in given]
-    loop = node
-    if missing:
-        loop = make(SCAN, node.args, {**node.attrs, "body": Function(body.parameters, [*body.results, *missing])})
-        given.update({id(p): len(body.results) + i for i, p in enumerate(missing)})
-    return [item(loop, given[id(p)]) for p in wanted]
-
-
-def _push_scan(node: Expr, tangents: Sequence[Expr | None]) -> Any:
-    """The loop with tangents carried along: a tuple with one tangent (or None) for each item."""
-    from symnet.derive.forward import pushforward
-
-    body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
-    parameters, results = body.parameters, body.results
-    moving = [
-        i for i, p in enumerate(parameters)
-        if _differentiable(p) and (tangents[i] is not None or consts <= i < consts + carries)
-    ]  # fmt: skip
-    sections = (range(consts), range(consts, consts + carries), range(consts + carries, len(parameters)))
-    new, now, changes, operands = _Parameters(), {}, {}, []
-    for section in sections:
-        for i in section:
-            now[i] = new.like(parameters[i])
-            operands.append(node.args[i])
-        for i in section:
-            if i in moving:
-                changes[i] = new.like(parameters[i])
-                given = tangents[i]
-                operands.append(given if given is not None else _zeros(node.args[i].shape, node.args[i].dtype))
-    forward = body(*(now[i] for i in range(len(parameters))))
-    flowing = [i for i, r in enumerate(results) if _differentiable(r)]
-    moved = pushforward([forward[i] for i in flowing], [now[i] for i in moving], [changes[i] for i in moving])
-    carried = [k for k, i in enumerate(flowing) if i < carries]
-    given_out = [k for k, i in enumerate(flowing) if i >= carries]
-    outputs = [*forward[:carries], *(moved[k] for k in carried), *forward[carries:], *(moved[k] for k in given_out)]
-    loop = make(
-        SCAN,
-        operands,
-        {
-            **node.attrs,
-            "body": Function(new.made, outputs),
-            "consts": consts + len([i for i in moving if i < consts]),
-            "carries": carries + len(carried),
-        },
-    )
-    place = {flowing[k]: carries + n for n, k in enumerate(carried)}
-    place.update({flowing[k]: len(results) + len(carried) + n for n, k in enumerate(given_out)})
-    return tuple(item(loop, place[i]) if i in place else None for i in range(len(results)))
-
-
-class _Parameters:
-    """The parameters of a Function that is being built, in the order in which they are asked for."""
-
-    def __init__(self) -> None:
-        self.made: list[Expr] = []
-
-    def like(self, node: Expr) -> Expr:
-        self.made.append(arg(len(self.made), node.shape, node.dtype))
-        return self.made[-1]
-
-
-# --- what users call ---------------------------------------------------------------------------------------------
-
 _fresh = count(1)
 Tree = Any
 """An expression, or a tuple, list or dict of such."""
@@ -252,68 +28,48 @@ def scan(
 ) -> tuple[Tree, Tree]:
     """A loop over the first axis of `xs`: `carry, y = cell(carry, x)` at every step.
 
-    `init` (the first carry) and `xs` are expressions or tuples, lists or dicts of such, and `cell` gets them in the same
-    form. It returns the next carry, of the same shapes, and what to keep of this step (None: nothing); a cell that
-    returns just a carry keeps that. Without `xs` the loop runs `length` times and x is None. Returns `(ys, carry)`: what
-    was kept, stacked along a new first axis, and the last carry. The cell may use any expression from outside.
+    `init` (the first carry) and `xs` are expressions or tuples, lists or dicts of such, and `cell` gets them in the
+    same form. It returns the next carry, of the same shapes, and what to keep of this step (None: nothing); a cell that
+    returns just a carry keeps that. Without `xs` the loop runs `length` times and x is None. Returns `(ys, carry)`:
+    what was kept, stacked along a new first axis, and the last carry. The cell may use any expression from outside.
     """
     carry, carry_form = _flatten("scan: init", init)
     slices, slice_form = _flatten("scan: xs", xs)
     length = _length(slices, length)
     tag = next(_fresh) * 1_000_000
-    carry = _settle_types(carry)
     placeholders = [arg(-tag - i, node.shape, node.dtype) for i, node in enumerate(carry)]
     elements = [arg(-tag - len(carry) - i, node.shape[1:], node.dtype) for i, node in enumerate(slices)]
     returned = cell(_restore(carry_form, placeholders), _restore(slice_form, elements))
-    new_carry, kept, kept_form = _split_result(returned, carry_form, init)
-    new_carry = [
-        _fits(position, new, old) for position, (new, old) in enumerate(zip(new_carry, carry, strict=True))
-    ]  # fmt: skip
-    body, captured = _close([*placeholders, *elements], [*new_carry, *kept], len(placeholders))
+    new_carry, kept, kept_form = _split_result(returned, carry_form)
+    new_carry = [_fits(i, new, old) for i, (new, old) in enumerate(zip(new_carry, carry, strict=True))]
+    body, captured = _close([*placeholders, *elements], [*new_carry, *kept])
     loop = make(
         SCAN,
         [*captured, *carry, *slices],
-        {
-            "body": body,
-            "consts": len(captured),
-            "carries": len(carry),
-            "length": length,
-            "reverse": bool(reverse),
-        },
+        {"body": body, "consts": len(captured), "carries": len(carry), "length": length, "reverse": bool(reverse)},
     )
     outcome = items(loop)
     return _restore(kept_form, outcome[len(carry) :]), _restore(carry_form, outcome[: len(carry)])
 
 
-def _close(own: Sequence[Expr], results: Sequence[Expr], carries: int) -> tuple[Function, list[Expr]]:
+def _close(own: Sequence[Expr], results: Sequence[Expr]) -> tuple[Function, list[Expr]]:
     """`results` as a Function of what they capture from outside, then `own`; and what they capture.
 
     Captured is every largest part that does not depend on `own` and holds a value from outside; parts made of constants
     alone stay in the body.
     """
     order = postorder(results)
-    mine = set(map(id, own))
-    inside, foreign = set(mine), set()
+    inside, foreign = set(map(id, own)), set()
     for node in order:
         if any(id(a) in inside for a in node.args):
             inside.add(id(node))
-        elif id(node) not in mine and (node.op in _LEAVES or any(id(a) in foreign for a in node.args)):
+        elif id(node) not in inside and (node.op in _LEAVES or any(id(a) in foreign for a in node.args)):
             foreign.add(id(node))
-    roots = {id(result) for result in results}
-    used = {id(a) for node in order if id(node) in inside for a in node.args} | roots
+    used = {id(a) for node in order if id(node) in inside for a in node.args} | set(map(id, results))
     captured = [node for node in order if id(node) in foreign and id(node) in used]
-    captured = _without_tuples(captured, order, inside)
     parameters = [arg(i, node.shape, node.dtype) for i, node in enumerate([*captured, *own])]
     replaced = substitute(results, dict(zip([*captured, *own], parameters, strict=True)))
     return Function(parameters, replaced), captured
-
-
-def _without_tuples(captured: Sequence[Expr], order: Sequence[Expr], inside: set[int]) -> list[Expr]:
-    """A loop from outside cannot be captured as a whole: its items are."""
-    chosen = dict.fromkeys(node for node in captured if node.dtype != "tuple")
-    loops = {id(node) for node in captured if node.dtype == "tuple"}
-    chosen.update(dict.fromkeys(node for node in order if node.op == "item" and id(node.args[0]) in loops))
-    return list(chosen)
 
 
 def _flatten(what: str, tree: Tree) -> tuple[list[Expr], Any]:
@@ -327,6 +83,8 @@ def _flatten(what: str, tree: Tree) -> tuple[list[Expr], Any]:
         parts = [_flatten(f"{what}[{i}]", part) for i, part in enumerate(tree)]
         return [e for found, _ in parts for e in found], type(tree)(form for _, form in parts)
     node = to_expr(tree, what)
+    if node.dtype == "tuple":
+        raise DTypeError(f"{what}: got a loop node, expected an array: take one of its items")
     return [node], None
 
 
@@ -359,14 +117,7 @@ def _length(slices: Sequence[Expr], length: Dim | None) -> Dim:
     return lengths[0]
 
 
-def _settle_types(carry: Sequence[Expr]) -> list[Expr]:
-    for node in carry:
-        if node.dtype == "tuple":
-            raise DTypeError("scan: the carry holds a loop node, expected arrays")
-    return list(carry)
-
-
-def _split_result(returned: Any, carry_form: Any, init: Tree) -> tuple[list[Expr], list[Expr], Any]:
+def _split_result(returned: Any, carry_form: Any) -> tuple[list[Expr], list[Expr], Any]:
     """(carry, y), or a carry alone, which is then also what is kept."""
     pair = isinstance(returned, tuple) and len(returned) == 2
     if pair:
@@ -386,47 +137,11 @@ def _fits(position: int, new: Expr, old: Expr) -> Expr:
     if new.shape != old.shape:
         if dims.broadcast(new.shape, old.shape) == old.shape:
             return broadcast_to(as_type(new, old.dtype), old.shape)
-        raise ShapeError(f"scan: carry {position} begins as {show(old)} and becomes {show(new)}; expected the same shape")
+        raise ShapeError(
+            f"scan: carry {position} begins as {show(old)} and becomes {show(new)}; expected the same shape"
+        )
     if new.dtype != old.dtype:
-        raise DTypeError(f"scan: carry {position} begins as {show(old)} and becomes {show(new)}; expected the same type")
+        raise DTypeError(
+            f"scan: carry {position} begins as {show(old)} and becomes {show(new)}; expected the same type"
+        )
     return new
-
-
-def _samples(rng: np.random.Generator) -> list[Expr]:
-    from symnet.ops.scalar import tanh
-    from symnet.ops.products import matmul
-
-    w, h = input("w", (3, 3), "float64"), input("h", (2, 3), "float64")
-    xs, named = input("xs", (4, 2, 3), "float64"), input("xs", ("T", 2, 3), "float64")
-
-    def cell(state: Expr, x: Expr) -> tuple[Expr, Expr]:
-        new = tanh(matmul(state, w) + x)
-        return new, new * x
-
-    ys, last = scan(cell, h, xs)
-    back, first = scan(cell, h, named, reverse=True)
-    (_, final) = scan(lambda pair, _: (pair[1], pair[0] * 0.5 + pair[1]), (h, h * 2.0), length=3)
-    return [ys, last, back, first, final[0], final[1]]
-
-
-SCAN = register(
-    Op(
-        name="scan",
-        kind="primitive",
-        infer=_infer_scan,
-        numpy=_numpy_scan,
-        pullback=_pull_scan,
-        pushforward=_push_scan,
-        doc="A loop that applies its body along an axis, carrying values from step to step.",
-    )
-)
-ITEM = register(
-    Op(
-        name="item",
-        kind="primitive",
-        infer=_infer_item,
-        numpy=_numpy_item,
-        samples=_samples,
-        doc="One result of a loop: the final carries come first, then what was kept at each step.",
-    )
-)

@@ -1,4 +1,4 @@
-"""Products of arrays as users write them, in terms of contractions: einsum of any form, matmul, dot, outer, tensordot."""
+"""Products of arrays as users write them, made of contractions: einsum of any form, matmul, dot, outer, tensordot."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from symnet.errors import ShapeError, UsageError
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
-from symnet.ops.coerce import axes_of, axis_of, operands
+from symnet.ops.coerce import axis_of, operands
 from symnet.ops.contract import LETTERS, contract
 from symnet.ops.index import diagonal
 from symnet.ops.leaves import Operand
 from symnet.ops.reduce import sum
 from symnet.ops.scalar import multiply
-from symnet.ops.shape import broadcast_to, reshape, transpose
+from symnet.ops.shape import reshape, transpose
 
 
 def einsum(spec: str, *arrays: Operand) -> Expr:
-    """Einstein's summation, in every form NumPy has: repeated letters, "...", the result left out, any number of arrays.
+    """Einstein's summation in every form NumPy has: repeated letters, "...", the result left out, any number of arrays.
 
     Three and more arrays are contracted from left to right.
     """
@@ -43,12 +43,13 @@ def _read(spec: str, nodes: Sequence[Expr]) -> tuple[list[str], str]:
     written = left.split(",")
     if len(written) != len(nodes):
         raise UsageError(f"einsum: {spec!r} names {len(written)} arrays, got {len(nodes)}")
-    hidden = [_hidden(spec, letters, node, position) for position, (letters, node) in enumerate(zip(written, nodes, strict=True))]
+    hidden = [
+        _hidden(spec, letters, node, position)
+        for position, (letters, node) in enumerate(zip(written, nodes, strict=True))
+    ]
     # The axes under "..." broadcast: they align from the right, as letters that the text does not use.
     row = "".join([letter for letter in LETTERS if letter not in text][: max(hidden)])
-    inputs = [
-        letters.replace("...", row[len(row) - count :]) for letters, count in zip(written, hidden, strict=True)
-    ]
+    inputs = [letters.replace("...", row[len(row) - count :]) for letters, count in zip(written, hidden, strict=True)]
     if not arrow:
         every = "".join(written).replace(".", "")
         return inputs, row + "".join(sorted(c for c in set(every) if every.count(c) == 1))
@@ -69,7 +70,9 @@ def _hidden(spec: str, letters: str, node: Expr, position: int) -> int:
         raise UsageError(f"einsum: cannot read {letters!r} in {spec!r}: expected letters and at most one '...'")
     count = node.ndim - len(named)
     if count < 0 or (count and named == letters):
-        raise ShapeError(f"einsum: {letters!r} names {len(named)} axes, but array {position} is {dims.show(node.shape)}")
+        raise ShapeError(
+            f"einsum: {letters!r} names {len(named)} axes, but array {position} is {dims.show(node.shape)}"
+        )
     return count
 
 
@@ -92,7 +95,9 @@ def _check_sizes(spec: str, terms: Sequence[Term], output: str) -> None:
         for letter, size in zip(letters, node.shape, strict=True):
             known = sizes.get(letter, 1)
             if 1 not in (known, size) and known != size:
-                raise ShapeError(f"einsum: the letter {letter!r} of {spec!r} is {known} and {size}; expected equal sizes")
+                raise ShapeError(
+                    f"einsum: the letter {letter!r} of {spec!r} is {known} and {size}; expected equal sizes"
+                )
             sizes[letter] = size if known == 1 else known
 
 
@@ -193,7 +198,9 @@ def tensordot(a: Operand, b: Operand, axes: int | Sequence[object] = 2) -> Expr:
     second = list(LETTERS[left.ndim : left.ndim + right.ndim])
     for i, j in zip(over_left, over_right, strict=True):
         second[j] = first[i]
-    kept = [c for i, c in enumerate(first) if i not in over_left] + [c for j, c in enumerate(second) if j not in over_right]
+    kept = [c for i, c in enumerate(first) if i not in over_left] + [
+        c for j, c in enumerate(second) if j not in over_right
+    ]
     return einsum(f"{''.join(first)},{''.join(second)}->{''.join(kept)}", left, right)
 
 

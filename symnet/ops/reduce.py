@@ -161,7 +161,6 @@ def _shifted(x: Expr, by: int) -> Expr:
     return place(part, [*zeros, by if by > 0 else 0], ones, x.shape, 1)
 
 
-
 def _samples(op: str) -> Callable[[np.random.Generator], list[Expr]]:
     def samples(rng: np.random.Generator) -> list[Expr]:
         function = _FUNCTIONS[op]

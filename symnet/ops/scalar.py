@@ -14,7 +14,7 @@ from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.ops.coerce import arity, operands, to_expr
 from symnet.ops.leaves import Operand, input
-from symnet.ops.scalar_op import scalar
+from symnet.ops.scalar_op import ScalarOp, scalar
 
 _REAL = (-1e4, 1e4)
 _POSITIVE = (1e-30, 1e30)
@@ -22,66 +22,68 @@ _TINY_OR_HUGE = (-1e30, 1e30)
 
 # --- arithmetic --------------------------------------------------------------------------------------------------
 
-add = scalar(
+add: ScalarOp = scalar(
     "add", np.add, arity=2, loop="add", formula=lambda sp, a, b: a + b, domain=(_TINY_OR_HUGE, _TINY_OR_HUGE),
     doc="a + b",
 )  # fmt: skip
-subtract = scalar(
+subtract: ScalarOp = scalar(
     "subtract", np.subtract, arity=2, loop="sub", formula=lambda sp, a, b: a - b, domain=(_TINY_OR_HUGE, _TINY_OR_HUGE),
     doc="a - b",
 )  # fmt: skip
-multiply = scalar(
+multiply: ScalarOp = scalar(
     "multiply", np.multiply, arity=2, loop="mul", formula=lambda sp, a, b: a * b, domain=(_REAL, _REAL),
     latex=r"#1 \odot #2", doc="a · b, element by element",
 )  # fmt: skip
-divide = scalar(
+divide: ScalarOp = scalar(
     "divide", np.divide, arity=2, loop="div", accepts="float", formula=lambda sp, a, b: a / b,
     domain=(_REAL, (1e-3, 1e4)), latex=r"\frac{#1}{#2}",
     # (g / b) · (a / b): the quotients stay in range where b² would not.
     derivative=(lambda g, y, a, b: g / b, lambda g, y, a, b: negative(g / b * y)),
     doc="a / b; integers give float32",
 )  # fmt: skip
-floor_divide = scalar(
+floor_divide: ScalarOp = scalar(
     "floor_divide", np.floor_divide, arity=2, loop="floordiv", formula=lambda sp, a, b: sp.floor(a / b),
     domain=(_REAL, (1e-3, 1e4)), derivative=(None, None), latex=r"\left\lfloor \frac{#1}{#2} \right\rfloor",
     doc="a / b rounded down",
 )  # fmt: skip
-mod = scalar(
+mod: ScalarOp = scalar(
     "mod", np.mod, arity=2, loop="mod", formula=lambda sp, a, b: a - b * sp.floor(a / b), domain=(_REAL, (1e-3, 1e4)),
     derivative=(lambda g, y, a, b: g, lambda g, y, a, b: negative(g * floor_divide(a, b))), latex=r"#1 \bmod #2",
     doc="the remainder of the division rounded down; it has the sign of b",
 )  # fmt: skip
-negative = scalar("negative", np.negative, loop="neg", formula=lambda sp, x: -x, domain=(_TINY_OR_HUGE,), doc="-x")
-absolute = scalar(
+negative: ScalarOp = scalar(
+    "negative", np.negative, loop="neg", formula=lambda sp, x: -x, domain=(_TINY_OR_HUGE,), doc="-x"
+)
+absolute: ScalarOp = scalar(
     "absolute", np.absolute, loop="abs", formula=lambda sp, x: sp.Abs(x), domain=(_TINY_OR_HUGE,),
     derivative=(lambda g, y, x: g * sign(x),), doc="|x|; its derivative at 0 is 0",
 )  # fmt: skip
-sign = scalar(
+sign: ScalarOp = scalar(
     "sign", np.sign, loop="sign", formula=lambda sp, x: sp.sign(x), domain=(_TINY_OR_HUGE,), derivative=(None,),
     doc="-1, 0 or 1; its derivative is 0",
 )  # fmt: skip
-floor = scalar(
+floor: ScalarOp = scalar(
     "floor", np.floor, loop="floor", accepts="float", formula=lambda sp, x: sp.floor(x), domain=(_REAL,),
     derivative=(None,), doc="rounded down; its derivative is 0",
 )  # fmt: skip
-ceil = scalar(
+ceil: ScalarOp = scalar(
     "ceil", np.ceil, loop="ceil", accepts="float", formula=lambda sp, x: sp.ceiling(x), domain=(_REAL,),
     derivative=(None,), doc="rounded up; its derivative is 0",
 )  # fmt: skip
-round = scalar(
+round: ScalarOp = scalar(
     "round", np.rint, loop="round", accepts="float", derivative=(None,), latex=r"\operatorname{round}\left(#1\right)",
     doc="rounded to the nearest whole number, halves to the even one; its derivative is 0",
 )  # fmt: skip
-square = scalar("square", formula=lambda sp, x: x**2, domain=(_REAL,), latex="#1^{2}", doc="x²")
-reciprocal = scalar(
+square: ScalarOp = scalar("square", formula=lambda sp, x: x**2, domain=(_REAL,), latex="#1^{2}", doc="x²")
+reciprocal: ScalarOp = scalar(
     "reciprocal", accepts="float", formula=lambda sp, x: 1 / x, domain=((1e-3, 1e4),),
     derivative=(lambda g, y, x: negative(g * square(y)),), latex=r"\frac{1}{#1}", doc="1 / x",
 )  # fmt: skip
-sqrt = scalar(
+sqrt: ScalarOp = scalar(
     "sqrt", np.sqrt, loop="sqrt", accepts="float", formula=lambda sp, x: sp.sqrt(x), domain=(_POSITIVE,),
     derivative=(lambda g, y, x: g / (2.0 * y),), latex=r"\sqrt{#1}", doc="the square root; its derivative at 0 is inf",
 )  # fmt: skip
-rsqrt = scalar(
+rsqrt: ScalarOp = scalar(
     "rsqrt", accepts="float", formula=lambda sp, x: 1 / sp.sqrt(x), domain=((1e-8, 1e8),),
     derivative=(lambda g, y, x: -0.5 * g * (y * square(y)),), latex=r"\frac{1}{\sqrt{#1}}", doc="1 / √x",
 )  # fmt: skip
@@ -93,7 +95,7 @@ def _integer_powers(x: np.ndarray, p: np.ndarray) -> np.ndarray:
     return np.asarray(np.power(x, p))
 
 
-power = scalar(
+power: ScalarOp = scalar(
     "power", _integer_powers, arity=2, loop="pow", formula=lambda sp, x, p: x**p, domain=((1e-2, 1e2), (-4.0, 4.0)),
     latex="#1^{#2}",
     # x⁰ has derivative 0 in x even at 0; 0ᵖ (p ≥ 0) has derivative 0 in p, and log sees no 0, so that no nan arises.
@@ -118,25 +120,29 @@ def _power_base(g: Expr, x: Expr, p: Expr) -> Expr:
 
 # --- exponential and trigonometric -------------------------------------------------------------------------------
 
-exp = scalar(
+exp: ScalarOp = scalar(
     "exp", np.exp, loop="exp", accepts="float", formula=lambda sp, x: sp.exp(x), domain=((-80.0, 80.0),),
     latex="e^{#1}", doc="e to the power x",
 )  # fmt: skip
-expm1 = scalar(
+expm1: ScalarOp = scalar(
     "expm1", np.expm1, loop="expm1", accepts="float", formula=lambda sp, x: sp.exp(x) - 1, domain=((-80.0, 80.0),),
     derivative=(lambda g, y, x: g * exp(x),), doc="eˣ - 1, exact for small x",
 )  # fmt: skip
-log = scalar(
+log: ScalarOp = scalar(
     "log", np.log, loop="log", accepts="float", formula=lambda sp, x: sp.log(x), domain=(_POSITIVE,),
     doc="the natural logarithm",
 )  # fmt: skip
-log1p = scalar(
+log1p: ScalarOp = scalar(
     "log1p", np.log1p, loop="log1p", accepts="float", formula=lambda sp, x: sp.log(1 + x), domain=((-0.99, 1e30),),
     doc="log(1 + x), exact for small x",
 )  # fmt: skip
-sin = scalar("sin", np.sin, loop="sin", accepts="float", formula=lambda sp, x: sp.sin(x), domain=(_REAL,), doc="sine")
-cos = scalar("cos", np.cos, loop="cos", accepts="float", formula=lambda sp, x: sp.cos(x), domain=(_REAL,), doc="cosine")
-tanh = scalar(
+sin: ScalarOp = scalar(
+    "sin", np.sin, loop="sin", accepts="float", formula=lambda sp, x: sp.sin(x), domain=(_REAL,), doc="sine"
+)
+cos: ScalarOp = scalar(
+    "cos", np.cos, loop="cos", accepts="float", formula=lambda sp, x: sp.cos(x), domain=(_REAL,), doc="cosine"
+)
+tanh: ScalarOp = scalar(
     "tanh", np.tanh, loop="tanh", accepts="float", formula=lambda sp, x: sp.tanh(x), domain=(_REAL,),
     doc="the hyperbolic tangent",
 )  # fmt: skip
@@ -146,47 +152,47 @@ def _erf(x: np.ndarray) -> np.ndarray:
     return np.fromiter(map(math.erf, x.ravel().tolist()), np.float64, x.size).reshape(x.shape)
 
 
-erf = scalar(
+erf: ScalarOp = scalar(
     "erf", _erf, loop="erf", accepts="float", formula=lambda sp, x: sp.erf(x), domain=(_REAL,),
     doc="the error function",
 )  # fmt: skip
 
 # --- activations -------------------------------------------------------------------------------------------------
 
-sigmoid = scalar(
+sigmoid: ScalarOp = scalar(
     "sigmoid", accepts="float", formula=lambda sp, x: 1 / (1 + sp.exp(-x)), domain=(_REAL,),
     # σ(x)·σ(-x) keeps its digits where 1 - σ(x) has none left.
     derivative=(lambda g, y, x: g * (y * sigmoid(negative(x))),), latex=r"\sigma\left(#1\right)",
     doc="1 / (1 + exp(-x))",
 )  # fmt: skip
-log_sigmoid = scalar(
+log_sigmoid: ScalarOp = scalar(
     "log_sigmoid", accepts="float", formula=lambda sp, x: sp.log(1 / (1 + sp.exp(-x))), domain=(_REAL,),
     stable=lambda x: minimum(x, 0.0) - log1p(exp(negative(absolute(x)))),
     derivative=(lambda g, y, x: g * sigmoid(negative(x)),), latex=r"\log \sigma\left(#1\right)",
     doc="the logarithm of sigmoid(x)",
 )  # fmt: skip
-softplus = scalar(
+softplus: ScalarOp = scalar(
     "softplus", accepts="float", formula=lambda sp, x: sp.log(1 + sp.exp(x)), domain=(_REAL,),
     stable=lambda x: maximum(x, 0.0) + log1p(exp(negative(absolute(x)))),
     derivative=(lambda g, y, x: g * sigmoid(x),), latex=r"\operatorname{softplus}\left(#1\right)",
     doc="log(1 + exp(x)), without overflow",
 )  # fmt: skip
-relu = scalar(
+relu: ScalarOp = scalar(
     "relu", formula=lambda sp, x: sp.Max(x, 0), domain=(_TINY_OR_HUGE,),
     derivative=(lambda g, y, x: where(greater(x, 0), g, 0),), latex=r"\operatorname{relu}\left(#1\right)",
     doc="the positive part of x; its derivative at 0 is 0",
 )  # fmt: skip
-gelu = scalar(
+gelu: ScalarOp = scalar(
     "gelu", accepts="float", formula=lambda sp, x: x * (1 + sp.erf(x / sp.sqrt(2))) / 2, domain=(_REAL,),
     latex=r"\operatorname{gelu}\left(#1\right)", doc="x · Φ(x), with the normal distribution function",
 )  # fmt: skip
-gelu_tanh = scalar(
+gelu_tanh: ScalarOp = scalar(
     "gelu_tanh", accepts="float",
     formula=lambda sp, x: x * (1 + sp.tanh(sp.sqrt(2 / sp.pi) * (x + sp.Rational(44715, 10**6) * x**3))) / 2,
     domain=(_REAL,), latex=r"\operatorname{gelu}_{\tanh}\left(#1\right)",
     doc="gelu with a tanh in place of the error function",
 )  # fmt: skip
-silu = scalar(
+silu: ScalarOp = scalar(
     "silu", accepts="float", formula=lambda sp, x: x / (1 + sp.exp(-x)), domain=(_REAL,),
     derivative=(lambda g, y, x: g * (sigmoid(x) * (1.0 + x * sigmoid(negative(x)))),),
     latex=r"\operatorname{silu}\left(#1\right)", doc="x · sigmoid(x)",
@@ -194,7 +200,7 @@ silu = scalar(
 
 # --- choices -----------------------------------------------------------------------------------------------------
 
-minimum = scalar(
+minimum: ScalarOp = scalar(
     "minimum", np.minimum, arity=2, loop="minimum", formula=lambda sp, a, b: sp.Min(a, b),
     domain=(_TINY_OR_HUGE, _TINY_OR_HUGE), latex=r"\min\left(#1, #2\right)",
     derivative=(
@@ -203,7 +209,7 @@ minimum = scalar(
     ),
     doc="the smaller one (nan if either is); a tie splits the derivative in half",
 )  # fmt: skip
-maximum = scalar(
+maximum: ScalarOp = scalar(
     "maximum", np.maximum, arity=2, loop="maximum", formula=lambda sp, a, b: sp.Max(a, b),
     domain=(_TINY_OR_HUGE, _TINY_OR_HUGE), latex=r"\max\left(#1, #2\right)",
     derivative=(
@@ -212,7 +218,7 @@ maximum = scalar(
     ),
     doc="the larger one (nan if either is); a tie splits the derivative in half",
 )  # fmt: skip
-clip = scalar(
+clip: ScalarOp = scalar(
     "clip", arity=3, formula=lambda sp, x, a, b: sp.Min(sp.Max(x, a), b), domain=(_REAL, (-1e4, -1.0), (1.0, 1e4)),
     latex=r"\operatorname{clip}\left(#1, #2, #3\right)",
     derivative=(
@@ -224,7 +230,7 @@ clip = scalar(
 )  # fmt: skip
 
 
-def _comparison(name: str, function: np.ufunc, symbol: str, relation: str) -> Any:
+def _comparison(name: str, function: np.ufunc, symbol: str, relation: str) -> ScalarOp:
     return scalar(
         name, function, arity=2, loop=name, accepts="any", result="bool", derivative=(None, None),
         formula=lambda sp, a, b: getattr(sp, relation)(a, b), domain=(_REAL, _REAL), latex=f"#1 {symbol} #2",
@@ -232,26 +238,26 @@ def _comparison(name: str, function: np.ufunc, symbol: str, relation: str) -> An
     )  # fmt: skip
 
 
-equal = _comparison("equal", np.equal, "=", "Eq")
-not_equal = _comparison("not_equal", np.not_equal, r"\neq", "Ne")
-less = _comparison("less", np.less, "<", "Lt")
-less_equal = _comparison("less_equal", np.less_equal, r"\leq", "Le")
-greater = _comparison("greater", np.greater, ">", "Gt")
-greater_equal = _comparison("greater_equal", np.greater_equal, r"\geq", "Ge")
+equal: ScalarOp = _comparison("equal", np.equal, "=", "Eq")
+not_equal: ScalarOp = _comparison("not_equal", np.not_equal, r"\neq", "Ne")
+less: ScalarOp = _comparison("less", np.less, "<", "Lt")
+less_equal: ScalarOp = _comparison("less_equal", np.less_equal, r"\leq", "Le")
+greater: ScalarOp = _comparison("greater", np.greater, ">", "Gt")
+greater_equal: ScalarOp = _comparison("greater_equal", np.greater_equal, r"\geq", "Ge")
 
-logical_and = scalar(
+logical_and: ScalarOp = scalar(
     "logical_and", np.logical_and, arity=2, loop="logical_and", accepts="bool", derivative=(None, None),
     latex=r"#1 \wedge #2", doc="a and b",
 )  # fmt: skip
-logical_or = scalar(
+logical_or: ScalarOp = scalar(
     "logical_or", np.logical_or, arity=2, loop="logical_or", accepts="bool", derivative=(None, None),
     latex=r"#1 \vee #2", doc="a or b",
 )  # fmt: skip
-logical_not = scalar(
+logical_not: ScalarOp = scalar(
     "logical_not", np.logical_not, loop="logical_not", accepts="bool", derivative=(None,), latex=r"\neg #1",
     doc="not a",
 )  # fmt: skip
-isnan = scalar(
+isnan: ScalarOp = scalar(
     "isnan", np.isnan, loop="isnan", accepts="float", result="bool", derivative=(None,),
     latex=r"\operatorname{isnan}\left(#1\right)", doc="whether x is not a number",
 )  # fmt: skip
@@ -270,12 +276,13 @@ def _infer_where(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape,
 def _where_samples(rng: np.random.Generator) -> list[Expr]:
     condition = input("c", ("N", 1), "bool")
     return [
-        where(condition, input("a", (3,), dtype), input("b", ("N", 3), dtype)) for dtype in ("float64", "float32", "int64")
+        where(condition, input("a", (3,), dtype), input("b", ("N", 3), dtype))
+        for dtype in ("float64", "float32", "int64")
     ]
 
 
 # What was not chosen gets a zero by selection, never by multiplication: 0 · inf would be nan.
-WHERE = scalar(
+WHERE: ScalarOp = scalar(
     "where", np.where, arity=3, loop="where", accepts="any", infer=_infer_where, samples=_where_samples,
     derivative=(None, lambda g, y, c, a, b: where(c, g, 0), lambda g, y, c, a, b: where(c, 0, g)),
     latex=r"\begin{cases} #2 & #1 \\ #3 & \text{otherwise} \end{cases}", doc="a where the condition holds, else b",
@@ -283,7 +290,7 @@ WHERE = scalar(
 
 
 def where(condition: Operand, a: Operand, b: Operand) -> Expr:
-    """`a` where `condition` (bool) holds, else `b`, element by element; nothing of what is not chosen passes through."""
+    """`a` where `condition` (bool) holds, else `b`, element by element; what is not chosen leaves no trace."""
     test = to_expr(condition, "where")
     if type(a) is Expr and type(b) is Expr and a.dtype == b.dtype:
         return make(WHERE, (test, a, b))
@@ -301,7 +308,7 @@ def _cast_samples(rng: np.random.Generator) -> list[Expr]:
     return [cast(input("x", ("N", 3), a), b) for a in dtypes.DTYPES for b in dtypes.DTYPES if a != b]
 
 
-CAST = scalar(
+CAST: ScalarOp = scalar(
     "cast", loop="cast", accepts="any", infer=_infer_cast, numpy=lambda x: x, samples=_cast_samples,
     derivative=(lambda g, y, x: cast(g, x.dtype),), latex="#1", doc="the same values in another data type",
 )  # fmt: skip

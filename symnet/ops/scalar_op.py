@@ -73,7 +73,9 @@ class ScalarOp(Op):
         from symnet.ops.scalar_table import DERIVATIVES
 
         if self.name not in DERIVATIVES:
-            raise CompilerBug(f"{self.name}: no derivative in scalar_table.py; run python -m symnet.ops.generate_scalars")
+            raise CompilerBug(
+                f"{self.name}: no derivative in scalar_table.py; run python -m symnet.ops.generate_scalars"
+            )
         return DERIVATIVES[self.name]
 
 
@@ -85,11 +87,11 @@ def scalar(
     infer: Callable[[Sequence[Expr], Mapping[str, Any]], tuple[Shape, str]] | None = None,
     **fields: Any,
 ) -> ScalarOp:
-    """Declare and register a scalar function. `numpy` computes it on arrays; `result` is its dtype if not the operands'."""
+    """Declare and register a scalar function; `numpy` computes it, `result` is its dtype if not the operands' one."""
     arity = fields.setdefault("arity", 1)
     fields.setdefault("samples", lambda rng: scalar_samples(op, rng))
     expands = numpy is None
-    op = ScalarOp(
+    op: ScalarOp = ScalarOp(
         name=name,
         kind="scalar",
         infer=infer or (lambda args, attrs: _infer(args, arity, fields.get("accepts", "number"), result)),
@@ -135,7 +137,9 @@ def _infer(args: Sequence[Expr], arity: int, accepts: Accepts, result: str | Non
     for position in range(1, arity):
         node = args[position]
         if node.dtype != dtype:
-            raise DTypeError(f"operand {position} is {node.dtype}, operand 0 is {dtype}; expected equal types (use cast)")
+            raise DTypeError(
+                f"operand {position} is {node.dtype}, operand 0 is {dtype}; expected equal types (use cast)"
+            )
         if node.shape != shape:
             shape = dims.broadcast(*(a.shape for a in args))
     if not _permitted(dtype, accepts):
@@ -175,8 +179,4 @@ def scalar_samples(op: ScalarOp, rng: np.random.Generator) -> list[Expr]:
     every = {"float": ("float64", "float32"), "bool": ("bool",), "number": ("float64", "float32", "int64")}
     types = every.get(op.accepts, ("float64", "float32", "int32", "bool"))
     shapes: list[list[Shape]] = [[(5, 3)] * op.arity, [("N", 3), (3,), (1, 1)][: op.arity], [()] * op.arity]
-    nodes = []
-    for dtype in types:
-        for shape in shapes:
-            nodes.append(op(*(input("abc"[i], s, dtype) for i, s in enumerate(shape))))
-    return nodes
+    return [op(*(input("abc"[i], s, dtype) for i, s in enumerate(group))) for dtype in types for group in shapes]

@@ -173,7 +173,7 @@ def _check_steps(shape: Shape, start: Shape, step: tuple[int, ...], size: Shape)
         if count == 0 or not all(isinstance(d, int) for d in (length, first, count)):
             continue
         last = first + stride * (count - 1)  # type: ignore[operator]
-        if min(first, last) < 0 or max(first, last) >= length:  # type: ignore[operator, type-var]
+        if min(first, last) < 0 or max(first, last) >= length:  # type: ignore[operator]
             raise ShapeError(f"positions {first} … {last} along axis {axis} do not exist in {dims.show(shape)}")
 
 
@@ -193,7 +193,8 @@ def _positions(node: Expr, start: Shape, step: tuple[int, ...], size: Shape, sha
 
 def _numpy_slice(node: Expr, arrays: Sequence[np.ndarray], sizes: Sizes) -> np.ndarray:
     attrs = node.attrs
-    return arrays[0][_positions(node, attrs["start"], attrs["step"], attrs["size"], node.args[0].shape, sizes)]
+    x: np.ndarray = arrays[0]
+    return np.asarray(x[_positions(node, attrs["start"], attrs["step"], attrs["size"], node.args[0].shape, sizes)])
 
 
 def _infer_place(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
@@ -285,7 +286,9 @@ def _infer_concat(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape
         raise ShapeError(f"axis {axis} does not exist in {dims.show(first)}")
     total: Dim = 0
     for position, node in enumerate(args):
-        if node.ndim != len(first) or any(a != b for i, (a, b) in enumerate(zip(node.shape, first)) if i != axis):
+        if node.ndim != len(first) or any(
+            a != b for i, (a, b) in enumerate(zip(node.shape, first, strict=True)) if i != axis
+        ):
             raise ShapeError(
                 f"operand {position} has shape {dims.show(node.shape)}, operand 0 {dims.show(first)}; "
                 f"expected equal sizes but for axis {axis}"
@@ -339,5 +342,3 @@ def concat(arrays: Sequence[Operand], axis: int = 0) -> Expr:
     if parts[0].ndim == 0:
         raise ShapeError("concat: the arrays are scalars, which have no axis to join along (use stack)")
     return make(CONCAT, parts, {"axis": axis_of("concat", axis, parts[0].ndim)})
-
-

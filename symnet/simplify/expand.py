@@ -14,6 +14,7 @@ from symnet.expr.function import Function
 from symnet.expr.node import Expr, label, make
 from symnet.expr.op import REGISTRY, Op
 from symnet.expr.traverse import rewrite
+from symnet.ops.tidy import tidy_loops
 from symnet.simplify.engine import rewrite_with
 from symnet.simplify.rule import RuleSet
 from symnet.simplify.tables import TOPICS
@@ -27,7 +28,7 @@ UNDONE_IN_LOWERING = frozenset((
 
 def expand(roots: Sequence[Expr]) -> list[Expr]:
     """The roots in terms of primitives and scalar functions of the loop program, ready for lowering."""
-    return rewrite_with(lowering_rules(), expand_definitions(roots))
+    return rewrite_with(lowering_rules(), expand_definitions(tidy_loops(roots)))
 
 
 def expand_definitions(roots: Sequence[Expr]) -> list[Expr]:
