@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from symnet.ops import *  # noqa: F403
     from symnet.program import compile as compile
     from symnet.program import function as function
-    from symnet.program import load as load
     from symnet.simplify import rules as rules
     from symnet.simplify import simplify as simplify
 
@@ -55,7 +54,7 @@ _HOME = {
     **dict.fromkeys(("simplify", "rules"), "symnet.simplify"),
     **dict.fromkeys(("explain", "draw"), "symnet.explain"),
     **dict.fromkeys(("dumps", "loads"), "symnet.expr.text"),
-    **dict.fromkeys(("function", "compile", "load"), "symnet.program"),
+    **dict.fromkeys(("function", "compile"), "symnet.program"),
     **dict.fromkeys(
         ("CompilerBug", "DTypeError", "FileError", "IndexOutOfRange", "NotFinite", "ShapeError", "SymnetError",
          "UnknownName", "Unsupported", "UsageError"),

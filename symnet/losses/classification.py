@@ -175,7 +175,11 @@ def binary_cross_entropy_with_logits(
 
 
 def _broadcastable(loss: str, what: str, value: Expr, x: Expr) -> Expr:
-    if dims.broadcast(value.shape, x.shape) != x.shape:
+    try:
+        fits = dims.broadcast(value.shape, x.shape) == x.shape
+    except ShapeError:
+        fits = False
+    if not fits:
         raise ShapeError(
             f"{loss}: {what} of shape {dims.show(value.shape)} does not broadcast to the input {dims.show(x.shape)}"
         )

@@ -165,7 +165,7 @@ def materialise(init: str | ArrayValue, shape: Shape, dtype: str, rng: np.random
             raise ShapeError(f"initial values of shape {show(init.array.shape)} for a parameter of shape {show(shape)}")
         return init.array.astype(dtype)
     initialiser, arguments = _parse(init)
-    return np.ascontiguousarray(initialiser.draw(rng, sizes, **arguments), dtype=dtype)
+    return np.array(initialiser.draw(rng, sizes, **arguments), dtype=dtype, order="C")
 
 
 @dataclass(frozen=True)

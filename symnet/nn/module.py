@@ -196,11 +196,13 @@ class Module:
 
     def get_submodule(self, path: str) -> Module:
         """The module at `path`; "" is this one."""
-        return _lookup(path, dict(self.named_modules()), "module")
+        found: Module = _lookup(path, dict(self.named_modules()), "module")
+        return found
 
     def get_parameter(self, path: str) -> Expr:
         """The parameter at `path`."""
-        return _lookup(path, dict(self.named_parameters()), "parameter")
+        found: Expr = _lookup(path, dict(self.named_parameters()), "parameter")
+        return found
 
     # --- printing ---
 
@@ -209,14 +211,20 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        # Built from the innermost module outwards: a repr of the outer one needs those inside it.
-        texts: dict[int, str] = {}
-        for module in reversed(self.modules()):
-            lines = [f"({name}): {texts[id(child)]}" for name, child in module._modules.items() if id(child) in texts]
-            head = f"{type(module).__name__}({module.extra_repr()}"
-            body = "".join("\n" + line for line in lines).replace("\n", "\n  ")
-            texts[id(module)] = f"{head}{body}\n)" if lines else f"{head})"
-        return texts[id(self)]
+        lines: list[str] = []
+        todo: list[tuple[int, str, Module | None]] = [(0, "", self)]
+        while todo:
+            depth, prefix, module = todo.pop()
+            indent = "  " * depth
+            if module is None:
+                lines.append(f"{indent})")
+                continue
+            inner = [(depth + 1, f"({name}): ", child) for name, child in module._modules.items()]
+            head = f"{indent}{prefix}{type(module).__name__}({module.extra_repr()}"
+            lines.append(head if inner else f"{head})")
+            if inner:
+                todo += [(depth, "", None), *reversed(inner)]
+        return "\n".join(lines)
 
 
 def _another(node: Expr) -> Expr:

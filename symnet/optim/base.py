@@ -51,7 +51,10 @@ class State:
         write("_new", {})
 
     def declare(self, name: str, init: object = "zeros()", shape: object = None, dtype: object = None) -> Expr:
-        """State with another start, shape or type than the usual; returns its old value."""
+        """State with another start, shape or type than the usual; returns its old value.
+
+        The new value of float64 state is computed in float64, also beside a float32 parameter.
+        """
         if name in self._old:
             raise UsageError(f"the optimizer state {name!r} is declared after it was used")
         self._old[name] = ops.state(
@@ -175,11 +178,12 @@ class Optimizer:
                     f"{type(self).__name__}: the new value of {node.name!r} has shape {dims.show(value.shape)}, "
                     f"expected {dims.show(node.shape)}"
                 )
-        values = in_dtype(p, g, [value for _, value in pairs])
-        return [
-            (node, ops.broadcast_to(ops.cast(value, node.dtype), node.shape))
-            for (node, _), value in zip(pairs, values, strict=True)
-        ]
+        own = [node for node in (p, g, *s._old.values()) if node.dtype != "float64"]
+        rounded = [(node, value) for node, value in pairs if node.dtype != "float64"]
+        exact = [(node, value) for node, value in pairs if node.dtype == "float64"]
+        values = in_dtype(p.dtype, own, [value for _, value in rounded])
+        settled = [*zip((node for node, _ in rounded), values, strict=True), *exact]
+        return [(node, ops.broadcast_to(ops.cast(value, node.dtype), node.shape)) for node, value in settled]
 
     def _hyper_in(self, values: Iterable[Expr]) -> dict[str, float | tuple[float, ...]]:
         """The hyperparameters that occur in the values, in the order of the constructor."""

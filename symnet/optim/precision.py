@@ -15,25 +15,24 @@ from symnet.expr.node import Expr, rebuild
 __all__ = ["in_dtype"]
 
 
-def in_dtype(p: Expr, g: Expr, values: Sequence[Expr]) -> list[Expr]:
-    """`values`, expressions of the parameter `p` and its gradient `g`, computed in the type of p.
+def in_dtype(dtype: str, own: Sequence[Expr], values: Sequence[Expr]) -> list[Expr]:
+    """The new `values` of a parameter and its state, computed in the parameter's `dtype`.
 
-    A value that depends on p, g or state is an array (of any shape, a scalar parameter's too); one that does not is a
-    number. Casts of arrays to float64 are undone, and where a float64 number meets an array it is cast to p's type.
+    own  the parameter, its gradient and its state: what depends on them is an array, even for a scalar parameter
+
+    Casts of arrays to float64 are undone, and where float64 values that depend on no array meet one, they are cast to
+    `dtype`. State that was declared as float64 is left out of `own`: it yields in the same way.
     """
-    if p.dtype == "float64":
+    if dtype == "float64":
         return list(values)
+    arrays = {id(node) for node in own}
     new: dict[int, Expr] = {}
-    arrays: set[int] = set()
-    for node in _inside(values, g):
-        if node is g or node is p or node.op in ("state", "input", "parameter"):
-            arrays.add(id(node))
-            new[id(node)] = ops.cast(node, p.dtype) if node.dtype == "float64" else node
-        elif not any(id(arg) in arrays for arg in node.args):
+    for node in _inside(values, frozenset(arrays)):
+        if id(node) in arrays or not any(id(arg) in arrays for arg in node.args):
             new[id(node)] = node
         else:
             arrays.add(id(node))
-            new[id(node)] = _rebuilt(node, [_met(arg, new[id(arg)], arrays, p.dtype) for arg in node.args])
+            new[id(node)] = _rebuilt(node, [_met(arg, new[id(arg)], arrays, dtype) for arg in node.args], dtype)
     return [new[id(value)] for value in values]
 
 
@@ -46,14 +45,14 @@ def _met(old: Expr, new: Expr, arrays: set[int], dtype: str) -> Expr:
     return ops.cast(new, dtype)
 
 
-def _rebuilt(node: Expr, args: list[Expr]) -> Expr:
-    if node.op == "cast" and node.attrs["dtype"] in ("float64", args[0].dtype):
-        return args[0]
+def _rebuilt(node: Expr, args: list[Expr], dtype: str) -> Expr:
+    if node.op == "cast" and node.attrs["dtype"] in ("float64", dtype):
+        return ops.cast(args[0], dtype)
     return rebuild(node, args)
 
 
-def _inside(roots: Sequence[Expr], g: Expr) -> list[Expr]:
-    """The nodes under the roots, operands first, without going into the gradient."""
+def _inside(roots: Sequence[Expr], leaves: frozenset[int]) -> list[Expr]:
+    """The nodes under the roots, operands first, without going into those that count as leaves (the gradient)."""
     order: list[Expr] = []
     seen: set[int] = set()
     stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(roots)]
@@ -64,6 +63,6 @@ def _inside(roots: Sequence[Expr], g: Expr) -> list[Expr]:
         elif id(node) not in seen:
             seen.add(id(node))
             stack.append((node, True))
-            if node is not g:
+            if id(node) not in leaves:
                 stack.extend((arg, False) for arg in reversed(node.args))
     return order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -31,7 +32,12 @@ def test_the_demo_reads_96_percent_for_every_seed(
 
 def test_the_example_runs(tmp_path: Path) -> None:
     out = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / "digits.py")], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, str(ROOT / "examples" / "digits.py")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     last = re.fullmatch(r"test accuracy (\d+\.\d)%", out.rstrip().splitlines()[-1])
     assert last

@@ -22,11 +22,11 @@ def _agree(ours: np.ndarray, theirs: np.ndarray) -> None:
 def _compare(loss: sn.Expr, values: dict[str, Any], theirs: Any, wrt: dict[str, Any]) -> None:
     """Value and gradient of the (weighted sum of the) loss; `wrt` maps our inputs' names to tensors."""
     _agree(sn.evaluate(loss, values), theirs.detach().numpy())
-    rng = np.random.default_rng(0)
-    factors = rng.normal(size=tuple(theirs.shape))
+    factors = np.random.default_rng(0).normal(size=tuple(theirs.shape))
     theirs.mul(theirs.new_tensor(factors)).sum().backward()
     inputs = {node.name: node for node in postorder([loss]) if node.op == "input"}
-    total = sn.sum(loss * sn.constant(factors)) if loss.shape else loss * sn.constant(factors)
+    total = sn.sum(loss * sn.input("factors", loss.shape, dtype="float64"))
+    values = {**values, "factors": factors}
     for name, tensor in wrt.items():
         _agree(sn.evaluate(sn.grad(total, inputs[name]), values), tensor.grad.numpy())
 

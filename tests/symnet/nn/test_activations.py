@@ -65,16 +65,21 @@ def test_values_and_derivatives_are_pytorchs(name: str, settings: dict[str, obje
 
     given = torch.tensor(points, requires_grad=True)
     theirs = getattr(torch.nn, name)(**settings).to(torch.float64)(given)
-    values = {"x": points, "weight": np.array([0.25], np.float32)}
+    values: dict[str, np.ndarray] = {"x": points}
+    if name == "PReLU":
+        values["weight"] = np.array([0.25], np.float32)
     _agree(sn.evaluate(y, values), theirs.detach().numpy())
 
-    weights = rng.normal(size=theirs.shape)
-    (theirs * torch.from_numpy(weights)).sum().backward()
-    _agree(sn.evaluate(sn.grad(sn.sum(y * sn.constant(weights)), x), values), given.grad.numpy())
+    values["factors"] = rng.normal(size=theirs.shape)
+    (theirs * torch.from_numpy(values["factors"])).sum().backward()
+    total = sn.sum(y * sn.input("factors", y.shape, dtype="float64"))
+    # PyTorch keeps 1/6 and 1/alpha as float32 numbers there, whatever it computes in.
+    rough = name == "Hardsigmoid" or (name == "CELU" and bool(settings))
+    _agree(sn.evaluate(sn.grad(total, x), values), given.grad.numpy(), 1e-6 if rough else 1e-12)
 
 
-def _agree(ours: np.ndarray, theirs: np.ndarray) -> None:
-    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+def _agree(ours: np.ndarray, theirs: np.ndarray, rtol: float = 1e-12) -> None:
+    np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-13)
 
 
 def test_prelu_learns_a_weight_for_each_channel(rng: np.random.Generator) -> None:
@@ -103,7 +108,8 @@ def test_defaults_and_argument_names_are_pytorchs() -> None:
     for name in sorted({name for name, _ in CASES} | {"Softmax2d", "Flatten", "Identity"}):
         ours = inspect.signature(getattr(sn.nn, name).__init__).parameters
         theirs = inspect.signature(getattr(torch.nn, name).__init__).parameters
-        wanted = {k: p.default for k, p in theirs.items() if k not in ("device", "dtype", "args", "kwargs")}
+        left_out = ("device", "dtype", "args", "kwargs", "min_value", "max_value")  # the last two are deprecated
+        wanted = {k: p.default for k, p in theirs.items() if k not in left_out}
         given = {k: p.default for k, p in ours.items() if k not in ("dtype", "args", "kwargs")}
         assert given == wanted, name
 
@@ -116,7 +122,7 @@ def test_mistakes_are_named() -> None:
         sn.nn.GELU(approximate="erf")(x)
     with pytest.raises(ShapeError, match="even size"):
         sn.nn.GLU()(x)
-    with pytest.raises(ShapeError, match="channels"):
+    with pytest.raises(ShapeError, match=r"one for each channel"):
         sn.nn.PReLU(3)(x)
     with pytest.raises(UsageError, match="min_val"):
         sn.nn.Hardtanh(2.0, 1.0)

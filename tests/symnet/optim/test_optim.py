@@ -115,7 +115,7 @@ def test_a_scalar_float32_parameter_is_an_array_too() -> None:
 class Momentum(Optimizer):
     """As the documentation shows it: nothing but `update`."""
 
-    def update(self, p: sn.Expr, g: sn.Expr, s: Any, t: sn.Expr) -> sn.Expr:
+    def update(self, p: Any, g: Any, s: Any, t: Any) -> Any:
         s.v = self.mu * s.v + g
         return p - self.lr * s.v
 
@@ -133,7 +133,7 @@ def test_an_optimizer_of_ones_own_needs_only_update(rng: np.random.Generator) ->
 
 def test_state_can_be_declared_with_another_start_shape_and_type() -> None:
     class Own(Optimizer):
-        def update(self, p: sn.Expr, g: sn.Expr, s: Any, t: sn.Expr) -> sn.Expr:
+        def update(self, p: Any, g: Any, s: Any, t: Any) -> Any:
             s.declare("scale", init=sn.init.constant(2.0))
             s.declare("count", shape=(), dtype="int64")
             s.count = s.count + 1
@@ -148,9 +148,23 @@ def test_state_can_be_declared_with_another_start_shape_and_type() -> None:
     assert simulation.memory["p0.count"] == 2
 
 
+def test_state_declared_as_float64_is_kept_and_computed_in_float64() -> None:
+    class Own(Optimizer):
+        def update(self, p: Any, g: Any, s: Any, t: Any) -> Any:
+            s.declare("exact", dtype="float64")
+            s.exact = s.exact + 1e-9 * sn.cast(g, "float64")
+            return p - self.lr * s.exact
+
+    simulation = Simulation(Own(lr=1.0), [np.ones(2, np.float32)], dtype="float32")
+    for _ in range(3):
+        simulation.step([np.ones(2, np.float32)])
+    assert simulation.memory["p0.exact"].tolist() == pytest.approx([3e-9, 3e-9], rel=1e-12)
+    assert simulation.memory["p0"].dtype == np.float32
+
+
 def test_old_and_new_state_and_the_step_number() -> None:
     class Own(Optimizer):
-        def update(self, p: sn.Expr, g: sn.Expr, s: Any, t: sn.Expr) -> sn.Expr:
+        def update(self, p: Any, g: Any, s: Any, t: Any) -> Any:
             before = s.v
             s.v = g
             s.v = s.v + t
@@ -177,7 +191,7 @@ def test_a_hyperparameter_may_be_an_expression_that_can_be_differentiated() -> N
     updates, hyper = sn.optim.SGD(lr=rate).build([p], [g])
     assert hyper == {}
     new = {str(node.name): value for node, value in updates}["p"]
-    assert sn.evaluate(sn.grad(sn.sum(new), rate), {"p": np.ones(2), "g": np.array([3.0, 4.0]), "rate": 0.1}) == -7.0
+    assert sn.evaluate(sn.grad(sn.sum(new), rate), {"g": np.array([3.0, 4.0])}) == -7.0
 
 
 def test_parameters_of_equal_name_keep_state_of_their_own() -> None:
