@@ -8,14 +8,15 @@ kept. That is all the associativity the engine knows: no rule ever regroups a su
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from symnet.errors import SymnetError
 from symnet.expr import dtypes
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
 from symnet.ops.leaves import number
-from symnet.simplify.live import Live
 from symnet.simplify.rule import Rule, RuleSet, fitted
 
 LONGEST = 6
@@ -34,23 +35,22 @@ class _Chain:
     neutral: int
 
 
-def merge_in_chain(node: Expr, rules: RuleSet, live: Live, opaque: frozenset[int]) -> tuple[Expr, Rule] | None:
-    """`node` with two of its terms merged by a rule, and that rule; None when no rule helps."""
+def merged_in_chain(node: Expr, rules: RuleSet, opaque: frozenset[int]) -> Iterator[tuple[Expr, Rule]]:
+    """`node` with two of its terms merged by a rule, and that rule, for all pairs and rules; numbers come last."""
     if node.op not in _KINDS or not dtypes.is_float(node.dtype):
-        return None
+        return
     chain = _Chain(*_KINDS[node.op])
     left = _terms(node.args[0], True, chain, opaque)
     right = _terms(node.args[1], node.op == chain.join, chain, opaque)
     if len(left) + len(right) == 2:
-        return None
-    for i, first in enumerate(left):
-        for j, second in enumerate(right):
-            for merged, rule in _merged(first, second, chain, rules, opaque):
-                rest = [*left[:i], merged, *left[i + 1 :], *right[:j], *right[j + 1 :]]
-                new = _joined(rest, chain, node)
-                if new is not None and new is not node and live.replace(node, new, at_any_cost=False):
-                    return new, rule
-    return None
+        return
+    pairs = sorted(product(range(len(left)), range(len(right))), key=lambda ij: left[ij[0]][1].op == "constant")
+    for i, j in pairs:
+        for merged, rule in _merged(left[i], right[j], chain, rules, opaque):
+            rest = [*left[:i], merged, *left[i + 1 :], *right[:j], *right[j + 1 :]]
+            new = _joined(rest, chain, node)
+            if new is not None:
+                yield new, rule
 
 
 def _terms(node: Expr, positive: bool, chain: _Chain, opaque: frozenset[int]) -> list[Signed]:

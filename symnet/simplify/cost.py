@@ -13,6 +13,8 @@ from symnet.simplify.vocabulary import SCALAR_OPS
 
 NOMINAL_SIZE = 64
 NODE = 1.0
+TIE = 0.1
+"""Costs closer than this are equal: the rule decides."""
 
 _PER_ELEMENT = {
     # of the result
@@ -20,7 +22,7 @@ _PER_ELEMENT = {
     "exp": 8.0, "expm1": 9.0, "log": 9.0, "log1p": 10.0, "tanh": 10.0, "sigmoid": 10.0, "log_sigmoid": 18.0,
     "softplus": 18.0, "gelu": 14.0, "gelu_tanh": 14.0, "silu": 11.0, "erf": 12.0, "sin": 12.0, "cos": 12.0,
     "reshape": 0.02, "transpose": 0.2, "broadcast_to": 0.1, "slice": 0.1, "place": 0.5, "concat": 0.5,
-    "gather": 1.0, "iota": 0.1, "one_hot": 1.0, "item": 0.0, "stop_gradient": 0.0,
+    "gather": 2.0, "iota": 0.1, "one_hot": 1.0, "item": 0.0, "stop_gradient": 0.0,
 }  # fmt: skip
 _PER_OPERAND_ELEMENT = {
     "sum": 1.0, "prod": 1.0, "max": 1.0, "min": 1.0, "any": 1.0, "all": 1.0, "argmax": 2.0, "argmin": 2.0,
@@ -53,7 +55,9 @@ def cost(node: Expr) -> float:
     if not node.shape and op in SCALAR_OPS and all(map(_is_number, node.args)):
         return 0.0
     if op == "negative":
-        return elements(node.shape) * 1e-6  # nearly always absorbed by a neighbour
+        return 0.0  # nearly always absorbed by a neighbour
+    if op == "broadcast_to" and not node.args[0].shape:
+        return 0.0  # nothing is stored
     if op == "divide":
         return NODE + _divide(node)
     if op in _PER_OPERAND_ELEMENT:

@@ -10,13 +10,13 @@ Which of several rules is tried first is the order of the tables. `tests/symnet/
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from symnet.errors import CompilerBug
 from symnet.expr.function import Function
 from symnet.expr.node import Expr, label, make, rebuild
 from symnet.expr.trace import Step, Trace
-from symnet.simplify.chains import merge_in_chain
+from symnet.simplify.chains import merged_in_chain
 from symnet.simplify.live import Live
 from symnet.simplify.pattern import COMMUTATIVE
 from symnet.simplify.rule import Rule, RuleSet
@@ -44,13 +44,13 @@ class Rewriting:
         self.opaque = frozenset(map(id, keep))
         self.live = Live(self.roots)
         self.budget = 2000 + 200 * len(self.live.uses)
-        self.recent: list[str] = []
         self.functions: dict[Function, Function] = {}
         self._start_pass()
 
     def _start_pass(self) -> None:
         self.final: dict[int, Expr] = {}
         self.became: dict[int, Expr] = {}
+        self.rule_of: dict[int, str] = {}
         self.twins: dict[tuple[str, frozenset[int]], Expr] = {}
         self.held: list[Expr] = []
         self.changed = self.refused = False
@@ -88,8 +88,8 @@ class Rewriting:
             else:
                 self.held.append(new)
                 self.became[id(node)] = new
-                if id(new) in self.became:
-                    raise self._endless()
+                if id(new) in self.became and id(new) not in self.final:  # it waits for this very node
+                    raise _endless(self._cycle(new))
         return self.final[id(root)]
 
     def step(self, node: Expr) -> Expr:
@@ -99,7 +99,10 @@ class Rewriting:
             self.live.rebuilt(node, new)
             if id(node) in self.opaque:
                 self.opaque |= {id(new)}
-            return new
+            settled = self.final.get(id(new), new)
+            if settled is not new:
+                self.live.replace(new, settled, at_any_cost=True)
+            return settled
         if id(node) in self.opaque:
             return node
         if node.op == "scan":
@@ -111,19 +114,29 @@ class Rewriting:
         return self._apply(node)
 
     def _apply(self, node: Expr) -> Expr:
+        for new, rule in self._proposals(node):
+            settled = self.final.get(id(new), new)
+            if settled is node:
+                continue
+            if self.live.replace(node, settled, at_any_cost=rule.kind == "stabilising"):
+                return self._record(node, settled, rule)
+            self.refused = True
+        return node
+
+    def _proposals(self, node: Expr) -> Iterator[tuple[Expr, Rule]]:
+        """What the rules would make of `node`, in the order of the tables; chains come last."""
         for variant in self.rules.candidates(node):
             new = variant.try_on(node, self.opaque)
-            if new is None or new is node:
-                continue
-            if self.live.replace(node, new, at_any_cost=variant.rule.kind == "stabilising"):
-                return self._record(node, new, variant.rule)
-            self.refused = True
-        found = merge_in_chain(node, self.rules, self.live, self.opaque)
-        return self._record(node, *found) if found else node
+            if new is not None:
+                yield new, variant.rule
+        yield from merged_in_chain(node, self.rules, self.opaque)
 
     def _record(self, node: Expr, new: Expr, rule: Rule) -> Expr:
         self.changed = True
-        self._spend(rule.name)
+        self.rule_of[id(node)] = rule.name
+        self.budget -= 1
+        if self.budget < 0:
+            raise _endless(list(self.rule_of.values())[-20:])
         _carry_name(node, new)
         if self.trace is not None:
             self.trace.add(Step(rule.name, node, new, rule.reason, rule.kind, rule.assumption))
@@ -151,16 +164,18 @@ class Rewriting:
         self.live.rebuilt(node, new)
         return new
 
-    def _spend(self, name: str) -> None:
-        self.budget -= 1
-        if self.budget < 40:
-            self.recent.append(name)
-        if self.budget <= 0:
-            raise self._endless()
+    def _cycle(self, node: Expr) -> list[str]:
+        """The rules by which `node` became itself again."""
+        names = [self.rule_of.get(id(node), "operands")]
+        following = self.became[id(node)]
+        while following is not node and id(following) in self.became:
+            names.append(self.rule_of.get(id(following), "operands"))
+            following = self.became[id(following)]
+        return names
 
-    def _endless(self) -> CompilerBug:
-        names = ", ".join(dict.fromkeys(self.recent)) or "run with a trace to see which"
-        return CompilerBug(f"the simplifier does not come to an end: rules undo each other ({names})")
+
+def _endless(names: list[str]) -> CompilerBug:
+    return CompilerBug(f"the simplifier does not come to an end: rules undo each other ({', '.join(dict.fromkeys(names))})")
 
 
 def _carry_name(old: Expr, new: Expr) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symnet.expr.node import Expr
-from symnet.simplify.cost import cost
+from symnet.simplify.cost import TIE, cost
 
 
 class Live:
@@ -31,7 +31,7 @@ class Live:
         added = self._bring(new)
         self.uses[id(new)] += uses
         saved = self._drop(old)
-        if at_any_cost or added <= saved + 1e-6 * (1.0 + saved):
+        if at_any_cost or added <= saved * (1.0 + 1e-9) + TIE:
             return True
         self._bring(old)
         self.uses[id(old)] = uses
