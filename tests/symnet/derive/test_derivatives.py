@@ -49,7 +49,10 @@ def test_second_order_is_that_of_finite_differences_of_the_first(case: Case, rng
     products = sn.hvp(loss, leaves, [sn.constant(d) for d in directions], simplify=False)
     step = 1e-5
     moved = [
-        {**values, **{leaf.name: values[leaf.name] + sign * step * d for leaf, d in zip(leaves, directions, strict=True)}}
+        {
+            **values,
+            **{leaf.name: values[leaf.name] + sign * step * d for leaf, d in zip(leaves, directions, strict=True)},
+        }
         for sign in (1, -1)
     ]
     ahead, behind = (evaluate(gradients, at) for at in moved)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -78,10 +76,7 @@ def test_thousands_of_nodes_deep_without_recursion() -> None:
     node = x
     for _ in range(5000):
         node = sn.sin(node)
-    began = time.perf_counter()
-    gradient = sn.grad(sn.sum(node), x, simplify=False)
-    assert len(postorder([gradient])) > 10_000
-    assert time.perf_counter() - began < 10
+    assert len(postorder([sn.grad(sn.sum(node), x, simplify=False)])) > 10_000
 
 
 def test_value_and_grad_gives_both() -> None:
