@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from symnet.errors import UnknownName as UnknownName
     from symnet.errors import Unsupported as Unsupported
     from symnet.errors import UsageError as UsageError
-    from symnet.explain import draw as draw
+    from symnet.explain.draw import draw as draw
     from symnet.explain import explain as explain
     from symnet.expr.node import Expr as Expr
     from symnet.expr.text import dumps as dumps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import time
 from pathlib import Path
 
@@ -25,9 +26,9 @@ def run(seed: int = 0, epochs: int = 60, plot: str = "loss.png") -> float:
         print(f"   {name:10} {list(parameter.shape)}")
 
     print("\n2. Derive: the gradient of the loss in every parameter\n")
-    for name, parameter in model.named_parameters():
-        derivation = sn.explain(loss, wrt=parameter)
-        print(f"   ∂L/∂{name} = {derivation.formula}")
+    derivation = sn.explain(loss, wrt=model.parameters())
+    print(textwrap.indent(derivation.summary(), "   "))
+    print(f"\n   (by {len(derivation.steps)} rules; print(sn.explain(loss, wrt=...)) shows each with its reason)")
 
     print("\n3. Compile: forward, backward and the update of Adam as one native function\n")
     started = time.perf_counter()

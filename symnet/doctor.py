@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symnet import __version__
+from symnet.errors import UsageError
 
 EXTRAS = {
     "plot": ("matplotlib",),
@@ -94,18 +95,22 @@ def _model_name() -> str:
 
 
 def _threads() -> Finding:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    setting = os.environ.get("SYMNET_THREADS")
-    if setting is None:
-        return Finding("threads", f"{available} (set SYMNET_THREADS to use fewer)")
-    trouble = "" if setting.isdigit() and int(setting) > 0 else "SYMNET_THREADS should be a whole number from 1"
-    return Finding("threads", f"SYMNET_THREADS={setting}, of {available}", trouble)
+    from symnet.runtime.native import thread_count
+
+    try:
+        count = thread_count(None)
+    except UsageError as error:
+        return Finding("threads", "unknown", str(error), fatal=True)
+    how = "as SYMNET_THREADS says" if os.environ.get("SYMNET_THREADS") else "set SYMNET_THREADS to use fewer"
+    return Finding("threads", f"{count} ({how})")
 
 
 def _cache() -> Finding:
     from codegen.cache import folder
 
-    place = Path(folder())
+    if os.environ.get("SYMNET_CACHE", "").lower() == "off":
+        return Finding("cache", "off (SYMNET_CACHE): every run compiles anew")
+    place = folder()
     try:
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=place):
@@ -151,7 +156,7 @@ def _program() -> Finding:
     worst = float(np.abs(result - np.exp(given.astype(np.float64)) * given).max())
     if not worst < 1e-4:
         return Finding("native", "a test program ran", f"its results are off by {worst:.2g}", fatal=True)
-    return Finding("native", f"a test program was compiled, ran and was right ({time.perf_counter() - started:.2f} s)")
+    return Finding("native", f"a test program ran and was right ({time.perf_counter() - started:.2f} s)")
 
 
 def _version(package: str) -> str | None:
