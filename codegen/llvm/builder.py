@@ -56,7 +56,7 @@ class FunctionText:
         """`parameters` are (type, name) pairs, the type with its attributes ("ptr noalias", "x")."""
         signature = ", ".join(f"{kind} %{parameter}" for kind, parameter in parameters)
         self.name = name
-        self._head = f"define {linkage} {returns} @{name}({signature}) {attributes} {{"
+        self._head = f"{' '.join(filter(None, ('define', linkage, returns)))} @{name}({signature}) {attributes} {{"
         self._lines: list[str | list[str]] = ["entry:"]
         self._count = 0
         self.label = "entry"
