@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from codegen.loops.grammar import (
     Affine,
@@ -241,17 +241,6 @@ def substitute(scalar: Scalar, parts: Mapping[str, Index]) -> Scalar:
         return as_scalar(combine(node.affine, parts)) if isinstance(node, Position) else node
 
     return map_scalar(scalar, visit)
-
-
-def apart(one: tuple[Index, ...], two: tuple[Index, ...], inner: Collection[str]) -> bool:
-    """Whether two places differ for certain: by a constant along an axis that only loops around the kernels move."""
-    for a, b in zip(one, two, strict=True):
-        if isinstance(a, Affine) and isinstance(b, Affine) and a.terms == b.terms:
-            fixed = not any(axis in inner for axis, _ in a.terms)
-            distance = dims.sub(a.offset, b.offset)
-            if fixed and isinstance(distance, int) and distance != 0:
-                return True
-    return False
 
 
 def result_dtype(fn: str, args: tuple[Scalar, ...], cast_to: str = "") -> str:

@@ -36,7 +36,8 @@ from codegen.loops.grammar import (
     stores,
     subscalars,
 )
-from codegen.loops.rewrite import apart, result_dtype
+from codegen.loops.ranges import apart
+from codegen.loops.rewrite import result_dtype
 from codegen.loops.text import block_lines, item_lines
 from symnet.errors import CompilerBug
 from symnet.expr import dims
@@ -267,6 +268,7 @@ class _KernelRules:
     def in_place_reads(self) -> None:
         """What one iteration of the kernel's axes writes, no other iteration reads."""
         axes = {axis.name for axis in self.kernel.axes if axis.extent != 1}
+        extents = {axis.name: axis.extent for axis in (*self.kernel.axes, *_inner_axes(self.kernel))}
         for store in stores(self.kernel.body):
             self.stmt = store
             for load in loads(self.kernel.body):
@@ -274,7 +276,7 @@ class _KernelRules:
                     continue
                 if load.buffer != store.buffer:
                     raise self.fail(f"{store.buffer!r} is stored while its bytes are read as {load.buffer!r}")
-                if apart(store.index, load.index, {*axes, *(a.name for a in _inner_axes(self.kernel))}):
+                if apart((store.index, extents), (load.index, extents)):
                     continue
                 for mine, read in zip(store.index, load.index, strict=True):
                     fixed = isinstance(mine, Affine) and any(a in axes for a, _ in mine.terms)

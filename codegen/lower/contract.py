@@ -9,9 +9,9 @@ import itertools
 from collections.abc import Callable, Mapping
 
 from codegen.loops.grammar import Affine, Apply, Position, Reduce, Ref, Scalar, Stmt
+from codegen.loops.ranges import inside
 from codegen.loops.rewrite import affine, compose, integer
 from codegen.lower.context import ZERO, Lowering, Place, Value
-from codegen.lower.ranges import inside
 from codegen.lower.scalar import number
 from codegen.lower.solve import Plan, Spec, is_letter, pending_axes, phases_of, solve, strided_axes, unknown_letters
 from symnet.errors import Unsupported

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from codegen.loops.grammar import Affine, Apply, Check, Index, Position, Scalar
+from codegen.loops.ranges import inside
 from codegen.loops.rewrite import as_index, integer
 from codegen.lower.context import Lowering, Value
-from codegen.lower.ranges import inside
 from codegen.lower.scalar import cast, number
 from symnet.expr import dims
 from symnet.expr.dims import Dim

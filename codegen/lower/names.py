@@ -26,7 +26,7 @@ def identifier(text: str) -> str:
             spelled += character if character.isalnum() or character in "._" else "_"
         else:
             spelled += unicodedata.name(character, "_").lower().split()[-1]
-    spelled = re.sub(r"[^A-Za-z0-9_.]", "_", spelled).strip(".") or "value"
+    spelled = re.sub(r"[^A-Za-z0-9_.]", "_", spelled).strip(".").rstrip("_") or "value"
     return spelled if spelled[0].isalpha() or spelled[0] == "_" else f"p{spelled}"
 
 

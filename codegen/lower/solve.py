@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from codegen.loops.grammar import Affine, Axis
+from codegen.loops.ranges import never_negative
 from codegen.loops.rewrite import add, axis_index, compose, scale, shift
 from codegen.lower.context import ZERO, Lowering
 from codegen.lower.names import AxisNames
-from codegen.lower.ranges import never_negative
 from symnet.errors import Unsupported
 from symnet.expr import dims
 from symnet.expr.dims import Dim, Shape

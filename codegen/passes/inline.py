@@ -34,8 +34,8 @@ from codegen.loops.grammar import (
     stores,
     subscalars,
 )
+from codegen.loops.ranges import never_negative
 from codegen.loops.rewrite import map_scalar, substitute
-from codegen.lower.ranges import never_negative
 from codegen.passes.core import Pass, axes_in, contraction, cost, map_kernels, storage, with_items
 from symnet.expr import dims
 from symnet.expr.dims import Dim

@@ -26,9 +26,11 @@ from codegen.loops.grammar import (
     statements,
     stores,
 )
-from codegen.loops.rewrite import apart, axis_index, compose, rename_axes_block, rename_values
+from codegen.loops.ranges import apart
+from codegen.loops.rewrite import axis_index, compose, rename_axes_block, rename_values
 from codegen.lower.names import AxisNames
 from codegen.passes.core import bound_axes, contraction, is_check, storage
+from symnet.expr.dims import Dim
 
 MOST_STATEMENTS = 240
 """Statements beyond which a kernel does not grow."""
@@ -80,8 +82,7 @@ def mergeable(kernel: Kernel) -> bool:
 def legal(program: Program, first: Kernel, second: Kernel, matching: Matching) -> bool:
     """Whether every place that one kernel writes and the other touches belongs to one iteration of the common axes."""
     common = {a for a in matching.values() if next(x.extent for x in first.axes if x.name == a) != 1}
-    own = {axis.name for axis in (*first.axes, *bound_axes(first.body))}
-    other = {axis.name for axis in (*second.axes, *bound_axes(second.body))}
+    own, other = _extents(first), _extents(second)
     touched: dict[str, list[Load | Store]] = {}
     for access in _accesses(first):
         touched.setdefault(storage(program, access.buffer), []).append(access)
@@ -93,9 +94,15 @@ def legal(program: Program, first: Kernel, second: Kernel, matching: Matching) -
             index = tuple(compose(part, forms) if isinstance(part, Affine) else part for part in access.index)
             if access.buffer != earlier.buffer:
                 return False
-            if not _same_iteration(earlier.index, index, common) and not apart(earlier.index, index, own | other):
+            if not _same_iteration(earlier.index, index, common) and not apart(
+                (earlier.index, own), (access.index, other)
+            ):
                 return False
     return True
+
+
+def _extents(kernel: Kernel) -> dict[str, Dim]:
+    return {axis.name: axis.extent for axis in (*kernel.axes, *bound_axes(kernel.body))}
 
 
 def _accesses(kernel: Kernel) -> Iterator[Load | Store]:

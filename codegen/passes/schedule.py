@@ -17,10 +17,10 @@ from codegen.loops.grammar import (
     Schedule,
     Stmt,
     Store,
-    loads,
     scalars_of,
     statements,
     stores,
+    subscalars,
 )
 from codegen.passes.core import Pass, Roles, bound_axes, contraction, cost, is_check, map_kernels, volume, with_items
 
@@ -46,7 +46,7 @@ def _scheduled(program: Program, kernel: Kernel) -> Kernel:
     roles = contraction(kernel)
     if roles is not None and iterations(program, kernel) >= CONTRACT_MACS:
         return _contract(program, kernel, roles)
-    vector = _vector_axis(kernel)
+    vector = _vector_axis(program, kernel)
     kernel = _vector_last(kernel, vector)
     return replace(kernel, schedule=Schedule("nest", _parallel(program, kernel, vector), vector))
 
@@ -98,20 +98,18 @@ def _contract(program: Program, kernel: Kernel, roles: Roles) -> Kernel:
 # --- nests -------------------------------------------------------------------------------------------------------
 
 
-def _vector_axis(kernel: Kernel) -> str | None:
-    """The axis along which most accesses of the innermost statements are contiguous; the kernel's own axes first."""
+def _vector_axis(program: Program, kernel: Kernel) -> str | None:
+    """The axis along which most accesses are contiguous, each counted as often as it is executed."""
     reductions = [stmt for stmt in statements(kernel.body) if isinstance(stmt, Reduce)]
     serial = {axis.name for stmt in reductions if stmt.each for axis in stmt.axes}
     candidates = {axis.name: axis for axis in (*kernel.axes, *bound_axes(kernel.body)) if axis.extent != 1}
     score = dict.fromkeys(candidates, 0)
-    for access in _accesses(kernel):
-        last = access.index[-1] if access.index else None
+    for access, times in _accesses(program, kernel.body, volume(program, kernel.axes)):
         for position, part in enumerate(access.index):
-            if not isinstance(part, Affine):
-                continue
-            for axis, coefficient in part.terms:
+            for axis, coefficient in part.terms if isinstance(part, Affine) else ():
                 if axis in score:
-                    score[axis] += 4 if part is last and position == len(access.index) - 1 and coefficient == 1 else -1
+                    contiguous = position == len(access.index) - 1 and coefficient == 1
+                    score[axis] += times * (4 if contiguous else -1)
     for store in stores(kernel.body):
         if store.accumulate:
             used = {axis for part in store.index if isinstance(part, Affine) for axis, _ in part.terms}
@@ -123,9 +121,18 @@ def _vector_axis(kernel: Kernel) -> str | None:
     return max(usable, key=lambda axis: (usable[axis], axis not in own))
 
 
-def _accesses(kernel: Kernel) -> Iterator[Load | Store]:
-    yield from loads(kernel.body)
-    yield from stores(kernel.body)
+def _accesses(program: Program, body: tuple[Stmt, ...], times: int) -> Iterator[tuple[Load | Store, int]]:
+    """Every load and store of a block, with how often it is executed at capacity."""
+    for stmt in body:
+        inner = times * volume(program, stmt.axes) if isinstance(stmt, (Loop, Reduce)) else times
+        for scalar in scalars_of(stmt):
+            yield from ((node, inner) for node in subscalars(scalar) if isinstance(node, Load))
+        if isinstance(stmt, Store):
+            yield stmt, times
+        if isinstance(stmt, (Loop, Reduce)):
+            yield from _accesses(program, stmt.body, inner)
+        if isinstance(stmt, Reduce):
+            yield from _accesses(program, stmt.each, inner)
 
 
 def _vector_last(kernel: Kernel, vector: str | None) -> Kernel:
