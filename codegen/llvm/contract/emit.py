@@ -178,7 +178,7 @@ class _Writer:
         frame, depth = self.frame, self.plan.depth
         with ExitStack() as loops:
             for axis in self.plan.inner[: depth.split]:
-                position = loops.enter_context(self.scope.loop(axis.name, index(0), frame.extent(axis)))
+                position = loops.enter_context(frame.loop(index(0), frame.extent(axis), stem="k"))
                 frame.k_from[axis.name], frame.k_to[axis.name] = position, self.scope.add(position, index(1))
             axis, extent = self.plan.inner[depth.split], frame.extent(self.plan.inner[depth.split])
             start = loops.enter_context(frame.loop(index(0), extent, depth.chunk, stem="k"))

@@ -189,7 +189,7 @@ class Packer:
             total = index(0)
             for number, axis in enumerate(axes, plan.depth.split):
                 start, end = frame.k_from[axis.name], frame.k_to[axis.name]
-                position = loops.enter_context(scope.loop(axis.name, start, end))
+                scope.axes[axis.name] = position = loops.enter_context(frame.loop(start, end, stem="k"))
                 following: Dim = dimension.product(inner.extent for inner in plan.inner[number + 1 :])
                 total = scope.add(total, scope.mul(scope.sub(position, start), scope.dim(following)))
             yield total

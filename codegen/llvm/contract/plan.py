@@ -84,9 +84,8 @@ class Plan:
     def row_edge(self) -> Literal["exact", "overlap", "single", "packed"]:
         """What happens where fewer rows are left than a tile has.
 
-        exact: that does not happen; overlap: the last tile starts earlier, its first rows being those of the one before;
-        single: that too, and if there are too few rows for one tile, they run one at a time; packed: missing rows are
-        copies of the last.
+        exact: it never happens; overlap: the last tile starts earlier and recomputes rows of the one before; single: that
+        too, and if there are too few rows for one tile, they run one at a time; packed: copies of the last row.
         """
         if isinstance(self.row.extent, int) and self.row.extent % self.tile.rows == 0:
             return "exact"
@@ -194,8 +193,8 @@ class _Planner:
         too_high = isinstance(self.row.extent, int) and rows > self.row.extent
         if too_high or columns % self.lanes or min(rows, columns) < 1:
             raise Unsupported(
-                f"kernel {self.problem.name}: a tile of {rows} x {columns}; expected at most {self.row.extent} rows, and "
-                f"columns in multiples of {self.lanes}"
+                f"kernel {self.problem.name}: a tile of {rows} x {columns}; expected at most {self.row.extent} rows "
+                f"and columns in multiples of {self.lanes}"
             )
         return Tile(rows, columns // self.lanes, self.lanes)
 
