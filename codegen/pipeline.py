@@ -14,7 +14,9 @@ from codegen.lower import lower
 from codegen.passes.core import Pass
 from codegen.passes.dead import DEAD
 from codegen.passes.fuse import EPILOGUE, HORIZONTAL, ROWS
+from codegen.passes.history import HISTORY
 from codegen.passes.inline import INLINE
+from codegen.passes.loops import LOOPS
 from codegen.passes.memory import MEMORY
 from codegen.passes.names import NAMES
 from codegen.passes.registers import REGISTERS
@@ -28,8 +30,10 @@ PASSES: tuple[Pass, ...] = (
     EPILOGUE,
     ROWS,
     HORIZONTAL,
+    LOOPS,
     REGISTERS,
     DEAD,
+    HISTORY,
     NAMES,
     SCHEDULE,
     MEMORY,
