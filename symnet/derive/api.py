@@ -53,9 +53,7 @@ def value_and_grad(
     """`loss` and its gradient, simplified together so that they share what they can."""
     scalar = scalar_loss(loss, "value_and_grad")
     variables, single = several(wrt, "value_and_grad", "wrt")
-    value, *rest = differentiated(
-        [scalar], variables, simplify, trace, lambda v, w: [v[0], *gradients(v[0], w, trace)]
-    )
+    value, *rest = differentiated([scalar], variables, simplify, trace, lambda v, w: [v[0], *gradients(v[0], w, trace)])
     return value, _like(single, rest)
 
 

@@ -32,9 +32,9 @@ def zeros_like(node: Expr) -> Expr:
 _numbers = count(10**9)
 
 
-def placeholder(node: Expr) -> Expr:
-    """A leaf like no other, of the shape and type of `node`, that stands for a cotangent until it is replaced."""
-    return apply("arg", index=next(_numbers), shape=node.shape, dtype=node.dtype)
+def placeholder(shape: Shape, dtype: str) -> Expr:
+    """A leaf like no other that stands for a cotangent until it is replaced."""
+    return apply("arg", index=next(_numbers), shape=shape, dtype=dtype)
 
 
 def total(contributions: Sequence[Expr]) -> Expr:

@@ -114,9 +114,9 @@ def _by_two_pullbacks(node: Expr, tangents: Sequence[Tangent | None]) -> Tangent
 def _placeholders(node: Expr) -> list[Expr]:
     """One cotangent for each floating-point value that `node` gives."""
     if node.dtype != "tuple":
-        return [placeholder(node)]
+        return [placeholder(node.shape, node.dtype)]
     values = [apply("item", node, index=i) for i in range(item_count(node))]
-    return [placeholder(value) for value in values if carries_derivative(value)]
+    return [placeholder(value.shape, value.dtype) for value in values if carries_derivative(value)]
 
 
 def _as_items(node: Expr, values: Sequence[Expr]) -> tuple[Expr | None, ...]:

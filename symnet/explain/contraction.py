@@ -48,15 +48,34 @@ def _renamed(index: Index, names: Mapping[str, str]) -> str:
 
 
 def _matrix_product(first: Axes, second: Axes, out: Axes, left: Form, right: Form) -> Form | None:
-    """A product of matrices or vectors, with common leading axes (a batch of products) allowed; None if it is none."""
-    batch = _common_prefix(first, second, out)
-    first, second, out = (term[batch:] for term in (first, second, out))
+    """A product of matrices or vectors, on the last two axes as in NumPy; None if it is none.
+
+    Leading axes may be common to both factors and the result (one product for each), common to the factors alone (the
+    products are added up), or of one factor and the result (every matrix meets the same one).
+    """
+    stacked = min(_common_prefix(first, second, out), len(first) - 2)
+    if stacked > 0 and (len(first), len(second), len(out)) == (stacked + 2,) * 3:
+        return _core_product(first[stacked:], second[stacked:], out[stacked:], left, right)
+    added = min(_common_prefix(first, second), len(first) - 2)
+    if added > 0 and (len(first), len(second)) == (added + 2,) * 2 and len(out) == 2:
+        product = _core_product(first[added:], second[added:], out, left, right)
+        return None if product is None else Big("Σ", first[:added], product)
+    for one, other, swapped in ((first, second, False), (second, first, True)):
+        lead = len(one) - 2
+        if lead > 0 and len(other) == 2 and out[:lead] == one[:lead] and len(out) == lead + 2:
+            forms = (right, left) if swapped else (left, right)
+            return _core_product(one[lead:], other, out[lead:], *forms)
+    return _core_product(first, second, out, left, right)
+
+
+def _core_product(first: Axes, second: Axes, out: Axes, left: Form, right: Form) -> Form | None:
+    """A product of two matrices, of a matrix and a vector, or of two vectors."""
     shared = set(first) & set(second)
-    if batch and (len(first), len(second), len(out)) != (2, 2, 2):
-        return None
     if not shared and (len(first), len(second)) == (1, 1):
         return Product("matrix", (left, Transposed(right)) if out == first + second else (right, Transposed(left)))
     if len(shared) != 1 or shared & set(out) or not (1 <= len(first) <= 2 and 1 <= len(second) <= 2):
+        return None
+    if set(out) != (set(first) | set(second)) - shared:
         return None
     k = shared.pop()
     if len(first) == len(second) == 1:
@@ -81,9 +100,9 @@ def transposed(form: Form) -> Form:
 
 
 def _common_prefix(*terms: Axes) -> int:
-    """How many leading axes the terms have in common, leaving each at least one of its own."""
+    """How many leading axes the terms have in common."""
     length = 0
-    while length < min(map(len, terms)) - 1 and len({term[length] for term in terms}) == 1:
+    while length < min(map(len, terms)) and len({term[length] for term in terms}) == 1:
         length += 1
     return length
 

@@ -70,8 +70,8 @@ def _list(forms: tuple[Form, ...]) -> str:
 def _number(form: n.Number) -> str:
     text = form.text.replace("−", "-").replace("∞", r"\infty ").replace("nan", r"\mathrm{nan}")
     mantissa, _, exponent = text.partition("e")
-    if exponent and mantissa[-1:].isdigit():
-        text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+    if exponent:
+        text = rf"{mantissa} \cdot 10^{{{exponent}}}"
     return rf"\mathbf{{{text}}}" if form.bold else text
 
 

@@ -47,7 +47,9 @@ def number(value: float | int | bool) -> Number:
     if isinstance(value, bool):
         return Number(str(value))
     text = f"{value:.9g}" if isinstance(value, float) else str(value)
-    return Number(text.replace("inf", "∞").replace("e+", "e").replace("-", "−"))
+    mantissa, _, exponent = text.partition("e")
+    text = f"{mantissa}e{int(exponent)}" if exponent else text
+    return Number(text.replace("inf", "∞").replace("-", "−"))
 
 
 def is_number(node: Expr) -> bool:
@@ -216,7 +218,21 @@ def _function(name: str) -> Writer:
 
 
 def _relation(sign: str) -> Writer:
-    return lambda node, args: Relation(sign, args[0], args[1])
+    def writer(node: Expr, args: Sequence[Form]) -> Form:
+        left, right = args
+        if left == right and isinstance(right, Symbol) and node.args[0] is not node.args[1]:
+            right = Symbol(f"{right.base}′", right.sub)  # positions along two axes of the same name
+        return Relation(sign, left, right)
+
+    return writer
+
+
+def _one_hot(node: Expr, args: Sequence[Form]) -> Form:
+    """The one-hot vectors of all classes in order are the identity matrix."""
+    classes = node.args[0]
+    if classes.op == "iota" and classes.attrs["size"] == node.attrs["classes"]:
+        return Symbol("I")
+    return Call("onehot", tuple(args))
 
 
 def _fence(left: str, right: str) -> Writer:
@@ -418,7 +434,7 @@ _TABLE: dict[str, Writer] = {
     **{name: _along_axis(name) for name in ("argmax", "argmin")},
     "softmax": _softmax("softmax"),
     "log_softmax": _softmax("logsoftmax"),
-    "one_hot": _function("onehot"),
+    "one_hot": _one_hot,
     "contract": _contract,
     "reshape": _reshape,
     "transpose": _transpose,
@@ -432,4 +448,5 @@ _TABLE: dict[str, Writer] = {
     "scan": _scan,
     "item": _item,
     "stop_gradient": _function("stop"),
+    "elementwise": lambda node, args: Call(str(node.attrs["function"]), tuple(args)),
 }

@@ -82,6 +82,12 @@ FORMULAS = {
     "x[:2]": x[:2],
     "A[1:, ::−1]": A[1:, ::-1],
     "A[1]": A[1],
+    "P Q": sn.input("P", (2, 3, 4)) @ sn.input("Q", (2, 4, 3)),
+    "P A": sn.input("P", (2, 5, 3)) @ A,
+    "Σ_b Pᵀ R": sn.einsum("bij,bik->jk", sn.input("P", ("B", 3, 4)), sn.input("R", ("B", 3, 5))),
+    "I": sn.one_hot(sn.arange(4), 4),
+    "1[i ≤ j]": sn.cast(sn.arange(4)[:, None] <= sn.arange(4), "float32"),
+    "1[n ≤ n′]": sn.cast(sn.iota("N")[:, None] <= sn.iota("N"), "float32"),
     "x / N": x / sn.dim("N", "float32"),
 }
 
@@ -101,7 +107,7 @@ def test_greek_and_subscripts() -> None:
 
 
 def test_numbers() -> None:
-    values = {1.0: "1", 0.5: "0.5", -2.5: "−2.5", 1e-8: "1e−08", float("inf"): "∞", 1e30: "1e30", 3: "3"}
+    values = {1.0: "1", 0.5: "0.5", -2.5: "−2.5", 1e-8: "1e−8", float("inf"): "∞", 1e30: "1e30", 3: "3"}
     assert {value: str(sn.constant(value)) for value in values} == values
     assert sn.constant(1e-8).latex() == r"1 \cdot 10^{-8}"
     assert str(sn.zeros((3, 4))) == "𝟎"
