@@ -21,10 +21,12 @@ from codegen.passes.memory import MEMORY
 from codegen.passes.names import NAMES
 from codegen.passes.registers import REGISTERS
 from codegen.passes.schedule import SCHEDULE
+from codegen.passes.shapes import SHAPES
 from codegen.spec import Entry, Module
 
 PASSES: tuple[Pass, ...] = (
     DEAD,
+    SHAPES,
     INLINE,
     DEAD,
     EPILOGUE,

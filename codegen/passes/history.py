@@ -30,7 +30,7 @@ from codegen.passes.core import Pass, bound_axes, map_kernels, with_items
 from symnet.expr import dims
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Access:
     """One access to a buffer: by which kernel (numbered in textual order), inside which loops over kernels."""
 
@@ -108,7 +108,7 @@ class Rows:
 
 
 def _keeps_one_row(buffer: Buffer, found: list[Access], loops: dict[int, Sequence]) -> bool:
-    """Whether each step reads only the row of the step before, before it overwrites it, and the last one is the result."""
+    """Whether each step reads only the row of the step before, before it overwrites it; the last one is the result."""
     if buffer.role != "scratch" or buffer.view_of or not buffer.shape:
         return False
     inside = [a for a in found if any(_moves_with(a, loops[n].axis.name) for n in a.around)]
