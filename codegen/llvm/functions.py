@@ -1,8 +1,8 @@
 """The scalar functions of the loop program as LLVM instructions, on one value or in lanes.
 
 Arithmetic and comparisons are instructions, rounding and the like intrinsics, and the transcendental functions calls of
-the polynomials in `codegen.llvm.math`. The only fast-math flag is `contract` (a product and a sum may become one fused
-operation): infinities, NaN and the order of operations are as written.
+the polynomials in `codegen.llvm.math`. The fast-math flags are `contract` (a product and a sum may become one fused
+operation) and, for maximum and minimum, `nsz`: infinities, NaN and the order of operations are as written.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def apply(scope: Scope, fn: str, args: Sequence[Value], dtype: str) -> Value:
     raise Unsupported(f"the LLVM backend has no {fn} of {kind}; cast to a float type first")
 
 
-def intrinsic(scope: Scope, name: str, args: Sequence[Value]) -> Value:
+def intrinsic(scope: Scope, name: str, args: Sequence[Value], flags: str = "") -> Value:
     """The LLVM intrinsic `name` at the type of its operands."""
     args = scope.unify(*args)
     value = args[0]
     letter = ("f" if is_float(value.dtype) else "i") + str({"float32": 32, "int32": 32}.get(value.dtype, 64))
     suffix = letter if value.lanes == 1 else f"v{value.lanes}{letter}"
-    return scope.call(f"@llvm.{name}.{suffix}", args, value.dtype)
+    return scope.call(f"@llvm.{name}.{suffix}", args, value.dtype, flags)
 
 
 def helper(scope: Scope, name: str, args: Sequence[Value]) -> Value:
@@ -73,16 +73,12 @@ def compare(scope: Scope, fn: str, a: Value, b: Value) -> Value:
 
 
 def extreme(scope: Scope, fn: str, a: Value, b: Value) -> Value:
-    """`maximum` or `minimum`; NaN in either operand gives NaN.
-
-    The inner select is one vmaxps/vminps, which gives `b` when either is NaN; so only a NaN in `a` needs the outer one.
-    """
+    """`maximum` or `minimum`; NaN in either operand gives NaN. Which of two zeros comes out is left open."""
     if a.dtype == "bool":
         return scope.operate("or" if fn == "maximum" else "and", a, b)
     if is_int(a.dtype):
         return intrinsic(scope, "smax" if fn == "maximum" else "smin", (a, b))
-    chosen = scope.select(scope.operate(f"fcmp {'ogt' if fn == 'maximum' else 'olt'}", a, b, "bool"), a, b)
-    return scope.select(isnan(scope, a), a, chosen)
+    return intrinsic(scope, fn, (a, b), flags="nsz ")
 
 
 def isnan(scope: Scope, value: Value) -> Value:

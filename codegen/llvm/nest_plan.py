@@ -33,9 +33,10 @@ from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
 from symnet.expr.dtypes import BYTES, is_float
 
-MOST_LANES = 64
-WIDE = 4
-"""Vectors of accumulators that a cheap reduction keeps, to hide the latency of adding."""
+WIDTHS = (8, 4, 2, 1)
+"""Vectors of accumulators that a cheap reduction may keep, to hide the latency of adding and to read long runs."""
+PASS_COST = 2
+"""What one more pass over the data costs besides its vectors, in vectors."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,15 @@ def lanes(body: tuple[Stmt, ...], axis: Axis, target: Target) -> int:
     dtypes = {scalar.dtype for scalar in varying} or {"float32"}
     floats = [dtype for dtype in dtypes if is_float(dtype)]
     width = max(BYTES[dtype] for dtype in floats or dtypes)
-    count = min(MOST_LANES, max(1, target.vector_bytes // width))
+    count = max(1, min(target.vector_bytes, 64) // width)
     accumulates = any(isinstance(stmt, Reduce) for stmt in statements(body))
     costly = any(isinstance(scalar, Apply) and scalar.fn in (*MATH, "pow", "mod", "floordiv") for scalar in varying)
-    if accumulates and not costly and sum(isinstance(scalar, Load) for scalar in varying) <= 4:
-        limit = dimension.evaluate(axis.extent, {}) if not dimension.names(axis.extent) else MOST_LANES
-        factor = WIDE
-        while factor > 1 and (count * factor > limit or count * factor > MOST_LANES):
-            factor //= 2
-        count *= factor
-    return count
+    if not accumulates or costly or width == 1 or sum(isinstance(scalar, Load) for scalar in varying) > 4:
+        return count
+    if dimension.names(axis.extent):
+        return 4 * count
+    vectors = -(-dimension.evaluate(axis.extent, {}) // count)
+    return count * min(WIDTHS, key=lambda factor: -(-vectors // factor) * (factor + PASS_COST))
 
 
 def _varying(body: tuple[Stmt, ...], axis: str) -> list[Scalar]:

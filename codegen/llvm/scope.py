@@ -184,12 +184,12 @@ class Scope:
             f"select {condition.typed}, {yes.typed}, {no.typed}", (condition, yes, no), yes.dtype, yes.lanes
         )
 
-    def call(self, function: str, operands: Iterable[Value], dtype: str) -> Value:
+    def call(self, function: str, operands: Iterable[Value], dtype: str, flags: str = "") -> Value:
         """A call of a pure function (an intrinsic or a math function)."""
         values = self.unify(*operands)
         lanes = values[0].lanes
         arguments = ", ".join(value.typed for value in values)
-        return self.emit(f"call {vector_type(dtype, lanes)} {function}({arguments})", values, dtype, lanes)
+        return self.emit(f"call {flags}{vector_type(dtype, lanes)} {function}({arguments})", values, dtype, lanes)
 
     # --- integers, folded where they are known ---
 
