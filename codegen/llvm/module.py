@@ -51,8 +51,7 @@ def library_text(programs: Mapping[str, Program], target: Target, profile: bool 
         sharing[program.name] = plan(program)
         entries.append(emit_constants(program))
         entries.append(emit_entry(program, texts, symbols, table, sharing[program.name], profile))
-    fma = "+fma" in target.features.split(",") or target.cpu not in ("x86-64", "x86-64-v2")
-    parts = [math.definitions(helpers, fma), *bodies, *entries, runtime_text(target.triple)]
+    parts = [math.definitions(helpers, target.fma), *bodies, *entries, runtime_text(target.triple)]
     return LibraryText("\n".join(parts), table, sharing)
 
 
