@@ -131,7 +131,7 @@ def explain(loss: Expr, wrt: Exprs) -> Derivation:
         where=where,
         legend=seen.names.legend + _meaning_of_deltas(where, seen.symbol),
         steps=trace.steps,
-        context=Context({**seen.known, **known, scalar: seen.symbol}, seen.cotangents, seen.symbol),
+        context=Context({scalar: seen.symbol, **seen.known, **known}, seen.cotangents, seen.symbol),
     )
 
 
@@ -145,18 +145,20 @@ class _Forward:
         self.wrt = wrt
         self.names = Names()
         name_leaves(self.names, [loss, *wrt])
-        self.names.forms.pop(loss, None)
         name_layers(self.names, find_layers(loss))
-        self.names.forms.pop(loss, None)
+        if loss.args:
+            self.names.forms.pop(loss, None)
         for variable in wrt:
             self.names.give(variable, self.names.free(Symbol("w")))
-        self.symbol = symbol(loss_name) if loss_name and is_plain(loss_name) else self.names.free(Symbol("L"))
+        own_name = loss_name if loss.args and loss_name and is_plain(loss_name) else None
+        self.symbol = symbol(own_name) if own_name else self.names.free(Symbol("L"))
         self.wrt_forms = [self.names.forms[variable] for variable in wrt]
         self.inner = self._inner_values(loss)
-        self.cotangents = {node: self._cotangent_form(self.names.forms[node]) for node in (*self.inner, *wrt)}
+        self.cotangents = {node: self._cotangent_form(self.names.forms[node]) for node in self.inner}
+        self.cotangents.update((node, Partial(self.symbol, self.names.forms[node])) for node in wrt)
         derivatives = pullback([loss], [full(1.0, loss.shape, loss.dtype)], [*self.inner, *wrt], trace)
         self.adjoints, self.gradients = derivatives[: len(self.inner)], derivatives[len(self.inner) :]
-        self.known = {**self.names.forms, loss: self.symbol}
+        self.known = {loss: self.symbol, **self.names.forms}
         for node, derivative in zip((*self.inner, *wrt), derivatives, strict=True):
             self.known.setdefault(derivative, self.cotangents[node])
 

@@ -53,7 +53,9 @@ def number(value: float | int | bool) -> Number:
 
 
 def is_number(node: Expr) -> bool:
-    """Whether a node is a scalar (all its axes have size 1)."""
+    """Whether a node holds one number (all its axes have size 1), maybe repeated by broadcasting."""
+    while node.op in ("broadcast_to", "reshape", "cast"):
+        node = node.args[0]
     return all(dim == 1 for dim in node.shape)
 
 
@@ -308,7 +310,7 @@ def _transpose(node: Expr, args: Sequence[Form]) -> Form:
 def _broadcast_to(node: Expr, args: Sequence[Form]) -> Form:
     """Broadcasting is not written, but a constant array is set in bold: 𝟎, 𝟏."""
     if isinstance(args[0], Number):
-        return Number(args[0].text, bold=not is_number(node))
+        return Number(args[0].text, bold=any(dim != 1 for dim in node.shape))
     return args[0]
 
 
