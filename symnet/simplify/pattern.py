@@ -268,6 +268,8 @@ def _match_apply(pattern: Apply) -> Matcher:
     rest = pattern.args[-1].name if pattern.args and isinstance(pattern.args[-1], Rest) else None
     matchers = [compile_pattern(arg) for arg in (pattern.args if rest is None else pattern.args[:-1])]
     count = len(matchers)
+    if any(isinstance(value, Term) and not isinstance(value, Attr) for _, value in pattern.attrs):
+        raise CompilerBug(f"the attributes of the pattern {show(pattern)} are computed: name them and add a condition")
     wanted = [(name, value.name, None) if isinstance(value, Attr) else (name, None, value) for name, value in pattern.attrs]
 
     def match(node: Expr, env: Bindings, opaque: frozenset[int]) -> bool:

@@ -74,6 +74,11 @@ def lines_up(axes: Axes, keepdims: bool) -> bool:
 
 
 @computed
+def is_axis(axes: Axes, axis: int) -> bool:
+    return axes == (axis,)
+
+
+@computed
 def is_count(d: Expr, x: Expr, axes: Axes) -> bool:
     """Whether `d` is the number of elements of `x` along `axes`."""
     count = dims.product(x.shape[a] for a in axes)

@@ -108,7 +108,7 @@ def _letters(x: Expr, shape: Shape) -> str:
 def without_repeated(node: Expr, x: Expr, position: int) -> Expr | None:
     """A plain contraction with an operand that repeats `x`: without the letters along which it is repeated.
 
-    A letter that is then left in one operand alone is summed there, or multiplies by its size if in none.
+    A letter that is then left in the other operand alone is summed there.
     """
     if not is_plain(node.attrs["spec"]):
         return None
@@ -120,8 +120,9 @@ def without_repeated(node: Expr, x: Expr, position: int) -> Expr | None:
         return None
     gone = [parts[position][i] for i in repeated]
     other, result = parts[1 - position], parts[2]
-    if any(letter not in other for letter in gone):
-        return None
+    # A letter that the other operand lacks is one of the result, which is then repeated along it instead.
+    left = [letter for letter in result if letter not in gone or letter in other]
+    shape = tuple(dim if letter in left else 1 for letter, dim in zip(result, node.shape, strict=True))
     kept = [i for i in range(len(whole)) if i not in repeated]
     parts[position] = [parts[position][i] for i in kept]
     operands = list(node.args)
@@ -132,8 +133,8 @@ def without_repeated(node: Expr, x: Expr, position: int) -> Expr | None:
         operands[1 - position] = make(lookup("sum"), (operands[1 - position],), attrs)
         parts[1 - position] = [letter for i, letter in enumerate(other) if i not in summed]
     made = ",".join("".join(str(letter) for letter in part) for part in parts[:2])
-    spec = format_spec(parse_spec(f"{made}->{''.join(map(str, result))}"), True)
-    return make(lookup("contract"), operands, {"spec": spec, "sizes": (), "shape": ()})
+    spec = format_spec(parse_spec(f"{made}->{''.join(map(str, left))}"), True)
+    return reshaped(make(lookup("contract"), operands, {"spec": spec, "sizes": (), "shape": ()}), shape)
 
 
 @computed

@@ -11,6 +11,7 @@ from symnet.simplify.shapes import (
     axes_before_reshape,
     constant_along,
     count_of,
+    is_axis,
     is_count,
     kept_shape,
     left_order,
@@ -98,9 +99,6 @@ def reaches(x: Expr, node: Expr) -> bool:
     return len(x.shape) == len(whole) and all(x.shape[a] == whole[a] for a in node.attrs["axes"])
 
 
-@computed
-def is_axis(axes: Axes, axis: int) -> bool:
-    return axes == (axis,)
 
 
 SHAPES = [

@@ -7,6 +7,7 @@ from symnet.simplify.pattern import Family, Rest, attributes, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import (
     constant_along,
+    is_axis,
     is_squeezed,
     lines_up,
     only,
@@ -25,7 +26,7 @@ from symnet.simplify.vocabulary import (
 )
 
 c, m, w, x, z = variables("c m w x z")
-A, K = attributes("A K")
+A, B, K = attributes("A B K")
 index = Rest("index")
 move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to")))
 
@@ -55,7 +56,8 @@ RULES = [
          reason="a shift of all inputs shifts the result, and is added back", in_chains=True),
     rule("log-softmax-by-logsumexp", z - logsumexp(z, axes=A, keepdims=K), log_softmax(z, axis=only(A)),
          condition=lines_up(A, K), reason="the logits minus their log-sum-exp are log softmax"),
-    rule("logsumexp-of-log-softmax", logsumexp(log_softmax(z, axis=A), axes=single(A), keepdims=K), 0,
+    rule("logsumexp-of-log-softmax", logsumexp(log_softmax(z, axis=A), axes=B, keepdims=K), 0,
+         condition=is_axis(B, A),
          reason="probabilities sum to 1, whose logarithm is 0"),
     rule("log-of-moved", log(move(x)), move(log(x)), kind=stabilising, condition=logs_well(x),
          reason="moving elements and taking their logarithm commute, and the logarithm has a stable form there"),

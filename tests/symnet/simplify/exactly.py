@@ -1,0 +1,280 @@
+"""Expressions evaluated with 50 digits: what every rule is held to.
+
+Floats are arrays of mpmath numbers, integers and conditions NumPy arrays. The meaning of each operation is written here
+again, from its mathematical definition, so that it does not share a mistake with the reference interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import mpmath
+import numpy as np
+from mpmath import mp
+
+from symnet.expr import dims
+from symnet.expr.node import ArrayValue, Expr
+from symnet.expr.traverse import postorder
+
+DIGITS = 50
+GUARD = 30
+"""More digits are carried, so that cancellation does not eat those that are compared."""
+
+Array = np.ndarray
+
+
+def evaluate(roots: list[Expr], values: Mapping[str, Array], sizes: Mapping[str, int] | None = None) -> list[Array]:
+    """The values of the roots; `values` are given by the names of inputs."""
+    known: dict[int, Array] = {}
+    with mp.workdps(DIGITS + GUARD):
+        for node in postorder(roots):
+            known[id(node)] = _value(node, [known[id(arg)] for arg in node.args], values, sizes or {})
+    return [known[id(root)] for root in roots]
+
+
+def number(value: object) -> Any:
+    """A float as an mpmath number, exactly."""
+    return mpmath.mpf(value)
+
+
+def _floats(function: Callable[..., Any]) -> Callable[..., Array]:
+    def apply(*arrays: Array) -> Array:
+        result = np.frompyfunc(lambda *v: _real(function, v), len(arrays), 1)(*arrays)
+        return np.asarray(result, object)
+
+    return apply
+
+
+def _real(function: Callable[..., Any], values: tuple[Any, ...]) -> Any:
+    """nan outside the domain, where mpmath raises or turns complex."""
+    if any(isinstance(v, mpmath.mpf) and mpmath.isnan(v) for v in values):
+        return mpmath.nan
+    try:
+        result = function(*values)
+    except (ZeroDivisionError, ValueError, OverflowError):
+        return mpmath.nan
+    return mpmath.nan if isinstance(result, mpmath.mpc) else mpmath.mpf(result)
+
+
+def _divide(a: Any, b: Any) -> Any:
+    if b == 0:
+        return mpmath.nan if a == 0 else mpmath.sign(a) * mpmath.inf
+    return a / b
+
+
+def _log(x: Any) -> Any:
+    return -mpmath.inf if x == 0 else mpmath.log(x)
+
+
+def _power(x: Any, p: Any) -> Any:
+    return mpmath.mpf(1) if p == 0 else mpmath.power(x, p)
+
+
+SCALAR: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": _divide,
+    "negative": lambda a: -a,
+    "absolute": abs,
+    "sign": mpmath.sign,
+    "floor": mpmath.floor,
+    "ceil": mpmath.ceil,
+    "round": mpmath.nint,
+    "power": _power,
+    "mod": lambda a, b: a - b * mpmath.floor(_divide(a, b)),
+    "floor_divide": lambda a, b: mpmath.floor(_divide(a, b)),
+    "sqrt": mpmath.sqrt,
+    "rsqrt": lambda x: _divide(mpmath.mpf(1), mpmath.sqrt(x)),
+    "square": lambda x: x * x,
+    "reciprocal": lambda x: _divide(mpmath.mpf(1), x),
+    "exp": mpmath.exp,
+    "expm1": lambda x: mpmath.exp(x) - 1,
+    "log": _log,
+    "log1p": lambda x: _log(1 + x),
+    "tanh": mpmath.tanh,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "log_sigmoid": lambda x: -mpmath.log(1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
+    "relu": lambda x: max(x, mpmath.mpf(0)),
+    "gelu": lambda x: x * mpmath.ncdf(x),
+    "gelu_tanh": lambda x: x / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mp.pi) * (x + mpmath.mpf("0.044715") * x**3))),
+    "silu": lambda x: x / (1 + mpmath.exp(-x)),
+    "erf": mpmath.erf,
+    "sin": mpmath.sin,
+    "cos": mpmath.cos,
+    "minimum": min,
+    "maximum": max,
+}
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "equal": lambda a, b: a == b,
+    "not_equal": lambda a, b: a != b,
+    "less": lambda a, b: a < b,
+    "less_equal": lambda a, b: a <= b,
+    "greater": lambda a, b: a > b,
+    "greater_equal": lambda a, b: a >= b,
+}
+
+
+def _value(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+    op = node.op
+    if op in COMPARE:
+        return np.asarray(np.frompyfunc(COMPARE[op], 2, 1)(*args), bool)
+    if op in SCALAR and _is_float(node):
+        return _floats(SCALAR[op])(*args)
+    special = SPECIAL.get(op)
+    if special is not None:
+        return special(node, args, values, sizes)
+    if _is_float(node) or any(_is_float(arg) for arg in node.args):
+        raise NotImplementedError(f"no exact meaning is written for {op}")
+    assert node.declaration.numpy is not None
+    return node.declaration.numpy(node, args, sizes)
+
+
+def _is_float(node: Expr) -> bool:
+    return node.dtype in ("float32", "float64")
+
+
+def _input(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+    array = values[node.attrs["name"]]
+    return _exact(array) if _is_float(node) else array
+
+
+def _exact(array: Any) -> Array:
+    return np.asarray(np.frompyfunc(lambda v: mpmath.mpf(float(v)), 1, 1)(np.asarray(array)), object)
+
+
+def _constant(node: Expr, *_: Any) -> Array:
+    value = node.attrs["value"]
+    array = value.array if isinstance(value, ArrayValue) else np.asarray(value)
+    return _exact(array) if _is_float(node) else array
+
+
+def _cast(node: Expr, args: list[Array], *_: Any) -> Array:
+    source = node.args[0]
+    if _is_float(node):
+        return np.asarray(args[0]) if _is_float(source) else _exact(args[0])
+    if _is_float(source):
+        return np.asarray(np.frompyfunc(int, 1, 1)(args[0]), node.dtype)
+    return np.asarray(args[0]).astype(node.dtype)
+
+
+def _where(node: Expr, args: list[Array], *_: Any) -> Array:
+    return np.where(*args)
+
+
+def _reduce(function: Callable[..., Any]) -> Callable[..., Array]:
+    def apply(node: Expr, args: list[Array], *_: Any) -> Array:
+        axes, x = node.attrs["axes"], args[0]
+        kept = [a for a in range(x.ndim) if a not in axes]
+        rows = x.transpose([*kept, *axes]).reshape([*(x.shape[a] for a in kept), -1])
+        result = np.empty(rows.shape[:-1], object)
+        for index in np.ndindex(result.shape):
+            result[index] = function(list(rows[index]), node)
+        if node.attrs["keepdims"]:
+            result = result.reshape([1 if a in axes else d for a, d in enumerate(x.shape)])
+        return result if _is_float(node) else result.astype(node.dtype)
+
+    return apply
+
+
+def _variance(row: list[Any], node: Expr) -> Any:
+    middle = sum(row) / len(row)
+    return sum((v - middle) ** 2 for v in row) / (len(row) - node.attrs["correction"])
+
+
+def _softmax(node: Expr, args: list[Array], *_: Any) -> Array:
+    powers = _floats(mpmath.exp)(args[0])
+    return _floats(_divide)(powers, np.sum(powers, axis=node.attrs["axis"], keepdims=True))
+
+
+def _argument(pick: Callable[..., Any]) -> Callable[..., Array]:
+    def apply(node: Expr, args: list[Array], *_: Any) -> Array:
+        axis = node.attrs["axis"]
+        result = np.apply_along_axis(lambda row: pick(range(len(row)), key=lambda i: row[i]), axis, args[0])
+        return np.expand_dims(result, axis) if node.attrs["keepdims"] else result
+
+    return apply
+
+
+def _one_hot(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+    classes = np.arange(dims.evaluate(node.attrs["classes"], sizes))
+    marks = np.asarray(args[0])[..., None] == classes
+    return _exact(marks) if _is_float(node) else marks.astype(node.dtype)
+
+
+def _broadcast(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+    return np.broadcast_to(args[0], dims.evaluate_shape(node.shape, sizes))
+
+
+def _through_numpy(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+    """Moves of elements do not care what the elements are."""
+    assert node.declaration.numpy is not None
+    return node.declaration.numpy(node, args, sizes)
+
+
+def _place(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+    shape = dims.evaluate_shape(node.shape, sizes)
+    result = np.full(shape, number(node.attrs["fill"]), object)
+    where = [
+        [dims.evaluate(start, sizes) + step * i for i in range(count)]
+        for start, step, count in zip(node.attrs["start"], node.attrs["step"], args[0].shape, strict=True)
+    ]
+    result[np.ix_(*where)] = args[0]
+    return result
+
+
+def _scatter(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+    result = np.full(dims.evaluate_shape(node.shape, sizes), number(0), object)
+    axes = node.attrs["axes"]
+    moved = result.transpose([*axes, *(a for a in range(result.ndim) if a not in axes)])
+    updates, *index = args
+    for position, picks in enumerate(np.broadcast(*index)):
+        at = np.unravel_index(position, np.broadcast(*index).shape) if np.broadcast(*index).shape else ()
+        moved[picks] = moved[picks] + updates[at]
+    return result
+
+
+def _contract(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+    assert not node.attrs["sizes"], "the affine form is tested elsewhere"
+    return np.asarray(np.einsum(node.attrs["spec"], *args), object)
+
+
+SPECIAL: dict[str, Callable[..., Array]] = {
+    "input": _input,
+    "constant": _constant,
+    "dim": lambda node, args, values, sizes: (
+        _exact(dims.evaluate(node.attrs["size"], sizes))
+        if _is_float(node)
+        else np.asarray(dims.evaluate(node.attrs["size"], sizes))
+    ),
+    "iota": lambda node, args, values, sizes: np.arange(dims.evaluate(node.attrs["size"], sizes)),
+    "cast": _cast,
+    "where": _where,
+    "isnan": lambda node, args, values, sizes: np.asarray(np.frompyfunc(mpmath.isnan, 1, 1)(args[0]), bool),
+    "sum": _reduce(lambda row, node: sum(row, number(0) if _is_float(node) else 0)),
+    "prod": _reduce(lambda row, node: np.prod(np.asarray(row, object))),
+    "max": _reduce(lambda row, node: max(row)),
+    "min": _reduce(lambda row, node: min(row)),
+    "any": _reduce(lambda row, node: any(row)),
+    "all": _reduce(lambda row, node: all(row)),
+    "mean": _reduce(lambda row, node: sum(row) / len(row)),
+    "var": _reduce(_variance),
+    "logsumexp": _reduce(lambda row, node: _log(sum(map(mpmath.exp, row)))),
+    "softmax": _softmax,
+    "log_softmax": lambda node, args, values, sizes: _floats(_log)(_softmax(node, args)),
+    "argmax": _argument(max),
+    "argmin": _argument(min),
+    "one_hot": _one_hot,
+    "reshape": _through_numpy,
+    "transpose": _through_numpy,
+    "broadcast_to": _broadcast,
+    "slice": _through_numpy,
+    "concat": _through_numpy,
+    "gather": _through_numpy,
+    "stop_gradient": _through_numpy,
+    "place": _place,
+    "scatter_add": _scatter,
+    "contract": _contract,
+}
