@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from codegen import cache, pipeline
 from codegen.fingerprint import fingerprint
-from codegen.loops.grammar import PERSISTENT, Buffer, Program, kernels
+from codegen.loops.grammar import PERSISTENT, Buffer, Kernel, Program, kernels
 from codegen.lower import bind
 from codegen.spec import Module
 from codegen.target import Target
+from codegen.work import operations, traffic
 from symnet.errors import UsageError, nearest
 from symnet.expr import dims as dimension
 from symnet.expr.dtypes import BYTES
@@ -46,6 +48,7 @@ class Library:
     def __init__(self, request: Request) -> None:
         """Compile, or take what the cache holds for the same request."""
         from codegen.llvm import jit
+        from codegen.llvm.driver import profile_name
         from codegen.llvm.runtime_ir import EXPORTS
 
         self._request = request
@@ -56,7 +59,8 @@ class Library:
             cache.write(key, *found)
         self.metadata, image = found
         symbols = [entry["symbol"] for entry in self.metadata["entries"].values()]
-        self._code = jit.Loaded(image, [*symbols, *EXPORTS])
+        counters = [profile_name(entry) for entry in self.metadata["entries"]] if request.profile else []
+        self._code = jit.Loaded(image, [*symbols, *counters, *EXPORTS])
         self.functions: Mapping[str, int] = self._code.addresses
 
     def _compile(self) -> tuple[dict[str, Any], bytes]:
@@ -76,6 +80,22 @@ class Library:
     def address(self, entry: str) -> int:
         """The native function of an entry."""
         return self.functions[self.metadata["entries"][entry]["symbol"]]
+
+    def profile(self, entry: str) -> list[dict[str, Any]]:
+        """What thread 0 spent in each kernel of an entry since the last time this was asked, in processor cycles.
+
+        One row for each kernel: its name, note, operations and bytes as in the metadata, and `cycles`. Needs a library
+        that was compiled with `profile`.
+        """
+        from codegen.llvm.driver import profile_name
+
+        if not self._request.profile:
+            raise UsageError("this library counts no cycles: compile it with profile=True")
+        kernels = self.metadata["entries"][entry]["kernels"]
+        counters = (ctypes.c_int64 * len(kernels)).from_address(self.functions[profile_name(entry)])
+        rows = [{**kernel, "cycles": cycles} for kernel, cycles in zip(kernels, counters, strict=True)]
+        ctypes.memset(counters, 0, ctypes.sizeof(counters))
+        return rows
 
     def source(self, kind: str) -> str:
         """The text of a stage: "loops", "llvm" or "asm"."""
@@ -100,7 +120,8 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
     buffers  [{name, buffer, dtype, shape, role, offset, init}]: inputs, and what a caller reads or writes in the
              arena; `name` is the user's (an output's: that of its buffer), `buffer` the loop program's
     entries  name -> {inputs, outputs (name -> buffer), checks (messages), symbol, parallel, kernels}; `parallel` says
-             whether more than one thread pays, `kernels` is the order of profile counters
+             whether more than one thread pays; kernels: [{name, note, operations, bytes}] in the order in which
+             they run, the last two as dimensions (integers or polynomials over the named ones)
     """
     binding = bind(module)
     leaves = {buffer.name: node for node, buffer in binding.leaves.items()}
@@ -120,7 +141,7 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
             "checks": list(program.checks),
             "symbol": f"sn_{name}",
             "parallel": False,
-            "kernels": [kernel.name for kernel in kernels(program.items)],
+            "kernels": [_work(kernel, program) for kernel in kernels(program.items)],
         }
     return {
         "format": FORMAT,
@@ -149,6 +170,15 @@ def _about(buffer: Buffer, leaves: Mapping[str, Expr]) -> dict[str, Any]:
         "role": buffer.role,
         "offset": buffer.offset,
         "init": init if isinstance(init, str) else None,
+    }
+
+
+def _work(kernel: Kernel, program: Program) -> dict[str, Any]:
+    return {
+        "name": kernel.name,
+        "note": kernel.note,
+        "operations": operations(kernel),
+        "bytes": traffic(kernel, program),
     }
 
 

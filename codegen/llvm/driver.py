@@ -28,21 +28,19 @@ from symnet.expr.dims import Dim
 
 @dataclass(frozen=True)
 class Slots:
-    """The table of a library: slot 0 the arena, slot 1 the sync area, slot 2 the profile counters (or null), then one
-    slot for each input and each named dimension."""
+    """The table of a library: slot 0 the arena, slot 1 the sync area, then a slot for each input and each dimension."""
 
     inputs: tuple[str, ...]
     dims: tuple[str, ...]
 
     ARENA = 0
     SYNC = 1
-    PROFILE = 2
-    FIRST = 3
+    FIRST = 2
 
     def names(self, inputs_as: Mapping[str, str]) -> list[str]:
         """What each slot holds, as metadata tells it; `inputs_as` gives the user's name of an input's buffer."""
         inputs, dims = [f"input:{inputs_as[name]}" for name in self.inputs], [f"dim:{name}" for name in self.dims]
-        return ["arena", "sync", "profile", *inputs, *dims]
+        return ["arena", "sync", *inputs, *dims]
 
     @property
     def count(self) -> int:
@@ -80,6 +78,11 @@ def emit_constants(program: Program) -> str:
     return "\n".join(lines) + "\n"
 
 
+def profile_name(entry: str) -> str:
+    """The exported array of cycle counters of an entry compiled with `profile`."""
+    return f"sn_profile_{entry}"
+
+
 def emit_entry(
     program: Program,
     texts: Mapping[str, KernelText],
@@ -91,7 +94,7 @@ def emit_entry(
     """The function of an entry. `texts` and `symbols` give each kernel's interface and the function to call for it.
 
     With `profile`, the processor cycles thread 0 spends in kernel number k (in the order of the text) are added to
-    counter k of the array in the profile slot.
+    element k of the exported array `sn_profile_ENTRY` of int64.
     """
     return _Entry(program, texts, symbols, table, sharing, profile).emit()
 
@@ -118,7 +121,6 @@ class _Entry:
         fn = self.fn
         self.arena = self._slot(Slots.ARENA, "ptr")
         self.sync = self._slot(Slots.SYNC, "ptr")
-        self.counters = self._slot(Slots.PROFILE, "ptr") if self.profile else ""
         self.status = fn.value(f"getelementptr i8, ptr {self.sync}, i64 {SYNC_OFFSETS['status']}", "status")
         self.several, self.main = fn.value("icmp sgt i64 %n, 1"), fn.value("icmp eq i64 %tid, 0")
         self.after = fn.value("add i64 %tid, 1")
@@ -127,7 +129,10 @@ class _Entry:
         for name in dict.fromkeys(buffer for text in self.texts.values() for buffer in text.buffers):
             self.pointers[name] = self._pointer(name)
         self._items(self.program.items)
-        return fn.finish("i32 0")
+        text = fn.finish("i32 0")
+        if self.profile:
+            text += f"@{profile_name(self.program.name)} = global [{self.kernels} x i64] zeroinitializer, align 64\n"
+        return text
 
     def _slot(self, number: int, kind: str) -> str:
         place = self.fn.value(f"getelementptr i64, ptr %table, i64 {number}")
@@ -194,7 +199,7 @@ class _Entry:
         fn.do(call)
         after = fn.value("call i64 @llvm.readcyclecounter()")
         with fn.when(self.main, "count"):
-            place = fn.value(f"getelementptr i64, ptr {self.counters}, i64 {self.kernels}")
+            place = fn.value(f"getelementptr i64, ptr @{profile_name(self.program.name)}, i64 {self.kernels}")
             spent, total = fn.value(f"sub i64 {after}, {before}"), fn.value(f"load i64, ptr {place}")
             fn.do(f"store i64 {fn.value(f'add i64 {total}, {spent}')}, ptr {place}")
 

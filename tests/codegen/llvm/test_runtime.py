@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from codegen.llvm import sharing
-from codegen.llvm.driver import Slots
 from codegen.llvm.runtime_ir import ARRAY_SLOTS, ARRAYS, EPOCH_SLOTS, RECORD_KINDS, RECORD_SLOTS
 from codegen.loops.parse import parse
 from symnet.runtime import native as runtime
@@ -170,7 +169,6 @@ def test_python_side_agrees_on_the_layout() -> None:
     assert {name: slot for slot, name in enumerate(runtime.ARGUMENTS)} == EPOCH_SLOTS
     assert runtime.ARRAYS == ARRAYS
     assert RECORD_KINDS["each"] == runtime.COPY_EACH
-    assert (Slots.ARENA, Slots.SYNC, Slots.PROFILE) == (0, 1, 2)
 
 
 # --- who waits for whom ------------------------------------------------------------------------------------------
