@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,10 @@ class Index:
     offset: int = 0
 
     def __str__(self) -> str:
-        text = "+".join(letter if c == 1 else f"{c}*{letter}" for letter, c in self.terms).replace("+-", "-")
-        return text + (f"{self.offset:+d}" if self.offset else "") if text else str(self.offset)
+        text = "".join(
+            f"{'-' if c < 0 else '+'}{letter if abs(c) == 1 else f'{abs(c)}*{letter}'}" for letter, c in self.terms
+        )
+        return text.removeprefix("+") + f"{self.offset:+d}" * bool(self.offset) if text else str(self.offset)
 
     @property
     def letters(self) -> tuple[str, ...]:
@@ -228,10 +231,12 @@ def _add_slices(
         view, names = _view(array, indices, fixed, low, high)
         views.append(view)
         letters.append(names)
-    repeated = _repetitions(ranges, fixed, letters, low, high)
-    views[2] += np.asarray(
-        np.einsum(f"{letters[0]},{letters[1]}->{letters[2]}", *views[:2]) * repeated, arrays[2].dtype
-    )
+    # A letter of the result that is in no operand repeats what was found; one that is in no array at all counts.
+    summed = [letter for letter in letters[2] if letter in letters[0] + letters[1]]
+    found = np.einsum(f"{letters[0]},{letters[1]}->{''.join(summed)}", *views[:2])
+    found = np.expand_dims(found, [axis for axis, letter in enumerate(letters[2]) if letter not in summed])
+    unseen = [letter for letter in ranges if letter not in fixed and letter not in "".join(letters)]
+    views[2] += np.asarray(found * prod(high[letter] - low[letter] for letter in unseen), arrays[2].dtype)
 
 
 def _split(index: Index, fixed: Mapping[str, int]) -> tuple[int, tuple[str, int] | None]:
@@ -259,18 +264,6 @@ def _view(
         stop = offset + c * high[letter]
         key.append(slice(offset + c * low[letter], None if stop < 0 else stop, c))
     return array[(*key, ...)], names
-
-
-def _repetitions(
-    ranges: Mapping[str, int], fixed: Mapping[str, int], letters: Sequence[str], low: Mapping[str, int],
-    high: Mapping[str, int],
-) -> int:  # fmt: skip
-    """How often each product counts: letters that occur in no array still run."""
-    times = 1
-    for letter in ranges:
-        if letter not in fixed and not any(letter in names for names in letters):
-            times *= high[letter] - low[letter]
-    return times
 
 
 # --- derivatives -------------------------------------------------------------------------------------------------

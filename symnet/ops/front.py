@@ -148,7 +148,9 @@ def _is_integer(entry: object) -> bool:
 
 
 def _index_array(entry: Any) -> Operand:
-    if isinstance(entry, (Expr, np.ndarray, list)):
+    if isinstance(entry, list):
+        return np.asarray(entry, None if entry else np.int64)
+    if isinstance(entry, (Expr, np.ndarray)):
         return entry
     if hasattr(entry, "__array__") and not isinstance(entry, (bool, np.bool_, float)):
         return np.asarray(entry)

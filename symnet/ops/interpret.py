@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symnet.errors import CompilerBug, DTypeError, ShapeError, UnknownName, UsageError, nearest
+from symnet.errors import CompilerBug, DTypeError, ShapeError, UnknownName, UsageError
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
@@ -21,11 +21,11 @@ def evaluate(exprs: Any, values: Mapping[Any, Any] | None = None, sizes: Sizes |
     """The value of an expression (or of a list, tuple or dict of them) as NumPy arrays.
 
     values  an array for every input, parameter, state and hyperparameter under the expressions, keyed by name or by the
-            expression itself.
+            expression itself. What the expressions do not need may be there too: a derivative often needs less.
     sizes   the sizes of named dimensions; those that occur in the shape of a given array follow from it.
 
-    Arithmetic is done in the data types of the expressions. Raises `UnknownName` for a missing or surplus value,
-    `ShapeError` and `DTypeError` for one that does not fit, `IndexOutOfRange` for positions outside an axis.
+    Arithmetic is done in the data types of the expressions. Raises `UnknownName` for a missing value, `ShapeError` and
+    `DTypeError` for one that does not fit, `IndexOutOfRange` for positions outside an axis.
     """
     roots, rebuild = _as_list(exprs)
     leaves = [node for node in postorder(roots) if node.op in _GIVEN]
@@ -102,16 +102,16 @@ def _match(leaves: Sequence[Expr], values: Mapping[Any, Any]) -> dict[Expr, Any]
     for key, value in values.items():
         if isinstance(key, Expr):
             given[key] = value
-        elif key not in by_name:
-            raise UnknownName(f"evaluate: no value is named {key!r}{nearest(str(key), by_name)}")
-        elif len(by_name[key]) > 1:
+        elif len(by_name.get(key, ())) > 1:
             raise UsageError(f"evaluate: {len(by_name[key])} values are named {key!r}; give the expressions as keys")
-        else:
+        elif key in by_name:
             given[by_name[key][0]] = value
     for leaf in leaves:
         if leaf not in given:
+            typed = f"{leaf.dtype}{dims.show(leaf.shape)}"
+            known = sorted(str(key.name if isinstance(key, Expr) else key) for key in values)
             raise UnknownName(
-                f"evaluate: no value for the {leaf.op} {leaf.name!r} ({leaf.dtype}{dims.show(leaf.shape)})"
+                f"evaluate: no value for the {leaf.op} {leaf.name!r} ({typed}); given: {', '.join(known)}"
             )
     return given
 

@@ -24,7 +24,7 @@ def einsum(spec: str, *arrays: Operand) -> Expr:
     """
     nodes = operands("einsum", arrays, "number")
     inputs, output = _read(spec, nodes)
-    terms = [_own_axes(letters, node) for letters, node in zip(inputs, nodes, strict=True)]
+    terms = [_own_axes(spec, letters, node) for letters, node in zip(inputs, nodes, strict=True)]
     _check_sizes(spec, terms, output)
     terms = [_squeeze(letters, node, terms, i) for i, (letters, node) in enumerate(terms)]
     while len(terms) > 1:
@@ -79,11 +79,16 @@ def _hidden(spec: str, letters: str, node: Expr, position: int) -> int:
 Term = tuple[str, Expr]
 
 
-def _own_axes(letters: str, node: Expr) -> Term:
+def _own_axes(spec: str, letters: str, node: Expr) -> Term:
     """Repeated letters of one array become its diagonal."""
     while repeated := next((c for c in letters if letters.count(c) > 1), None):
         first = letters.index(repeated)
         second = letters.index(repeated, first + 1)
+        if node.shape[first] != node.shape[second]:
+            raise ShapeError(
+                f"einsum: the letter {repeated!r} of {spec!r} is {node.shape[first]} and {node.shape[second]} in one "
+                "array; expected equal sizes"
+            )
         node = diagonal(node, axis1=first, axis2=second)
         letters = letters[:first] + letters[first + 1 : second] + letters[second + 1 :] + repeated
     return letters, node
