@@ -22,6 +22,7 @@ from codegen.passes.names import NAMES
 from codegen.passes.registers import REGISTERS
 from codegen.passes.schedule import SCHEDULE
 from codegen.passes.shapes import SHAPES
+from codegen.passes.split import SPLIT
 from codegen.spec import Entry, Module
 
 PASSES: tuple[Pass, ...] = (
@@ -29,6 +30,7 @@ PASSES: tuple[Pass, ...] = (
     SHAPES,
     INLINE,
     DEAD,
+    SPLIT,
     EPILOGUE,
     ROWS,
     HORIZONTAL,
