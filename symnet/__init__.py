@@ -14,36 +14,72 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from symnet import data as data, losses as losses, nn as nn, optim as optim
+    from symnet import data as data
+    from symnet import losses as losses
+    from symnet import nn as nn
+    from symnet import optim as optim
     from symnet.derive import (
         grad as grad,
+    )
+    from symnet.derive import (
         hessian as hessian,
+    )
+    from symnet.derive import (
         hvp as hvp,
+    )
+    from symnet.derive import (
         jacobian as jacobian,
+    )
+    from symnet.derive import (
         jvp as jvp,
+    )
+    from symnet.derive import (
         value_and_grad as value_and_grad,
+    )
+    from symnet.derive import (
         vjp as vjp,
     )
     from symnet.errors import (
         CompilerBug as CompilerBug,
+    )
+    from symnet.errors import (
         DTypeError as DTypeError,
+    )
+    from symnet.errors import (
         FileError as FileError,
+    )
+    from symnet.errors import (
         IndexOutOfRange as IndexOutOfRange,
+    )
+    from symnet.errors import (
         NotFinite as NotFinite,
+    )
+    from symnet.errors import (
         ShapeError as ShapeError,
+    )
+    from symnet.errors import (
         SymnetError as SymnetError,
+    )
+    from symnet.errors import (
         UnknownName as UnknownName,
+    )
+    from symnet.errors import (
         Unsupported as Unsupported,
+    )
+    from symnet.errors import (
         UsageError as UsageError,
     )
     from symnet.explain import explain as explain
     from symnet.explain.draw import draw as draw
     from symnet.expr.node import Expr as Expr
-    from symnet.expr.text import dumps as dumps, loads as loads
+    from symnet.expr.text import dumps as dumps
+    from symnet.expr.text import loads as loads
     from symnet.nn import init as init
     from symnet.ops import *  # noqa: F403
-    from symnet.program import compile as compile, function as function
-    from symnet.simplify import rules as rules, simplify as simplify
+    from symnet.program import compile as compile
+    from symnet.program import function as function
+    from symnet.simplify import rules as rules
+    from symnet.simplify import simplify as simplify
 
 __version__ = "0.1.0"
 
