@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from codegen.llvm.builder import FunctionText
+from codegen.llvm.contract.choose import plan
 from codegen.llvm.contract.epilogue import Epilogue
 from codegen.llvm.contract.frame import Frame, Span
 from codegen.llvm.contract.merge import merge
-from codegen.llvm.contract.pack import Packer, left_layout, right_layout
-from codegen.llvm.contract.plan import plan
+from codegen.llvm.contract.pack import Packer
 from codegen.llvm.contract.problem import Contraction, contraction
 from codegen.llvm.kernel import KernelText
 from codegen.llvm.microkernel import Microkernel
@@ -95,11 +95,11 @@ class _Writer:
             between, step = chosen.left.strides.get(chosen.row.name, 0), chosen.left_step
             left_row, left_step = int(between) * size, step * size if isinstance(step, int) else None
         else:
-            left_row, left_step, _ = left_layout(chosen, dtype)
+            left_row, left_step, _ = chosen.left_layout(size)
         if chosen.right_mode == "place":
             right_step = chosen.right_step * size if isinstance(chosen.right_step, int) else None
         else:
-            right_step, _ = right_layout(chosen, dtype)
+            right_step, _ = chosen.right_layout(size)
         return Microkernel(
             name=f"{self.fn.name}.{suffix}",
             dtype=dtype,
@@ -132,11 +132,11 @@ class _Writer:
 
     def _scratch(self) -> None:
         """Stack memory for what is packed and for sums."""
-        chosen, dtype = self.plan, self.frame.dtype
+        chosen, size = self.plan, self.frame.size
         if chosen.left_mode != "place":
-            self.packed_left = self.frame.scratch(chosen.row_tiles * left_layout(chosen, dtype)[2])
+            self.packed_left = self.frame.scratch(chosen.row_tiles * chosen.left_layout(size)[2])
         if chosen.right_mode != "place":
-            self.packed_right = self.frame.scratch(chosen.col_tiles * right_layout(chosen, dtype)[1])
+            self.packed_right = self.frame.scratch(chosen.col_tiles * chosen.right_layout(size)[1])
         tiles = 1 if chosen.depth.whole else chosen.row_tiles * chosen.col_tiles
         if not self.epilogue.direct:
             self.sums = self.frame.scratch(tiles * self._tile_bytes())
@@ -265,12 +265,12 @@ class _Writer:
 
     def _packed_rows(self, row: Span) -> Value:
         """Where the packed left operand of a tile is."""
-        size = left_layout(self.plan, self.frame.dtype)[2]
+        size = self.plan.left_layout(self.frame.size)[2]
         return self.frame.at(self.packed_left, self.frame.times(row.number, size))
 
     def _packed_columns(self, column: Span) -> Value:
         """Where the packed right operand of a panel is."""
-        size = right_layout(self.plan, self.frame.dtype)[1]
+        size = self.plan.right_layout(self.frame.size)[1]
         return self.frame.at(self.packed_right, self.frame.times(column.number, size))
 
     def _sums_of(self, row: Span, column: Span) -> Value:

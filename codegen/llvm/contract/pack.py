@@ -15,34 +15,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from codegen.llvm.builder import vector_type
 from codegen.llvm.contract.frame import Frame, Span
-from codegen.llvm.contract.plan import Plan
 from codegen.llvm.scalars import emit_scalar
 from codegen.llvm.scope import Value, index
 from codegen.loops.grammar import Scalar
 from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
-from symnet.expr.dtypes import BYTES
 
 Tiles = Callable[[], AbstractContextManager[Span]]
 """Opens a loop over tiles and gives the present one."""
-
-
-def left_layout(plan: Plan, dtype: str) -> tuple[int, int, int]:
-    """Of the left operand packed for one tile: bytes between rows, bytes between k, bytes in all."""
-    size, lanes = BYTES[dtype], plan.tile.lanes
-    if plan.left_mode == "along rows":
-        step = math.ceil(plan.tile.rows / lanes) * lanes * size
-        return size, step, step * plan.depth.steps
-    row = (math.ceil(plan.depth.steps / lanes) + 1) * lanes * size  # a vector may be written past the last k
-    if row % 1024 == 0:
-        row += 64  # not all rows at the same place of a cache
-    return row, size, row * plan.tile.rows
-
-
-def right_layout(plan: Plan, dtype: str) -> tuple[int, int]:
-    """Of the right operand packed for one panel: bytes between k, bytes in all."""
-    step = plan.tile.columns * BYTES[dtype]
-    return step, step * (plan.depth.steps + plan.tile.lanes)  # a transposed block may reach past the last k
 
 
 class Packer:
@@ -67,7 +47,7 @@ class Packer:
 
     def _left_along_rows(self, row: Value, place: Value, k: Value) -> None:
         frame, plan, scope = self.frame, self.plan, self.scope
-        _, step, _ = left_layout(plan, frame.dtype)
+        _, step, _ = plan.left_layout(frame.size)
         at = frame.at(place, frame.times(k, step))
         whole = isinstance(plan.row.extent, int) and plan.row.extent % self.lanes == 0 == plan.tile.rows % self.lanes
         for vector in range(math.ceil(plan.tile.rows / self.lanes)):
@@ -78,7 +58,7 @@ class Packer:
 
     def _left_along_k(self, row: Value, place: Value) -> None:
         frame, plan, scope = self.frame, self.plan, self.scope
-        between, step, _ = left_layout(plan, frame.dtype)
+        between, step, _ = plan.left_layout(frame.size)
         with frame.loop(index(0), index(plan.tile.rows), stem="row") as r:
             position = scope.add(row, r)
             if plan.row_edge != "exact":
@@ -108,7 +88,7 @@ class Packer:
 
     def _right_along_columns(self, column: Value, place: Value, k: Value) -> None:
         frame, plan, scope = self.frame, self.plan, self.scope
-        step, _ = right_layout(plan, frame.dtype)
+        step, _ = plan.right_layout(frame.size)
         at = frame.at(place, frame.times(k, step))
         for vector in range(plan.tile.vectors):
             base = scope.add(column, index(vector * self.lanes))
@@ -119,7 +99,7 @@ class Packer:
     def _right_along_k(self, column: Value, place: Value) -> None:
         """In squares of lanes x lanes: vectors along k for each column, transposed in registers."""
         frame, plan, scope = self.frame, self.plan, self.scope
-        step, _ = right_layout(plan, frame.dtype)
+        step, _ = plan.right_layout(frame.size)
         last = plan.inner[-1].name
         with frame.loop(index(0), index(plan.tile.columns), self.lanes, stem="square") as first:
             corner, first_column = frame.at(place, frame.times(first, frame.size)), scope.add(column, first)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from codegen.llvm.contract import emit_contract
+from codegen.llvm.contract.choose import STACK, plan
 from codegen.llvm.contract.merge import merge
-from codegen.llvm.contract.plan import STACK, Plan, plan
+from codegen.llvm.contract.plan import Plan
 from codegen.llvm.contract.problem import contraction
 from codegen.loops.grammar import Kernel, Program
 from codegen.loops.parse import parse

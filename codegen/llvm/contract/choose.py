@@ -1,0 +1,289 @@
+"""Makes the plan of a contraction: of the ways to run it, the one that a model of costs finds cheapest.
+
+Reading an operand in place costs nothing as long as the caches deliver it. They do not when neighbours in k lie a
+multiple of a large power of two apart, so that few of them fit a cache at once, or far apart in an operand larger than
+the second-level cache. Packing costs some cycles for each element, which pays when many tiles use what is packed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise, product
+
+from codegen.llvm.contract.plan import Depth, LeftMode, Plan, RightMode, left_layout, right_layout
+from codegen.llvm.contract.problem import Contraction, Operand, axes_in, operand, runs_along
+from codegen.llvm.tiles import CALL, Tile, candidates
+from codegen.loops.grammar import Axis, Load, Store, stores
+from codegen.target import Target
+from symnet.errors import CompilerBug, Unsupported
+from symnet.expr import dims as dimension
+from symnet.expr.dims import Dim
+from symnet.expr.dtypes import BYTES
+
+STACK = 256 * 1024
+"""The most bytes of stack that one call of a contraction uses."""
+WHOLE = 160 * 1024
+"""The most bytes of one packed operand with which the sum over k is not cut, when the other operand is in place."""
+LEFT, RIGHT, SUMS = 96 * 1024, 64 * 1024, 94 * 1024
+"""Where it is cut, the most bytes of packed rows, of packed columns, and of sums that wait for the next block of k."""
+BOTH = 128
+"""The most k in a block when both operands are packed."""
+
+FAR, CONFLICT = 4.0, 6.0
+"""Cycles for each k and tile that wait for an operand in place: far apart in much memory; few fit the cache at once."""
+PACK = {"place": 0.0, "along k": 0.2, "along rows": 0.2, "along columns": 0.2, "scalar": 4.0, "gather": 3.0}
+"""Cycles to pack one element; three times as many from beyond the second-level cache."""
+
+
+def plan(problem: Contraction, target: Target) -> Plan:
+    """The cheapest plan over the axes that may form the tile."""
+    costed = [one for row, col in _tile_axes(problem) for one in _Planner(problem, target, row, col).plans()]
+    return min(costed, key=lambda one: one[0])[1]
+
+
+def _tile_axes(problem: Contraction) -> list[tuple[Axis, Axis]]:
+    """Pairs of a row axis and a vector axis; a one-position axis stands in for a role without axes."""
+    rows = problem.roles["rows"] or (Axis("row", 1),)
+    cols = problem.roles["cols"] or (Axis("col", 1),)
+    pairs = [*product(rows, cols), *product(cols, rows)]
+    if problem.vector is not None:
+        pairs = [(row, col) for row, col in pairs if col.name == problem.vector]
+    if not pairs:
+        raise CompilerBug(f"kernel {problem.name}: the vector axis {problem.vector!r} is neither a row nor a column")
+    return pairs
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One combination of tile and reading of the operands, and how k is cut for it."""
+
+    tile: Tile
+    left: LeftMode
+    right: RightMode
+    depth: Depth
+
+
+class _Planner:
+    """Plans for one choice of tile axes; sizes are the largest ones."""
+
+    def __init__(self, problem: Contraction, target: Target, row: Axis, col: Axis) -> None:
+        self.problem, self.target, self.row, self.col = problem, target, row, col
+        self.program = problem.program
+        self.dtype = problem.product.dtype
+        self.size = BYTES[self.dtype]
+        self.lanes = target.lanes(self.dtype)
+        outer = (*problem.roles["batch"], *problem.roles["rows"], *problem.roles["cols"])
+        self.grid = tuple(axis for axis in outer if axis not in (row, col))
+        self.inner = problem.roles["inner"] or (Axis("k", 1),)
+        self.left, self.right = self.operands()
+        self.rows, self.columns = max(1, self.value(row.extent)), max(1, self.value(col.extent))
+        self.steps = math.prod(self.value(axis.extent) for axis in self.inner)
+        self.batch = math.prod(self.value(axis.extent) for axis in self.grid)
+
+    def value(self, dim: Dim) -> int:
+        return dimension.evaluate(dim, self.program.dims)
+
+    def operands(self) -> tuple[Operand, Operand]:
+        """The factor with the rows and the one with the columns."""
+        first, second = self.problem.product.args
+        row, column = ({axis.name for axis in self.problem.roles[role]} for role in ("rows", "cols"))
+        if self.col.name in row or self.row.name in column:
+            row, column = column, row
+        if axes_in(first) & column or axes_in(second) & row:
+            first, second = second, first
+        if axes_in(first) & column or axes_in(second) & row:
+            raise CompilerBug(f"kernel {self.problem.name}: an operand depends on both rows and columns")
+        return operand(first, self.program), operand(second, self.program)
+
+    # --- ways to run it ---
+
+    def plans(self) -> Iterator[tuple[float, Plan]]:
+        """Plans with their costs."""
+        for way in self.ways():
+            cost, row_tiles, col_tiles = self.blocks(way)
+            chosen = Plan(
+                row=self.row,
+                col=self.col,
+                grid=self.grid,
+                inner=self.inner,
+                left=self.left,
+                right=self.right,
+                left_mode=way.left,
+                right_mode=way.right,
+                left_step=self.step(self.left) or 0,
+                right_step=self.step(self.right) or 0,
+                tile=way.tile,
+                depth=way.depth,
+                row_tiles=row_tiles,
+                col_tiles=col_tiles,
+            )
+            yield cost, chosen
+
+    def ways(self) -> Iterator[_Way]:
+        for tile in self.tiles():
+            for left, right in product(self.left_modes(), self.right_modes(tile)):
+                yield _Way(tile, left, right, self.depth(tile, left, right))
+
+    def tiles(self) -> list[Tile]:
+        """The tile that the schedule asks for, or those worth a closer look."""
+        if self.problem.tile is None:
+            return candidates(self.target, self.dtype, self.rows, self.columns)
+        rows, columns = self.problem.tile
+        too_high = isinstance(self.row.extent, int) and rows > self.row.extent
+        if too_high or columns % self.lanes or min(rows, columns) < 1:
+            raise Unsupported(
+                f"kernel {self.problem.name}: a tile of {rows} x {columns}; expected at most {self.row.extent} rows "
+                f"and columns in multiples of {self.lanes}"
+            )
+        return [Tile(rows, columns // self.lanes, self.lanes)]
+
+    def left_modes(self) -> tuple[LeftMode, ...]:
+        """In place if possible, which asks for rows a known number of bytes apart; and the best way to pack."""
+        packed: LeftMode = "scalar"
+        if runs_along(self.left.value, self.inner[-1].name, self.program):
+            packed = "along k"
+        elif runs_along(self.left.value, self.row.name, self.program):
+            packed = "along rows"
+        between = self.left.strides.get(self.row.name, 0)
+        possible = self.left.load is not None and self.step(self.left) is not None and isinstance(between, int)
+        return ("place", packed) if possible else (packed,)
+
+    def right_modes(self, tile: Tile) -> tuple[RightMode, ...]:
+        """In place if possible, which asks for neighbouring columns; and the best way to pack."""
+        along_k = not self.right_along_columns and runs_along(self.right.value, self.inner[-1].name, self.program)
+        packed: RightMode = "along k" if along_k else "along columns"
+        possible = self.right.strides.get(self.col.name, 0) == 1 and self.step(self.right) is not None
+        extent = self.col.extent
+        ragged = not isinstance(extent, int) or (extent < tile.columns and extent % tile.lanes != 0)
+        if ragged and self.target.vector_bytes < 32:  # no masked loads
+            possible = False
+        return ("place", packed) if possible else (packed,)
+
+    @cached_property
+    def right_along_columns(self) -> bool:
+        return runs_along(self.right.value, self.col.name, self.program)
+
+    def step(self, one: Operand) -> Dim | None:
+        """The elements from one k to the next when the inner axes are one run of memory or a single axis; else None."""
+        step: Dim = one.strides.get(self.inner[-1].name, 0)
+        run: Dim = step
+        for outer, inner in reversed(list(pairwise(self.inner))):
+            run = dimension.mul(run, inner.extent)
+            if one.strides.get(outer.name, 0) != run:
+                return None
+        return step
+
+    def depth(self, tile: Tile, left: LeftMode, right: RightMode) -> Depth:
+        """How k is cut: not at all while what is packed fits, else so that it does."""
+        left_bytes = math.ceil(left_layout(left, tile, BOTH, self.size)[2] / BOTH)
+        right_bytes = tile.columns * self.size
+        if left != "place" and right != "place":
+            whole, most = BOTH, BOTH
+        elif right != "place":
+            whole, most = WHOLE // right_bytes, RIGHT // right_bytes
+        elif left != "place":
+            whole, most = WHOLE // left_bytes, BOTH
+        else:
+            whole, most = self.steps, self.steps
+        if whole >= self.steps:
+            return Depth(0, self.value(self.inner[0].extent), self.steps, 1)
+        extents = [self.value(axis.extent) for axis in self.inner]
+        following = [math.prod(extents[at + 1 :]) for at in range(len(extents))]
+        split = next(at for at, count in enumerate(following) if count <= most)
+        chunk = math.ceil(extents[split] / math.ceil(extents[split] * following[split] / most))
+        if chunk > self.lanes:  # whole vectors
+            chunk = math.ceil(chunk / self.lanes) * self.lanes
+        blocks = math.prod(extents[:split]) * math.ceil(extents[split] / chunk)
+        return Depth(split, chunk, chunk * following[split], blocks)
+
+    # --- costs ---
+
+    def blocks(self, way: _Way) -> tuple[float, int, int]:
+        """The cost of running it a way with the best number of tiles in a share, and that number down and across."""
+        down, across = way.tile.count(self.rows, self.columns)
+        most_down, most_across = self.most(way, down, across)
+        each = self.tile_cost(way)
+        left, right = self.packing(way)
+        best = (math.inf, 1, 1)
+        for row_tiles, col_tiles in product(_splits(down, most_down), _splits(across, most_across)):
+            shares = self.batch * math.ceil(down / row_tiles) * math.ceil(across / col_tiles)
+            work = row_tiles * col_tiles * each + row_tiles * left + col_tiles * right
+            cost = sum(math.ceil(shares / threads) * threads * work for threads in (1, 1, 2, 4))
+            best = min(best, (cost, row_tiles, col_tiles))
+        return best
+
+    def most(self, way: _Way, down: int, across: int) -> tuple[int, int]:
+        """The most tiles in a share, down and across: what is packed should serve many, and has to fit."""
+        tile, steps = way.tile, way.depth.steps
+        down_fit = LEFT // left_layout(way.left, tile, steps, self.size)[2] if way.left != "place" else down
+        across_fit = RIGHT // right_layout(tile, steps, self.size)[1] if way.right != "place" else across
+        if way.depth.whole:  # what need not wait for others is finished at once
+            most_down = min(down, down_fit) if way.right != "place" else 1
+            most_across = min(across, across_fit) if way.left != "place" else 1
+            return max(1, most_down), max(1, most_across)
+        sums = SUMS // (tile.rows * tile.columns * self.size)
+        most_down = max(1, min(down, down_fit, sums))
+        return most_down, max(1, min(across, across_fit, sums // most_down))
+
+    def tile_cost(self, way: _Way) -> float:
+        """Cycles for one tile: the sums, what waits for memory, sums put away between blocks of k, the epilogue."""
+        tile = way.tile
+        again = (way.depth.blocks - 1) * (CALL + 2 * tile.rows * tile.vectors)
+        return tile.cost(self.steps, self.per_vector) + self.steps * self.waiting(way) + again
+
+    def waiting(self, way: _Way) -> float:
+        """Cycles for each k and tile in which an operand that is read in place does not arrive in time."""
+        wait = 0.0
+        if way.left == "place":
+            between = self.left.strides.get(self.row.name, 0)
+            assert isinstance(between, int)
+            step = self.value(self.step(self.left) or 0) * self.size
+            if step >= 64:
+                wait += FAR * (self.far(self.rows) and self.columns > 2 * way.tile.columns)
+                wait += CONFLICT * (self.kept(step) < way.depth.steps)
+            wait += CONFLICT * (way.tile.rows > 8 * _places(between * self.size, 4096))
+        if way.right == "place" and self.rows > 2 * way.tile.rows:
+            step = self.value(self.step(self.right) or 0) * self.size
+            wait += CONFLICT * (self.kept(step) < way.depth.steps)
+        return wait
+
+    def far(self, other: int) -> bool:
+        """Whether an operand of so many rows or columns is larger than the second-level cache."""
+        return other * self.steps * self.size > self.target.l2_bytes
+
+    def kept(self, step: int) -> int:
+        """How many lines, `step` bytes apart, the second-level cache keeps (16 ways are assumed)."""
+        return 16 * _places(step, self.target.l2_bytes // 16)
+
+    def packing(self, way: _Way) -> tuple[float, float]:
+        """Cycles to pack the left operand for a tile of rows, and the right operand for a panel of columns."""
+        right = PACK["gather" if way.right == "along columns" and not self.right_along_columns else way.right]
+        left = PACK[way.left] * (3 if self.far(self.rows) else 1)
+        right *= 3 if self.far(self.columns) else 1
+        return self.steps * way.tile.rows * left, self.steps * way.tile.columns * right
+
+    @cached_property
+    def per_vector(self) -> float:
+        """Cycles of the epilogue for one vector of sums: a few, or many where a store is scattered."""
+        return 4.0 + sum(1.0 if self.runs_along_columns(one) else 2.0 * self.lanes for one in self.stores())
+
+    def stores(self) -> Iterator[Store]:
+        return stores(self.problem.epilogue)
+
+    def runs_along_columns(self, store: Store) -> bool:
+        return runs_along(Load(store.buffer, store.index, self.dtype), self.col.name, self.program)
+
+
+def _places(step: int, period: int) -> int:
+    """How many different places of a cache with this period are hit by addresses `step` bytes apart."""
+    return period // math.gcd(max(step, 64), period) if step else 1
+
+
+def _splits(count: int, most: int) -> set[int]:
+    """Sizes of blocks of at most `most` tiles that cut `count` tiles evenly: the largest, and some smaller ones."""
+    fewest = math.ceil(count / most)
+    blocks = (fewest, fewest + 1, 2 * fewest, 4 * fewest, 8 * fewest)
+    return {math.ceil(count / min(count, number)) for number in blocks}
