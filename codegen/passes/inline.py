@@ -46,6 +46,9 @@ NEARLY_FREE = 2
 SCALAR_COST = 4
 """What a scalar may cost to be computed by every kernel that reads it (outside its loops)."""
 
+MOST_LETS = 16
+"""Statements that a producer may have; longer ones join their readers in other passes, which copy less."""
+
 MOST_NESTED = 12
 """Operations in one expression, beyond which a value gets a name."""
 
@@ -131,7 +134,7 @@ class _Inliner:
         buffer = self.program.buffers[last.buffer]
         if buffer.role != "scratch" or buffer.view_of or buffer.name in self.views:
             return None
-        if self.writers[buffer.name] != [number] or buffer.name not in self.readers:
+        if len(lets) > MOST_LETS or self.writers[buffer.name] != [number] or buffer.name not in self.readers:
             return None
         extents = {axis.name: axis for axis in kernel.axes}
         axes: list[Axis | None] = []
