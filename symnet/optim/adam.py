@@ -54,9 +54,7 @@ class Adam(Optimizer):
     def update(self, p: Expr, g: Expr, s: State, t: Expr) -> Expr:
         if self.maximize:
             g = -g
-        if self._used("weight_decay"):
-            g = g + self.weight_decay * p
-        return p - self._step(g, s, t)
+        return p - self._step(g + self.weight_decay * p, s, t)
 
     def _step(self, g: Expr, s: State, t: Expr) -> Expr:
         """lr·m̂ / (√v̂ + eps), with what is the same for all elements worked out first."""
@@ -89,6 +87,4 @@ class AdamW(Adam):
     def update(self, p: Expr, g: Expr, s: State, t: Expr) -> Expr:
         if self.maximize:
             g = -g
-        if self._used("weight_decay"):
-            p = (1.0 - self.lr * self.weight_decay) * p
-        return p - self._step(g, s, t)
+        return (1.0 - self.lr * self.weight_decay) * p - self._step(g, s, t)

@@ -131,7 +131,7 @@ class Optimizer:
                 raise UsageError(f"{type(self).__name__}: {name} is {number!r}, expected {expected}")
 
     def _used(self, name: str) -> bool:
-        """Whether a hyperparameter is in the formula: one that is 0 when the program is built is left out of it."""
+        """Whether a hyperparameter that needs memory of its own (momentum) is in the formula: one that is 0 is not."""
         return self.defaults.get(name, 1.0) != 0.0
 
     def update(self, p: Expr, g: Expr, s: State, t: Expr) -> Expr:

@@ -51,8 +51,7 @@ class SGD(Optimizer):
     def update(self, p: Expr, g: Expr, s: State, t: Expr) -> Expr:
         if self.maximize:
             g = -g
-        if self._used("weight_decay"):
-            g = g + self.weight_decay * p
+        g = g + self.weight_decay * p
         if self._used("momentum"):
             new = ops.where(ops.equal(t, 1.0), 1.0, 1.0 - self.dampening) * g if self._used("dampening") else g
             s.v = self.momentum * s.v + new

@@ -180,18 +180,21 @@ def test_old_and_new_state_and_the_step_number() -> None:
 
 def test_hyperparameters_are_those_in_the_formula() -> None:
     p, g = sn.parameter("p", (2,)), sn.input("g", (2,))
-    assert sn.optim.SGD(lr=0.1).build([p], [g])[1] == {"lr": 0.1}
-    assert sn.optim.SGD(lr=0.1, momentum=0.9).build([p], [g])[1] == {"lr": 0.1, "momentum": 0.9}
-    assert sn.optim.Adam().build([p], [g])[1] == {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}
+    assert sn.optim.SGD(lr=0.1).build([p], [g])[1] == {"lr": 0.1, "weight_decay": 0.0}
+    hyper = sn.optim.SGD(lr=0.1, momentum=0.9).build([p], [g])[1]
+    assert hyper == {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0}
+    hyper = sn.optim.Adam().build([p], [g])[1]
+    assert list(hyper.items()) == [("lr", 1e-3), ("betas", (0.9, 0.999)), ("eps", 1e-8), ("weight_decay", 0.0)]
 
 
 def test_a_hyperparameter_may_be_an_expression_that_can_be_differentiated() -> None:
     rate = sn.input("rate", (), dtype="float64")
     p, g = sn.parameter("p", (2,), dtype="float64"), sn.input("g", (2,), dtype="float64")
     updates, hyper = sn.optim.SGD(lr=rate).build([p], [g])
-    assert hyper == {}
+    assert hyper == {"weight_decay": 0.0}
     new = {str(node.name): value for node, value in updates}["p"]
-    assert sn.evaluate(sn.grad(sn.sum(new), rate), {"g": np.array([3.0, 4.0])}) == -7.0
+    values = {"p": np.ones(2), "g": np.array([3.0, 4.0]), "weight_decay": 0.5}
+    assert sn.evaluate(sn.grad(sn.sum(new), rate), values) == -8.0
 
 
 def test_parameters_of_equal_name_keep_state_of_their_own() -> None:
