@@ -1,4 +1,4 @@
-"""How long the math functions take: `python -m tests.benchmarks.math_functions [function ...] [--cpu x86-64-v3]`.
+"""How long the math functions take: `python -m tests.benchmarks.math_functions [function ...] [--target x86-64-v3]`.
 
 Nanoseconds an element on one core, the best of several rounds over arrays that fit in the first-level cache, beside
 NumPy where it has the function.
@@ -11,11 +11,12 @@ import ctypes
 import time
 from collections.abc import Callable
 
-import llvmlite.binding as llvm
 import numpy as np
 
+from codegen.llvm import jit
 from codegen.llvm import math as llvm_math
-from codegen.target import target
+from codegen.target import Target
+from codegen.target import target as named_target
 from tests.codegen.llvm import math_harness as harness
 
 SIZE = 2048
@@ -23,11 +24,11 @@ REPEATS = 500
 ROUNDS = 15
 
 
-def repeated_text(name: str, dtype: str, lanes: int, fma: bool) -> str:
+def repeated_text(name: str, dtype: str, lanes: int, target: Target) -> str:
     """The loop over arrays, and `void @repeat(ptr x.., ptr out, i64 vectors, i64 times)` around it."""
     pointers = ", ".join(f"ptr %p{i}" for i in range(2 if name in llvm_math.UNARY else 3))
     return (
-        harness.loop_text(name, dtype, lanes, fma)
+        harness.loop_text(name, dtype, lanes, target)
         + f"""
 define void @repeat({pointers}, i64 %vectors, i64 %times) {{
 entry:
@@ -72,18 +73,14 @@ def aligned(values: harness.Array) -> harness.Array:
     return result
 
 
-def measure(name: str, dtype: str, cpu: str) -> tuple[float, float | None]:
+def measure(name: str, dtype: str, target: Target) -> tuple[float, float | None]:
     """Our time and NumPy's."""
-    chosen = target(cpu or "native")
-    lanes = chosen.lanes(dtype)
-    machine = harness.new_machine(cpu, jit=True)
-    module = harness.optimised(repeated_text(name, dtype, lanes, chosen.fma), machine)
-    engine = llvm.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
+    lanes = target.lanes(dtype)
+    library = jit.Loaded(jit.compile_object(repeated_text(name, dtype, lanes, target), target), ["repeat"])
     arrays = operands(name, dtype)
     out = aligned(np.zeros(SIZE, dtype))
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (len(arrays) + 1), ctypes.c_int64, ctypes.c_int64)
-    native = kind(engine.get_function_address("repeat"))
+    native = kind(library.addresses["repeat"])
     pointers = [array.ctypes.data for array in (*arrays, out)]
     ours = best(lambda: native(*pointers, SIZE // lanes, REPEATS), REPEATS)
     function = getattr(np, {"pow": "power"}.get(name, name), None)
@@ -95,12 +92,12 @@ def measure(name: str, dtype: str, cpu: str) -> tuple[float, float | None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("functions", nargs="*", default=llvm_math.FUNCTIONS)
-    parser.add_argument("--cpu", default="", help="an x86-64 level instead of this machine")
+    parser.add_argument("--target", default="native", help="an x86-64 level instead of this machine")
     options = parser.parse_args()
     print("ns an element: ours (NumPy's)")
     for dtype in ("float32", "float64"):
         for name in options.functions:
-            ours, numpy = measure(name, dtype, options.cpu)
+            ours, numpy = measure(name, dtype, named_target(options.target))
             print(f"{name:6} {dtype}  {ours:6.3f}" + (f"  ({numpy:.2f})" if numpy else ""), flush=True)
 
 

@@ -6,14 +6,21 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
 import mpmath as mp
 import numpy as np
 
+from codegen.llvm import jit
 from codegen.llvm import math as llvm_math
 from codegen.llvm.builder import FunctionText, vector_type
+from codegen.target import Target
+from codegen.target import target as named_target
 
 Array = np.ndarray[Any, np.dtype[Any]]
+NATIVE = named_target()
+ON_X86 = NATIVE.triple.startswith("x86_64")
+TARGETS = (NATIVE, *(named_target(f"x86-64-v{level}") for level in ((2, 3) if ON_X86 else ())))
+"""This machine and what it can stand in for; x86-64-v2 has no fused multiply-add."""
+
 PRECISION = 160  # bits: enough for sums and roots of float64; mpmath reduces huge arguments of sin by itself
 MANTISSA = {"float32": 23, "float64": 52}
 SMALLEST_EXPONENT = {"float32": -126, "float64": -1022}
@@ -22,7 +29,7 @@ SMALLEST_EXPONENT = {"float32": -126, "float64": -1022}
 # --- compiling -------------------------------------------------------------------------------------------------------
 
 
-def loop_text(name: str, dtype: str, lanes: int, fma: bool) -> str:
+def loop_text(name: str, dtype: str, lanes: int, target: Target) -> str:
     """`void @loop(ptr x.., ptr out, i64 vectors)`: the function over contiguous arrays."""
     arity = 1 if name in llvm_math.UNARY else 2
     kind = vector_type(dtype, lanes)
@@ -35,45 +42,16 @@ def loop_text(name: str, dtype: str, lanes: int, fma: bool) -> str:
         arguments = ", ".join(f"{kind} {operand}" for operand in operands)
         result = body.value(f"call {kind} @{llvm_math.symbol(name, dtype, lanes)}({arguments})")
         body.do(f"store {kind} {result}, ptr {at[-1]}, align {align}")
-    return body.finish() + llvm_math.definitions([(name, dtype, lanes)], fma)
+    return body.finish() + llvm_math.definitions([(name, dtype, lanes)], target.fma)
 
 
-def new_machine(cpu: str, jit: bool) -> llvm.TargetMachine:
-    """A new one each time, because an execution engine takes it over; `cpu` "" is this machine."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features().flatten() if cpu == "" else ""
-    target = llvm.Target.from_default_triple()
-    name = cpu or llvm.get_host_cpu_name()
-    kind = {"jit": True} if jit else {"reloc": "pic", "codemodel": "default"}
-    return target.create_target_machine(cpu=name, features=features, opt=2, **kind)
-
-
-def optimised(text: str, machine: llvm.TargetMachine) -> llvm.ModuleRef:
-    """The module after the usual passes."""
-    module = llvm.parse_assembly(text)
-    module.verify()
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
-    builder.getModulePassManager().run(module, builder)
-    return module
-
-
-def assembly(name: str, dtype: str, lanes: int, fma: bool = True, cpu: str = "") -> str:
-    """Assembly for a cpu (default: this machine), as in a shared library."""
-    machine = new_machine(cpu, jit=False)
-    return str(machine.emit_assembly(optimised(loop_text(name, dtype, lanes, fma), machine)))
-
-
-def compiled(name: str, dtype: str, lanes: int, fma: bool = True, cpu: str = "") -> Callable[..., Array]:
+def compiled(name: str, dtype: str, lanes: int, target: Target = NATIVE) -> Callable[..., Array]:
     """The function over arrays of any length (padded to whole vectors inside)."""
-    machine = new_machine(cpu, jit=True)
-    engine = llvm.create_mcjit_compiler(optimised(loop_text(name, dtype, lanes, fma), machine), machine)
-    engine.finalize_object()
-    address = engine.get_function_address("loop")
+    library = jit.Loaded(jit.compile_object(loop_text(name, dtype, lanes, target), target), ["loop"])
     arity = 1 if name in llvm_math.UNARY else 2
-    native = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (arity + 1), ctypes.c_int64)(address)
+    native = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (arity + 1), ctypes.c_int64)(library.addresses["loop"])
 
-    def call(*arrays: Array, keep: llvm.ExecutionEngine = engine) -> Array:
+    def call(*arrays: Array, keep: jit.Loaded = library) -> Array:
         size = arrays[0].size
         vectors = -(-size // lanes)
         padded = [np.ones(vectors * lanes, dtype) for _ in arrays]

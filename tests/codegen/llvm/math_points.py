@@ -39,7 +39,8 @@ def around(rng: np.random.Generator, dtype: str, centres: tuple[float, ...], cou
     centre = np.repeat(np.array(centres, dtype), -(-count // len(centres)))
     digits = {"float32": 20, "float64": 48}[dtype]
     step = centre * rng.choice([-1.0, 1.0], centre.size) * 2.0 ** -rng.uniform(4, digits + 4, centre.size)
-    return np.where(rng.random(centre.size) < 0.25, -1.0, 1.0).astype(dtype) * (centre + step).astype(dtype)
+    points: Array = np.where(rng.random(centre.size) < 0.25, -1.0, 1.0) * (centre + step)
+    return points.astype(dtype)
 
 
 def unary(rng: np.random.Generator, name: str, dtype: str, count: int) -> Array:
@@ -56,7 +57,7 @@ def unary(rng: np.random.Generator, name: str, dtype: str, count: int) -> Array:
     if name in ("sin", "cos"):
         parts += [
             np.array(HARDEST, dtype) if dtype == "float64" else np.empty(0, dtype),
-            quarters(rng, dtype, count // 8),
+            quarters(rng, dtype, min(count // 8, 2000)),
         ]
     return np.concatenate(parts)
 

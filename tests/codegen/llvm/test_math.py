@@ -10,8 +10,10 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
+from codegen.llvm import jit
 from codegen.llvm import math as llvm_math
 from codegen.llvm.math import coefficients, minimax
+from codegen.target import Target
 from symnet.errors import CompilerBug
 from tests.codegen.llvm import math_harness as harness
 from tests.codegen.llvm import math_points as points
@@ -19,9 +21,6 @@ from tests.codegen.llvm import math_points as points
 LIMIT = {"float32": 2.0, "float64": 4.0}
 DTYPES = ("float32", "float64")
 INF, NAN = float("inf"), float("nan")
-ON_X86 = llvm.get_process_triple().startswith("x86_64")
-CPUS = [("", True), *([("x86-64-v3", True), ("x86-64-v2", False)] if ON_X86 else [])]
-"""The cpu to compile for and whether it fuses multiply-adds."""
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -30,13 +29,15 @@ def test_accuracy_against_mpmath(name: str, dtype: str, rng: np.random.Generator
     values = points.arguments(rng, name, dtype, 800)
     inside = harness.domain(name, values)
     values = tuple(v[inside] for v in values)
-    for cpu, fma in CPUS:
+    for target in harness.TARGETS:
         lanes = 16 if dtype == "float32" else 8
-        got = harness.compiled(name, dtype, lanes, fma, cpu)(*values)
+        got = harness.compiled(name, dtype, lanes, target)(*values)
         errors = harness.ulp_exact(name, got, *values)
         worst = int(np.argmax(errors))
         at = [float(v[worst]) for v in values]
-        assert errors[worst] <= LIMIT[dtype], f"{name}{at} gives {got[worst]!r}, {errors[worst]:.2f} ulp off ({cpu})"
+        assert errors[worst] <= LIMIT[dtype], (
+            f"{name}{at} gives {got[worst]!r}, {errors[worst]:.2f} ulp off ({target.name})"
+        )
 
 
 @pytest.mark.parametrize("name", llvm_math.FUNCTIONS)
@@ -86,8 +87,8 @@ def test_special_values(name: str, dtype: str) -> None:
     given = np.array(SPECIAL_ARGUMENTS, dtype)
     with np.errstate(over="ignore"):
         expected = np.array(SPECIAL_VALUES[name], dtype)
-    for (cpu, fma), lanes in itertools.product(CPUS, (1, 4, 16)):
-        got = harness.compiled(name, dtype, lanes, fma, cpu)(given)
+    for target, lanes in itertools.product(harness.TARGETS, (1, 4, 16)):
+        got = harness.compiled(name, dtype, lanes, target)(given)
         assert_same(got, expected, f"{name} of {given} in {lanes} lanes")
 
 
@@ -105,18 +106,19 @@ def test_special_powers(dtype: str) -> None:
     x, y = (np.array(column, dtype) for column in zip(*itertools.product(special, special), strict=True))
     with np.errstate(all="ignore"):
         expected = np.power(x, y)
-    for (cpu, fma), lanes in itertools.product(CPUS, (1, 16)):
-        got = harness.compiled("pow", dtype, lanes, fma, cpu)(x, y)
+    for target, lanes in itertools.product(harness.TARGETS, (1, 16)):
+        got = harness.compiled("pow", dtype, lanes, target)(x, y)
         assert_same(got, expected, f"pow in {lanes} lanes")
 
 
-@pytest.mark.skipif(not ON_X86, reason="names x86 levels")
-@pytest.mark.parametrize(("cpu", "fma"), [("x86-64-v2", False), ("x86-64-v3", True), ("x86-64-v4", True)])
-def test_calls_no_library(cpu: str, fma: bool) -> None:
+@pytest.mark.parametrize("target", harness.TARGETS, ids=lambda target: target.name)
+def test_calls_no_library(target: Target) -> None:
     for name, dtype, lanes in itertools.product(llvm_math.FUNCTIONS, DTYPES, (1, 16)):
-        text = harness.assembly(name, dtype, lanes, fma, cpu)
-        called = set(re.findall(r"\bcallq?\s+(\S+)", text))
-        assert all(target.startswith("sn.") for target in called), f"{name} {dtype} x {lanes} on {cpu} calls {called}"
+        text = jit.assembly(harness.loop_text(name, dtype, lanes, target), target)
+        called = set(re.findall(r"\b(?:callq?|bl)\s+(\S+)", text))
+        assert all(target.startswith("sn.") for target in called), (
+            f"{name} {dtype} x {lanes} on {target.name} calls {called}"
+        )
 
 
 @pytest.mark.parametrize(

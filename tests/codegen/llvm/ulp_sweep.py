@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from codegen.llvm import math as llvm_math
+from codegen.target import Target
+from codegen.target import target as named_target
 from tests.codegen.llvm import math_harness as harness
 from tests.codegen.llvm import math_points as points
 
@@ -29,9 +31,9 @@ def float32_arguments(name: str, stride: int, rng: np.random.Generator) -> Itera
             yield (bits.astype(np.uint32).view(np.float32),)
 
 
-def sweep_float32(name: str, stride: int, fma: bool, rng: np.random.Generator) -> str:
+def sweep_float32(name: str, stride: int, target: Target, rng: np.random.Generator) -> str:
     """One row of the table."""
-    single = harness.compiled(name, "float32", 16, fma)
+    single = harness.compiled(name, "float32", 16, target)
     double = harness.compiled(name, "float64", 8)
     worst, at, count, misplaced = 0.5, "", 0, 0
     for values in float32_arguments(name, stride, rng):
@@ -50,12 +52,12 @@ def sweep_float32(name: str, stride: int, fma: bool, rng: np.random.Generator) -
     return f"{name:6} float32 {count:>13,} points  max {worst:.3f} ulp at ({at})  NaN misplaced: {misplaced}"
 
 
-def sweep_float64(name: str, count: int, fma: bool, rng: np.random.Generator) -> str:
+def sweep_float64(name: str, count: int, target: Target, rng: np.random.Generator) -> str:
     """One row of the table."""
     values: tuple[harness.Array, ...] = points.arguments(rng, name, "float64", count)
     inside = harness.domain(name, values)
     values = tuple(v[inside] for v in values)
-    errors = harness.ulp_exact(name, harness.compiled(name, "float64", 8, fma)(*values), *values)
+    errors = harness.ulp_exact(name, harness.compiled(name, "float64", 8, target)(*values), *values)
     i = int(np.argmax(errors))
     at = ", ".join(repr(float(v[i])) for v in values)
     return f"{name:6} float64 {errors.size:>13,} points  max {errors[i]:.3f} ulp at ({at})"
@@ -66,13 +68,13 @@ def main() -> None:
     parser.add_argument("functions", nargs="*", default=llvm_math.FUNCTIONS)
     parser.add_argument("--stride", type=int, default=61, help="of float32 bit patterns; 1 takes minutes a function")
     parser.add_argument("--points", type=int, default=50_000, help="how many float64 arguments")
-    parser.add_argument("--no-fma", action="store_true", help="measure the text for targets without fused multiply-add")
+    parser.add_argument("--target", default="native", help="such as x86-64-v2, which has no fused multiply-add")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     for name in options.functions:
         for sweep, effort in ((sweep_float32, options.stride), (sweep_float64, options.points)):
-            sys.stdout.write(sweep(name, effort, not options.no_fma, rng) + "\n")
+            sys.stdout.write(sweep(name, effort, named_target(options.target), rng) + "\n")
             sys.stdout.flush()
 
 
