@@ -40,7 +40,7 @@ def _walk(program: Program, items: tuple[Item, ...], read: set[str]) -> tuple[It
                 read |= effects(program, repeated).reads
                 kept.append(repeated)
             continue
-        body, _ = _live(item.body, _dead(program, item, read), set())
+        body = _live_body(program, item, read)
         if body:
             kernel = item if body == item.body else replace(item, body=body)
             read |= effects(program, kernel).reads
@@ -49,25 +49,34 @@ def _walk(program: Program, items: tuple[Item, ...], read: set[str]) -> tuple[It
 
 
 def _repeated(program: Program, loop: Sequence, read: set[str]) -> Sequence | None:
-    """A loop over kernels, whose every step may read what an earlier one wrote."""
+    """A loop over kernels, whose every step may read what the one before wrote."""
+    needed = set(read)
     while True:
-        items = _walk(program, loop.items, read | effects(program, loop).reads)
+        found = set(needed)
+        items = _walk(program, loop.items, found)
         if not items:
             return None
-        if items == loop.items:
-            return loop
-        loop = replace(loop, items=items)
+        if found <= needed:
+            return loop if items == loop.items else replace(loop, items=items)
+        needed = found
 
 
-def _dead(program: Program, kernel: Kernel, read: set[str]) -> set[str]:
-    """The scratch buffers that a kernel stores and that neither it nor a later one reads."""
-    own = {storage(program, load.buffer) for load in loads(kernel.body)}
-    stored = {store.buffer: storage(program, store.buffer) for store in stores(kernel.body)}
-    return {
-        buffer
-        for buffer, place in stored.items()
-        if place not in read and place not in own and program.buffers[place].role == "scratch"
+def _live_body(program: Program, kernel: Kernel, read: set[str]) -> tuple[Stmt, ...]:
+    """The statements of a kernel that matter when the storages in `read` are read after it.
+
+    What a kernel stores for itself alone matters only if it reads it for something that does.
+    """
+    dead = {
+        store.buffer: place
+        for store in stores(kernel.body)
+        if (place := storage(program, store.buffer)) not in read and program.buffers[place].role == "scratch"
     }
+    while True:
+        body, _ = _live(kernel.body, set(dead), set())
+        own = {storage(program, load.buffer) for load in loads(body)}
+        if own.isdisjoint(dead.values()):
+            return body
+        dead = {buffer: place for buffer, place in dead.items() if place not in own}
 
 
 def _live(body: tuple[Stmt, ...], dead: set[str], needed: set[str]) -> tuple[tuple[Stmt, ...], set[str]]:

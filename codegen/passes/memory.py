@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codegen.loops.grammar import Buffer, Kernel, Program, kernels as kernels_of, loads, stores
+from codegen.loops.grammar import Buffer, Kernel, Program, loads, stores
+from codegen.loops.grammar import kernels as kernels_of
 from codegen.passes.core import Pass, capacity, storage
 from symnet.expr.dtypes import BYTES
 
