@@ -281,14 +281,20 @@ def scalars_of(stmt: Stmt) -> Iterator[Scalar]:
 
 def subscalars(scalar: Scalar) -> Iterator[Scalar]:
     """A scalar and everything inside it, operands before users."""
+    found: list[Scalar] = []
+    _collect(scalar, found)
+    return iter(found)
+
+
+def _collect(scalar: Scalar, found: list[Scalar]) -> None:
     if isinstance(scalar, Apply):
         for arg in scalar.args:
-            yield from subscalars(arg)
+            _collect(arg, found)
     elif isinstance(scalar, Load):
         for index in scalar.index:
             if not isinstance(index, Affine):
-                yield from subscalars(index)
-    yield scalar
+                _collect(index, found)
+    found.append(scalar)
 
 
 def loads(body: tuple[Stmt, ...]) -> Iterator[Load]:
