@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from codegen import cache, pipeline
@@ -53,9 +54,10 @@ class Library:
 
         self._request = request
         key = fingerprint(request.module, request.only, request.target, request.profile, jit.VERSION, FORMAT)
-        found = cache.read(key)
+        options = pipeline.Options()
+        found = None if options.dump or options.check else cache.read(key)  # those want every stage to happen
         if found is None:
-            found = self._compile()
+            found = self._compile(options.dump)
             cache.write(key, *found)
         self.metadata, image = found
         symbols = [entry["symbol"] for entry in self.metadata["entries"].values()]
@@ -63,7 +65,7 @@ class Library:
         self._code = jit.Loaded(image, [*symbols, *counters, *EXPORTS])
         self.functions: Mapping[str, int] = self._code.addresses
 
-    def _compile(self) -> tuple[dict[str, Any], bytes]:
+    def _compile(self, dump: str) -> tuple[dict[str, Any], bytes]:
         from codegen.llvm import jit
         from codegen.llvm.module import library_text
 
@@ -75,6 +77,10 @@ class Library:
         for name, sharing in library.sharing.items():
             about["entries"][name]["parallel"] = sharing.pays
         about["target"] = {"name": request.target.name, "triple": request.target.triple, "cpu": request.target.cpu}
+        if dump:
+            stem = Path(dump) / f"{request.module.name}.{'-'.join(request.only)}"
+            stem.with_name(f"{stem.name}.ll").write_text(library.text, encoding="utf-8")
+            stem.with_name(f"{stem.name}.s").write_text(jit.assembly(library.text, request.target), encoding="utf-8")
         return about, jit.compile_object(library.text, request.target)
 
     def address(self, entry: str) -> int:

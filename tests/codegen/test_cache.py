@@ -120,6 +120,14 @@ def test_texts_of_the_stages() -> None:
         library.source("lvm")
 
 
+def test_dump_writes_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codegen.build(module())
+    monkeypatch.setenv("SYMNET_DUMP", str(tmp_path / "dump"))
+    codegen.build(module())  # although the cache has it
+    kinds = {path.suffix for path in (tmp_path / "dump").iterdir()}
+    assert kinds == {".loops", ".ll", ".s"}
+
+
 def test_profile_counts_cycles_of_each_kernel() -> None:
     x = sn.input("x", ("N", 300))
     library = codegen.build(Module("m", (Entry("call", {"out": sn.sum(sn.exp(x))}),), {"N": 8}), profile=True)
