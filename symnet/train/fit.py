@@ -134,7 +134,7 @@ class _Bar:
     def note(self, text: str) -> None:
         self.last = f"   last epoch: {text}"
         if self.bar is not None:
-            self.bar.set_postfix_str(text, refresh=True)
+            self.bar.set_postfix_str(text, refresh=False)
 
     def __enter__(self) -> _Bar:
         return self
