@@ -77,8 +77,9 @@ def optimise(program: Program, options: Options, name: str = "program") -> Progr
     """The passes one after the other; the verifier holds each to the rules of the grammar."""
     _dump(program, options, f"{name}.00-lower")
     for number, step in enumerate(options.passes, 1):
-        before = program
-        program = verify(step.run(program))
+        before, program = program, step.run(program)
+        if program is not before:
+            verify(program)
         _dump(program, options, f"{name}.{number:02}-{step.name}")
         if options.check >= 2:
             from codegen.passes.compare import compare

@@ -9,6 +9,7 @@ from codegen.loops.grammar import PERSISTENT, Buffer, Program, Role
 from codegen.lower import contract, index, loops, move, reduce, scalar
 from codegen.lower.context import Lowering, Place, Value, slots
 from codegen.lower.names import Names
+from codegen.lower.prepare import prepare
 from codegen.spec import Entry, Module
 from symnet.errors import CompilerBug, Unsupported
 from symnet.expr.node import Expr
@@ -78,23 +79,24 @@ def lower(entry: Entry, module: Module) -> Program:
     for leaf, buffer in binding.leaves.items():
         if buffer.name in lowering.buffers:
             lowering.values[leaf] = Place(buffer.name, slots(leaf.ndim))
+    roots = prepare([*entry.outputs.values(), *(new for _, new in entry.updates)])
     outputs: list[tuple[Expr, Place]] = []
-    for name, node in entry.outputs.items():
+    for name, node in zip(entry.outputs, roots, strict=False):
         buffer_name = lowering.buffer(binding.outputs[entry.name, name], node.dtype, node.shape, "output")
         outputs.append((node, Place(buffer_name, slots(node.ndim))))
         lowering.targets.setdefault(node, outputs[-1][1])
-    lower_all(lowering, [*entry.outputs.values(), *(new for _, new in entry.updates)])
+    lower_all(lowering, roots)
     for node, place in outputs:
         if lowering.values[node] != place:
             lowering.copy(node, place)
-    _update(lowering, entry)
+    _update(lowering, [(old, new) for (old, _), new in zip(entry.updates, roots[len(outputs) :], strict=True)])
     items, checks = tuple(lowering.items), tuple(lowering.checks)
     return Program(entry.name, dict(module.capacity), lowering.buffers, items, checks, lowering.constants)
 
 
-def _update(lowering: Lowering, entry: Entry) -> None:
+def _update(lowering: Lowering, updates: Sequence[tuple[Expr, Expr]]) -> None:
     """Overwrite parameters and state, after every new value exists apart from the old ones."""
-    pairs = [(node, new) for node, new in entry.updates if node is not new]
+    pairs = [(node, new) for node, new in updates if node is not new]
     places = [lowering.place(node) for node, _ in pairs]
     for node, new in pairs:
         if (node.shape, node.dtype) != (new.shape, new.dtype):

@@ -13,6 +13,7 @@ from codegen.loops.grammar import Affine, Axis, Item
 from codegen.loops.grammar import Sequence as Repeat
 from codegen.loops.rewrite import axis_index, shift
 from codegen.lower.context import Inline, Lowering, Place, Value, moved, slot, slots
+from codegen.lower.prepare import prepare
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.function import Function
@@ -34,6 +35,7 @@ def scan(lowering: Lowering, node: Expr, lower_all: LowerAll) -> tuple[Value, ..
     body: Function = node.attrs["body"]
     constants, carried, length = node.attrs["consts"], node.attrs["carries"], node.attrs["length"]
     reverse: bool = node.attrs["reverse"]
+    results = prepare(body.results)
     begin, end, read_at, write_at = (length, 0, 1, 0) if reverse else (0, length, 0, 1)
     histories = [_history(lowering, node, init, length, begin) for init in node.args[constants : constants + carried]]
 
@@ -43,7 +45,7 @@ def scan(lowering: Lowering, node: Expr, lower_all: LowerAll) -> tuple[Value, ..
     t = axis_index(step.name)
     lowering.values = dict(zip(body.parameters[:constants], arguments, strict=False))
     lowering.targets, lowering.checked = {}, set()
-    lower_all(lowering, _invariant(body, constants))
+    lower_all(lowering, _invariant(results, body.parameters[constants:]))
     for parameter, history in zip(body.parameters[constants:], histories, strict=False):
         lowering.values[parameter] = _row(history, shift(t, read_at))
     for parameter, sliced in zip(body.parameters[constants + carried :], arguments[constants + carried :], strict=True):
@@ -52,11 +54,14 @@ def scan(lowering: Lowering, node: Expr, lower_all: LowerAll) -> tuple[Value, ..
     items: list[Item] = []
     with lowering.within(items, step):
         rows = [_row(history, shift(t, write_at)) for history in histories]
-        _aim(lowering, body.results[:carried], rows)
-        stacked = [_stacked(lowering, node, body, at, histories, t) for at in range(carried, len(body.results))]
-        _aim(lowering, body.results[carried:], [row for _, row in stacked])
-        lower_all(lowering, body.results)
-        for result, row in zip(body.results, [*rows, *(row for _, row in stacked)], strict=True):
+        _aim(lowering, results[:carried], rows)
+        old, new = body.parameters[constants:][:carried], results[:carried]
+        carries = [(carry, history, read_at) for carry, history in zip(old, histories, strict=True)]
+        carries += [(carry, history, write_at) for carry, history in zip(new, histories, strict=True)]
+        stacked = [_stacked(lowering, result, length, carries, t) for result in results[carried:]]
+        _aim(lowering, results[carried:], [row for _, row in stacked])
+        lower_all(lowering, results)
+        for result, row in zip(results, [*rows, *(row for _, row in stacked)], strict=True):
             if lowering.values[result] != row:
                 lowering.copy(result, row)
     lowering.values, lowering.targets, lowering.checked = saved
@@ -95,11 +100,11 @@ def _step_name(lowering: Lowering) -> str:
     return next(name for name in ("t", *(f"t{i}" for i in range(2, 1000))) if name not in taken)
 
 
-def _invariant(body: Function, constants: int) -> list[Expr]:
-    """The nodes of the body that do not change from step to step and are no mere leaves."""
-    varying = set(body.parameters[constants:])
+def _invariant(results: Sequence[Expr], changing: Sequence[Expr]) -> list[Expr]:
+    """The nodes of a body that do not change from step to step and are no mere leaves."""
+    varying = set(changing)
     found: list[Expr] = []
-    for node in postorder(body.results):
+    for node in postorder(results):
         if any(arg in varying for arg in node.args):
             varying.add(node)
         elif node.args and node not in varying:
@@ -115,19 +120,18 @@ def _aim(lowering: Lowering, results: Sequence[Expr], rows: Sequence[Place]) -> 
 
 
 def _stacked(
-    lowering: Lowering, node: Expr, body: Function, position: int, histories: Sequence[Place], t: Affine
+    lowering: Lowering, result: Expr, length: Dim, carries: Sequence[tuple[Expr, Place, int]], t: Affine
 ) -> tuple[Place, Place]:
-    """All of one stacked result, and its row of this step; part of a history when it is a carry."""
-    result, carried = body.results[position], len(histories)
-    reads, writes = (1, 0) if node.attrs["reverse"] else (0, 1)
-    old = body.parameters[node.attrs["consts"] :][:carried]
-    for carries, offset in ((old, reads), (body.results[:carried], writes)):
-        number = next((n for n, carry in enumerate(carries) if carry is result), None)
-        if number is not None:
+    """All of one stacked result, and its row of this step; part of a history when it is a carry.
+
+    carries  old and new carries, each with its history and the row of this step in it, counted from t
+    """
+    for carry, history, offset in carries:
+        if carry is result:
             rest = [axis_index(slot(axis + 1)) for axis in range(result.ndim)]
-            whole = moved(histories[number], (shift(axis_index(slot(0)), offset), *rest))
-            return whole, _row(histories[number], shift(t, offset))
+            whole = moved(history, (shift(axis_index(slot(0)), offset), *rest))
+            return whole, _row(history, shift(t, offset))
     name = lowering.names.fresh(f"{result.name}_steps") if result.name else lowering.names.numbered("stacked")
-    lowering.buffer(name, result.dtype, (node.attrs["length"], *result.shape))
+    lowering.buffer(name, result.dtype, (length, *result.shape))
     whole = Place(name, slots(result.ndim + 1))
     return whole, _row(whole, t)

@@ -166,3 +166,13 @@ def test_deep_programs_need_no_recursion(agrees: Agrees) -> None:
         x = sn.sin(x) if step % 3 else x + 0.1
     program = agrees({"y": x})
     assert 1 < len(list(kernels(program.items))) < 20, "kernels grow, but not without end"
+
+
+def test_relu_keeps_its_result_alone(agrees: Agrees) -> None:
+    x, w = sn.input("x", ("N", 4), "float64"), sn.parameter("w", (4, 5), "float64")
+    v = sn.parameter("v", (5, 2), "float64")
+    loss = sn.sum(sn.tanh(sn.maximum(x @ w, 0.0) @ v))
+    gradients = grad(loss, [w, v], simplify=False)
+    program = agrees({"dw": gradients[0], "dv": gradients[1]})
+    kept = [buffer.name for buffer in program.buffers.values() if buffer.shape == ("N", 5) and buffer.role == "scratch"]
+    assert len(kept) == 2, f"relu's result and its gradient, got {kept}\n{show(program)}"
