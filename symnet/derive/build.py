@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import count
 
 from symnet.errors import CompilerBug
@@ -27,6 +28,9 @@ def full(value: float, shape: Shape, dtype: str) -> Expr:
 def zeros_like(node: Expr) -> Expr:
     return full(0.0, node.shape, node.dtype)
 
+
+# Nodes at which a walk stops: a set or a mapping. (Never a list: `in` would compare expressions with `==`.)
+Boundary = AbstractSet[Expr] | Mapping[Expr, object]
 
 # Placeholders are arguments with numbers beyond those of any Function's parameters, each used once.
 _numbers = count(10**9)
@@ -58,11 +62,10 @@ def item_count(node: Expr) -> int:
     raise CompilerBug(f"{node.op}: a tuple-valued node without a body")
 
 
-def postorder_above(roots: Iterable[Expr], boundary: Collection[Expr]) -> list[Expr]:
+def postorder_above(roots: Iterable[Expr], boundary: Boundary) -> list[Expr]:
     """As `traverse.postorder`, but nothing below a node of `boundary` is visited (the boundary itself is)."""
     order: list[Expr] = []
     seen: set[int] = set()
-    stops = set(map(id, boundary))
     stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(list(roots))]
     while stack:
         node, done = stack.pop()
@@ -71,16 +74,15 @@ def postorder_above(roots: Iterable[Expr], boundary: Collection[Expr]) -> list[E
         elif id(node) not in seen:
             seen.add(id(node))
             stack.append((node, True))
-            if id(node) not in stops:
+            if node not in boundary:
                 stack.extend((arg, False) for arg in reversed(node.args) if id(arg) not in seen)
     return order
 
 
-def depends(order: Iterable[Expr], sources: Iterable[Expr], boundary: Collection[Expr] = ()) -> set[int]:
+def depends(order: Iterable[Expr], sources: Iterable[Expr], boundary: Boundary = frozenset()) -> set[int]:
     """The ids of the nodes of `order` (a postorder) on a path from `sources` along which a derivative can flow."""
     active = {id(source) for source in sources if carries_derivative(source)}
-    stops = set(map(id, boundary))
     for node in order:
-        if id(node) not in stops and carries_derivative(node) and any(id(arg) in active for arg in node.args):
+        if node not in boundary and carries_derivative(node) and any(id(arg) in active for arg in node.args):
             active.add(id(node))
     return active

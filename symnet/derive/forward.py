@@ -8,9 +8,10 @@ linear, u does not occur in the result, so nothing is computed for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from symnet.derive.build import (
+    Boundary,
     apply,
     carries_derivative,
     depends,
@@ -33,7 +34,7 @@ def pushforward(outputs: Sequence[Expr], wrt: Sequence[Expr], tangents: Sequence
     A tangent has the shape and type of its node; None is a zero. This is the transpose of `reverse.pullback`: a node of
     `wrt` that depends on another one moves by its own tangent and by what the other passes on to it.
     """
-    found = _pushforward(outputs, wrt, tangents, boundary=())
+    found = _pushforward(outputs, wrt, tangents, boundary=frozenset())
     return [
         tangent if isinstance(tangent, Expr) else zeros_like(output)
         for output, tangent in zip(outputs, found, strict=True)
@@ -41,16 +42,15 @@ def pushforward(outputs: Sequence[Expr], wrt: Sequence[Expr], tangents: Sequence
 
 
 def _pushforward(
-    outputs: Sequence[Expr], wrt: Sequence[Expr], tangents: Sequence[Tangent | None], boundary: Collection[Expr]
+    outputs: Sequence[Expr], wrt: Sequence[Expr], tangents: Sequence[Tangent | None], boundary: Boundary
 ) -> list[Tangent | None]:
     order = postorder_above(outputs, boundary)
     active = depends(order, wrt, boundary)
     known: dict[int, Tangent] = {
         id(node): tangent for node, tangent in zip(wrt, tangents, strict=True) if tangent is not None
     }
-    stops = set(map(id, boundary))
     for node in order:
-        if id(node) in active and id(node) not in stops:
+        if id(node) in active and node not in boundary:
             tangent, own = _tangent(node, [known.get(id(arg)) for arg in node.args]), known.get(id(node))
             if isinstance(tangent, Expr) and isinstance(own, Expr):
                 known[id(node)] = total([own, tangent])
@@ -90,7 +90,7 @@ def _through_definition(node: Expr, tangents: Sequence[Tangent | None]) -> Tange
     assert node.declaration.define is not None
     moving = {arg: tangent for arg, tangent in zip(node.args, tangents, strict=True) if tangent is not None}
     definition = node.declaration.define(node)
-    return _pushforward([definition], list(moving), list(moving.values()), boundary=node.args)[0]
+    return _pushforward([definition], list(moving), list(moving.values()), boundary=set(node.args))[0]
 
 
 def _by_two_pullbacks(node: Expr, tangents: Sequence[Tangent | None]) -> Tangent | None:
@@ -105,7 +105,7 @@ def _by_two_pullbacks(node: Expr, tangents: Sequence[Tangent | None]) -> Tangent
         [tangent for _, tangent in pairs],  # type: ignore[misc]
         placeholders,
         None,
-        boundary=[*node.args, node, *placeholders],
+        boundary={*node.args, node, *placeholders},
     )
     _check_linear(node, results, placeholders)
     return results[0] if node.dtype != "tuple" else _as_items(node, results)
@@ -127,6 +127,6 @@ def _as_items(node: Expr, values: Sequence[Expr]) -> tuple[Expr | None, ...]:
 
 
 def _check_linear(node: Expr, results: Sequence[Expr], placeholders: Sequence[Expr]) -> None:
-    inside = {id(n) for n in postorder_above(results, [*node.args, node])}
+    inside = {id(n) for n in postorder_above(results, {*node.args, node})}
     if any(id(placeholder) in inside for placeholder in placeholders):
         raise CompilerBug(f"{node.op}: its pullback is not linear in the cotangent")

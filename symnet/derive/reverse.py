@@ -10,10 +10,10 @@ Each step of the chain rule is recorded in the trace with the operand it went to
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symnet.derive.build import carries_derivative, depends, item_count, postorder_above, total, zeros_like
+from symnet.derive.build import Boundary, carries_derivative, depends, item_count, postorder_above, total, zeros_like
 from symnet.derive.reasons import KINKS, chain_reason
 from symnet.errors import CompilerBug, Unsupported
 from symnet.expr import dims
@@ -45,7 +45,7 @@ def pullback(
     values of the graph included: a node listed in `wrt` is a variable for itself and still a function for the others.
     Where no output depends on a node the result is zeros.
     """
-    return _pullback(outputs, cotangents, wrt, trace, boundary=())
+    return _pullback(outputs, cotangents, wrt, trace, boundary=frozenset())
 
 
 def _pullback(
@@ -53,19 +53,18 @@ def _pullback(
     cotangents: Sequence[Expr | None],
     wrt: Sequence[Expr],
     trace: Trace | None,
-    boundary: Collection[Expr],
+    boundary: Boundary,
 ) -> list[Expr]:
     """`pullback`, with the nodes of `boundary` taken as variables: nothing below them is visited."""
     order = postorder_above(outputs, boundary)
     active = depends(order, wrt, boundary)
-    stops = set(map(id, boundary))
     collected = _Collected()
     for output, cotangent in zip(outputs, cotangents, strict=True):
         if cotangent is not None and id(output) in active:
             _check_contribution(output, output, cotangent)
             collected.add(output, cotangent)
     for node in reversed(order):
-        if id(node) not in active or id(node) in stops:
+        if id(node) not in active or node in boundary:
             continue
         cotangent_of_node = collected.take(node)
         if cotangent_of_node is None:
@@ -113,7 +112,7 @@ def _through_definition(node: Expr, cotangent: Expr) -> list[Expr | None]:
     found = dict(
         zip(
             variables,
-            _pullback([declaration.define(node)], [cotangent], variables, None, boundary=node.args),
+            _pullback([declaration.define(node)], [cotangent], variables, None, boundary=set(node.args)),
             strict=True,
         )
     )

@@ -108,3 +108,31 @@ def test_mistakes_are_told(make, error, message) -> None:
     x, k = sn.input("x", (3,), "float64"), sn.input("k", (3,), "int64")
     with pytest.raises(error, match=message):
         make(x, k)
+
+
+def test_inner_values_stay_variables_for_the_next_order() -> None:
+    x, _ = _leaves()
+    h = sn.sin(x) * 1.0 + 0.0
+    first = sn.grad(sn.sum(h**3), h)
+    second = sn.grad(sn.sum(first), h)
+    at = np.array([0.3, -1.0, 2.0])
+    np.testing.assert_allclose(sn.evaluate(second, {"x": at}), 6 * np.sin(at))
+
+
+def test_by_itself_and_twice() -> None:
+    x, _ = _leaves()
+    loss = sn.sum(x * x)
+    itself, first, second = sn.grad(loss, [loss, x, x])
+    assert first is second
+    assert sn.evaluate(itself, {}) == 1
+
+
+def test_by_a_hyperparameter() -> None:
+    """A training step can be differentiated with respect to its learning rate."""
+    lr = sn.hyper("lr")
+    w, x = sn.input("w", (3,)), sn.input("x", (3,))
+    new = w - sn.cast(lr, "float32") * sn.grad(sn.sum((w * x) ** 2), w)
+    slope = sn.grad(sn.sum(new * x), lr)
+    assert slope.dtype == "float64"
+    at = {"w": np.array([1.0, 2.0, 3.0], "float32"), "x": np.array([2.0, 1.0, -1.0], "float32")}
+    np.testing.assert_allclose(sn.evaluate(slope, at), -np.sum(2 * at["w"] * at["x"] ** 3))
