@@ -171,7 +171,7 @@ def test_deep_programs_need_no_recursion(agrees: Agrees) -> None:
 def test_relu_keeps_its_result_alone(agrees: Agrees) -> None:
     x, w = sn.input("x", ("N", 4), "float64"), sn.parameter("w", (4, 5), "float64")
     v = sn.parameter("v", (5, 2), "float64")
-    loss = sn.sum(sn.tanh(sn.maximum(x @ w, 0.0) @ v))
+    loss = sn.sum(sn.tanh(sn.relu(x @ w) @ v))
     gradients = grad(loss, [w, v], simplify=False)
     program = agrees({"dw": gradients[0], "dv": gradients[1]})
     kept = [buffer.name for buffer in program.buffers.values() if buffer.shape == ("N", 5) and buffer.role == "scratch"]
