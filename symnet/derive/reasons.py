@@ -16,7 +16,10 @@ KINKS = {
 
 _REASONS: dict[str, str | tuple[str, str]] = {
     "add": "a sum passes its cotangent on to each term",
-    "subtract": ("a difference passes its cotangent on to the first term", "and its negative to the second term"),
+    "subtract": (
+        "a difference passes its cotangent on to its first term",
+        "a difference passes the negative of its cotangent on to its second term",
+    ),
     "multiply": ("∂(a·b)/∂a = b", "∂(a·b)/∂b = a"),
     "divide": ("∂(a/b)/∂a = 1/b", "∂(a/b)/∂b = −a/b²"),
     "negative": "(−x)′ = −1",

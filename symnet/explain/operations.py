@@ -252,8 +252,12 @@ def _along(node: Expr, axes: Sequence[int]) -> str:
 
 
 def _big(sign: str) -> Writer:
+    """Σ over some axes; over all of them it has no index, unless that is the one named axis of a vector (the batch)."""
+
     def writer(node: Expr, args: Sequence[Form]) -> Form:
-        subscript = _along(node, node.attrs["axes"])
+        operand, axes = node.args[0], node.attrs["axes"]
+        named = len(operand.shape) == 1 and isinstance(operand.shape[0], str)
+        subscript = ",".join(axis_letters(operand, axes)) if named else _along(node, axes)
         return Big(sign, tuple(subscript.split(",")) if subscript else (), args[0])
 
     return writer

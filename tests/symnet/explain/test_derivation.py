@@ -71,7 +71,7 @@ def test_names_of_module_parameters_are_explained() -> None:
 
 def test_one_layer_needs_no_numbers() -> None:
     derivation = sn.explain(*logistic_regression())
-    assert derivation.formula.splitlines() == ["∂L/∂w = xᵀ δ", "∂L/∂b = Σ δ"]
+    assert derivation.formula.splitlines() == ["∂L/∂w = xᵀ δ", "∂L/∂b = Σₙ δ"]
 
 
 def test_what_is_used_twice_is_written_once() -> None:
