@@ -28,7 +28,7 @@ def _polynomial(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
         return (((), dim),) if dim else ()
     terms: dict[Monomial, int] = {}
     position = 0
-    while position < len(dim):
+    while position < len(dim) or not dim:
         match = _TERM.match(dim, position)
         if not match:
             raise ShapeError(f"cannot read the dimension {dim!r}: expected names and integers joined by +, - and *")

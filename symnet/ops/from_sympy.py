@@ -56,11 +56,24 @@ def stable(formula: Any) -> Any:
     for pattern, replacement in patterns:
         formula = formula.replace(pattern, replacement)
     formula = formula.replace(lambda e: isinstance(e, sp.log) and _plus_one(e.args[0]), lambda e: Log1p(e.args[0] - 1))
-    formula = formula.replace(
-        lambda e: e.is_Add and len(e.args) == 2 and -1 in e.args and any(isinstance(a, sp.exp) for a in e.args),
-        lambda e: Expm1(next(a for a in e.args if isinstance(a, sp.exp)).args[0]),
-    )
+    formula = formula.replace(lambda e: e.is_Add and _cancelling(e) is not None, _with_expm1)
+    formula = formula.replace(sp.Mod, lambda a, b: a - b * Floor(a / b))
     return formula.replace(sp.floor, Floor).replace(sp.ceiling, Ceiling)
+
+
+def _cancelling(total: Any) -> Any:
+    """The exponential in a sum c·eᵘ - c + …, or None."""
+    terms = total.as_coefficients_dict()
+    constant = terms.get(sp.S.One, 0)
+    return next(
+        (term for term, c in terms.items() if isinstance(term, sp.exp) and constant != 0 and c == -constant), None
+    )
+
+
+def _with_expm1(total: Any) -> Any:
+    terms = total.as_coefficients_dict()
+    power = _cancelling(total)
+    return total - terms[power] * (power - 1) + terms[power] * Expm1(power.args[0])
 
 
 def _plus_one(argument: Any) -> bool:

@@ -21,15 +21,17 @@ def evaluate(exprs: Any, values: Mapping[Any, Any] | None = None, sizes: Sizes |
     """The value of an expression (or of a list, tuple or dict of them) as NumPy arrays.
 
     values  an array for every input, parameter, state and hyperparameter under the expressions, keyed by name or by the
-            expression itself. What the expressions do not need may be there too: a derivative often needs less.
+            expression itself; inner expressions may be given too. What is not needed is not looked at: a derivative
+            often needs less than the function.
     sizes   the sizes of named dimensions; those that occur in the shape of a given array follow from it.
 
     Arithmetic is done in the data types of the expressions. Raises `UnknownName` for a missing value, `ShapeError` and
     `DTypeError` for one that does not fit, `IndexOutOfRange` for positions outside an axis.
     """
     roots, rebuild = _as_list(exprs)
-    leaves = [node for node in postorder(roots) if node.op in _GIVEN]
-    given = _match(leaves, values or {})
+    values = values or {}
+    stops = [key for key in values if isinstance(key, Expr)]
+    given = _match([node for node in postorder(roots, stops) if node.op in _GIVEN], values)
     arrays = {node: _as_array(node, value) for node, value in given.items()}
     known = infer_sizes(arrays, sizes or {})
     return rebuild(run(roots, arrays, known))

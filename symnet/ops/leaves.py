@@ -228,7 +228,7 @@ def _as_array(value: Any) -> np.ndarray:
         array = np.asarray(value)
     except ValueError as error:
         raise DTypeError(f"constant: cannot make an array of {type(value).__name__}: {error}") from None
-    if array.dtype == object:
+    if array.dtype.kind not in "biuf":
         raise DTypeError(
             f"constant: cannot make an array of {type(value).__name__}; expected numbers or an array of numbers "
             "(use sn.stack to join expressions)"

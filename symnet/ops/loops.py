@@ -12,7 +12,7 @@ from symnet.expr.dims import Dim
 from symnet.expr.function import Function
 from symnet.expr.node import Expr, make
 from symnet.expr.traverse import postorder, substitute
-from symnet.ops.coerce import as_type, show, to_expr
+from symnet.ops.coerce import show, to_expr
 from symnet.ops.leaves import arg
 from symnet.ops.scan_node import SCAN, items
 from symnet.ops.shape import broadcast_to
@@ -134,14 +134,14 @@ def _split_result(returned: Any, carry_form: Any) -> tuple[list[Expr], list[Expr
 
 
 def _fits(position: int, new: Expr, old: Expr) -> Expr:
-    if new.shape != old.shape:
-        if dims.broadcast(new.shape, old.shape) == old.shape:
-            return broadcast_to(as_type(new, old.dtype), old.shape)
-        raise ShapeError(
-            f"scan: carry {position} begins as {show(old)} and becomes {show(new)}; expected the same shape"
-        )
+    """The new carry in the shape of the old one; a narrower result is repeated."""
     if new.dtype != old.dtype:
         raise DTypeError(
             f"scan: carry {position} begins as {show(old)} and becomes {show(new)}; expected the same type"
         )
-    return new
+    repeats = all(a in (1, b) for a, b in zip(new.shape[::-1], old.shape[::-1], strict=False))
+    if new.ndim > old.ndim or not repeats:
+        raise ShapeError(
+            f"scan: carry {position} begins as {show(old)} and becomes {show(new)}; expected the same shape"
+        )
+    return broadcast_to(new, old.shape)

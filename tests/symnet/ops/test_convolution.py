@@ -30,6 +30,7 @@ CASES = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{c[1]}-{c[2]}")
 def test_values_and_gradients_are_those_of_pytorch(case: tuple, rng: np.random.Generator) -> None:
     torch = pytest.importorskip("torch")

@@ -82,8 +82,12 @@ def test_definition_has_the_same_type(node: Expr, rng: np.random.Generator) -> N
     np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
-DIFFERENTIABLE = [p for p in all_samples() if p.values[0].dtype == "float64" and "derivative" not in
-                  p.values[0].declaration.exempt and any(x.dtype == "float64" for x in leaves_of(p.values[0]))]  # fmt: skip
+def differentiable(node: Expr) -> bool:
+    real = node.dtype == "float64" and any(leaf.dtype == "float64" for leaf in leaves_of(node))
+    return real and "derivative" not in node.declaration.exempt
+
+
+DIFFERENTIABLE = [p for p in all_samples() if differentiable(p.values[0])]
 
 
 class Along:
