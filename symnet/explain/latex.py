@@ -15,8 +15,8 @@ GREEK = {
     "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
 }  # fmt: skip
 _RELATIONS = {
-    "==": "=", "!=": r"\ne", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">", "and": r"\land", "or": r"\lor",
-    "mod": r"\bmod",
+    "==": "=", "!=": r"\neq", "<=": r"\leq", ">=": r"\geq", "<": "<", ">": ">", "and": r"\wedge", "or": r"\vee",
+    "mod": r"\;\mathrm{mod}\;",
 }  # fmt: skip
 _PRODUCTS = {"matrix": r" \, ", "hadamard": r" \odot ", "scale": r" \, ", "dot": r" \cdot "}
 _FENCES = {"|": "|", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil"}
@@ -149,7 +149,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Quotient: _quotient,
     n.Negative: lambda f: f"-{_at(f.body, Level.BIG)}",
     n.Power: _power,
-    n.Transposed: lambda f: f"{_raised(f.body)}^{{\\mathsf T}}",
+    n.Transposed: lambda f: f"{_raised(f.body)}^{{\\mathsf{{T}}}}",
     n.Call: _call,
     n.Big: _big,
     n.Relation: _relation,
