@@ -13,6 +13,8 @@ from symnet.simplify.vocabulary import SCALAR_OPS
 
 NOMINAL_SIZE = 64
 NODE = 1.0
+SMALL = 0.02
+"""A view, or the arithmetic of a single number."""
 TIE = 0.1
 """Costs closer than this are equal: the rule decides."""
 
@@ -21,7 +23,7 @@ _PER_ELEMENT = {
     "divide": 2.0, "mod": 4.0, "floor_divide": 4.0, "sqrt": 4.0, "rsqrt": 4.0, "reciprocal": 2.0, "power": 24.0,
     "exp": 8.0, "expm1": 9.0, "log": 9.0, "log1p": 10.0, "tanh": 10.0, "sigmoid": 10.0, "log_sigmoid": 18.0,
     "softplus": 18.0, "gelu": 14.0, "gelu_tanh": 14.0, "silu": 11.0, "erf": 12.0, "sin": 12.0, "cos": 12.0,
-    "reshape": 0.02, "transpose": 0.2, "broadcast_to": 0.1, "slice": 0.1, "place": 0.5, "concat": 0.5,
+    "transpose": 0.2, "broadcast_to": 0.1, "slice": 0.1, "place": 0.5, "concat": 0.5,
     "gather": 2.0, "iota": 0.1, "one_hot": 1.0, "item": 0.0, "stop_gradient": 0.0,
 }  # fmt: skip
 _PER_OPERAND_ELEMENT = {
@@ -56,10 +58,14 @@ def cost(node: Expr) -> float:
         return 0.0
     if op == "negative":
         return 0.0  # nearly always absorbed by a neighbour
+    if op == "reshape" or (not node.shape and op in SCALAR_OPS):
+        return SMALL
     if op == "broadcast_to" and not node.args[0].shape:
         return 0.0  # nothing is stored
     if op == "divide":
         return NODE + _divide(node)
+    if op == "sum" and _selects(node):
+        return NODE + elements(node.shape)
     if op in _PER_OPERAND_ELEMENT:
         return NODE + _PER_OPERAND_ELEMENT[op] * elements(node.args[0].shape)
     if op == "contract":
@@ -73,6 +79,13 @@ def cost(node: Expr) -> float:
     return NODE + weight * elements(node.shape)
 
 
+def _selects(node: Expr) -> bool:
+    """Whether a sum is over one-hot vectors, scaled at most: it reads off one element of each row."""
+    (x,) = node.args
+    scaled = x.op in ("multiply", "divide") and any(arg.op == "one_hot" for arg in x.args)
+    return (x.op == "one_hot" or scaled) and len(x.shape) - 1 in node.attrs["axes"]
+
+
 def _is_number(node: Expr) -> bool:
     """Whether the node is a scalar constant, or folds into one or a quotient of two."""
     if node.op in ("divide", "negative") and not node.shape:
@@ -83,8 +96,8 @@ def _is_number(node: Expr) -> bool:
 def _divide(node: Expr) -> float:
     """A division by fewer numbers than there are results becomes a multiplication by their reciprocals."""
     results, divisors = elements(node.shape), elements(node.args[1].shape)
-    if _is_number(node.args[1]):
-        return results
+    if not node.args[1].shape:
+        return results + SMALL
     return 2.0 * results if divisors >= results > 1 else results + 2.0 * divisors + NODE
 
 

@@ -151,6 +151,11 @@ def scalar_shaped(x: Expr) -> bool:
     return x.shape == ()
 
 
+@computed
+def array_shaped(x: Expr) -> bool:
+    return x.shape != ()
+
+
 LOGS_WELL: Mapping[str, int] = {
     "exp": 0, "softmax": 0, "sigmoid": 0, "reshape": 1, "transpose": 1, "broadcast_to": 1, "slice": 1, "gather": 1,
 }  # fmt: skip
@@ -162,4 +167,8 @@ def logs_well(x: Expr) -> bool:
     """Whether log(x) can be written without taking the logarithm of what may over- or underflow."""
     while LOGS_WELL.get(x.op) == 1:
         x = x.args[0]
-    return x.op in LOGS_WELL or (x.op == "sum" and x.args[0].op == "exp")
+    if x.op == "constant":
+        return is_positive(x)
+    if x.op in ("sum", "add"):
+        return all(arg.op == "exp" for arg in x.args)
+    return x.op in LOGS_WELL

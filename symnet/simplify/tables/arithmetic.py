@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from symnet.simplify.facts import finite, floating, nonzero
+from symnet.expr.node import Expr
+from symnet.simplify.facts import array_shaped, finite, floating, nonzero, scalar_shaped
 from symnet.simplify.pattern import computed, constants, this, variables
 from symnet.simplify.rule import rule
 from symnet.simplify.vocabulary import reciprocal
 
-x, y, z = variables("x y z")
+s, t, x, y, z = variables("s t x y z")
 c, d = constants("c d")
 
 
 @computed
 def below_zero(c: float) -> bool:
     return c < 0
+
+
+@computed
+def unsigned(x: Expr) -> bool:
+    return x.op != "negative"
 
 
 NEUTRAL = [
@@ -68,7 +74,8 @@ SIGNS = [
     rule("negative-divided-difference", (x - y) / c, (y - x) / -c, condition=below_zero(c),
          reason="turning a difference round changes its sign"),
     rule("add-negative-product", x + (-y) * z, x - y * z, reason="a sign comes out of a product"),
-    rule("subtract-from-negative", -x + y, y - x, reason="the positive term comes first", in_chains=True),
+    rule("subtract-from-negative", -x + y, y - x, condition=unsigned(y), reason="the positive term comes first",
+         in_chains=True),
 ]  # fmt: skip
 
 CANCEL = [
@@ -122,6 +129,25 @@ QUOTIENTS = [
     rule("scale-divided", c * (x / d), x * (c / d), reason="two numbers make one factor"),
 ]
 
+SCALARS = [
+    rule("scalars-together", s * (x / t), (s / t) * x, condition=(scalar_shaped(s), scalar_shaped(t), array_shaped(x)),
+         reason="two scalars make one factor"),
+    rule("scalars-together-divided", (s * x) / t, (s / t) * x,
+         condition=(scalar_shaped(s), scalar_shaped(t), array_shaped(x)), reason="two scalars make one factor"),
+    rule("scalars-multiplied", s * (t * x), (s * t) * x, condition=(scalar_shaped(s), scalar_shaped(t), array_shaped(x)),
+         reason="two scalars make one factor"),
+    rule("scalars-divided", (x / s) / t, x / (s * t), condition=(scalar_shaped(s), scalar_shaped(t), array_shaped(x)),
+         reason="two scalars make one divisor"),
+    rule("scalar-comes-out", (s * x) * y, s * (x * y), condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
+         reason="a scalar factor comes out of a product"),
+    rule("scalar-divisor-comes-out", (x / s) * y, (x * y) / s,
+         condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)), reason="a scalar divisor comes out of a product"),
+    rule("scalar-out-of-numerator", (s * x) / y, s * (x / y), condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
+         reason="a scalar factor comes out of a quotient"),
+    rule("scalar-divisor-out-of-numerator", (x / s) / y, (x / y) / s,
+         condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)), reason="a scalar divisor comes out of a quotient"),
+]  # fmt: skip
+
 FACTOR = [
     rule("factor-sum", x * y + x * z, x * (y + z), condition=floating(this), reason="a common factor comes out", in_chains=True),
     rule(
@@ -133,7 +159,13 @@ FACTOR = [
         in_chains=True,
     ),
     rule("common-divisor-sum", x / z + y / z, (x + y) / z, reason="a common divisor comes out", in_chains=True),
+    rule("common-divisor-of-scaled", x / s + (t / s) * y, (x + t * y) / s, condition=(scalar_shaped(s), scalar_shaped(t)),
+         reason="a common divisor comes out", in_chains=True),
+    rule("common-divisor-minus-scaled", x / s - (t / s) * y, (x - t * y) / s,
+         condition=(scalar_shaped(s), scalar_shaped(t)), reason="a common divisor comes out", in_chains=True),
+    rule("common-divisor-from-scaled", (t / s) * y - x / s, (t * y - x) / s,
+         condition=(scalar_shaped(s), scalar_shaped(t)), reason="a common divisor comes out", in_chains=True),
     rule("common-divisor-difference", x / z - y / z, (x - y) / z, reason="a common divisor comes out", in_chains=True),
 ]
 
-RULES = [*NEUTRAL, *SIGNS, *CANCEL, *QUOTIENTS, *FACTOR]
+RULES = [*NEUTRAL, *SIGNS, *CANCEL, *QUOTIENTS, *SCALARS, *FACTOR]

@@ -16,6 +16,7 @@ from symnet.expr import dims, dtypes
 from symnet.expr.dims import Dim
 from symnet.expr.node import ArrayValue, Expr, make
 from symnet.expr.op import lookup
+from symnet.ops.interpret import run
 from symnet.ops.leaves import iota as iota_node
 from symnet.ops.leaves import number
 from symnet.simplify.facts import finite
@@ -65,7 +66,9 @@ def folded(node: Expr) -> Expr | None:
         fractions = [exact_value(arg) for arg in node.args]
         if all(fraction is not None for fraction in fractions):
             quotient = node.op == "divide" or any(arg.op == "divide" for arg in node.args)
-            return _exactly(node, [f for f in fractions if f is not None], quotient)
+            exactly = _exactly(node, [f for f in fractions if f is not None], quotient)
+            if exactly is not None:
+                return exactly
     return _numerically(node, values)
 
 
@@ -89,14 +92,10 @@ def _exactly(node: Expr, values: list[Fraction], quotient: bool) -> Expr | None:
 
 
 def _numerically(node: Expr, values: list[Any]) -> Expr | None:
-    declaration = node.declaration
-    if declaration.numpy is None:
-        return None
     wide = ["float64" if dtypes.is_float(arg.dtype) else arg.dtype for arg in node.args]
     attrs = {**node.attrs, "dtype": "float64"} if node.op == "cast" and dtypes.is_float(node.dtype) else node.attrs
-    twin = make(declaration, [number(v, t) for v, t in zip(values, wide, strict=True)], attrs)
-    with np.errstate(all="ignore"):
-        result = declaration.numpy(twin, [np.asarray(v, t) for v, t in zip(values, wide, strict=True)], {}).item()
+    twin = make(node.declaration, [number(v, t) for v, t in zip(values, wide, strict=True)], attrs)
+    result = run([twin], {}, {})[0].item()
     if isinstance(result, float) and math.isnan(result):
         return None
     if node.op == "cast" and node.dtype == "float32":

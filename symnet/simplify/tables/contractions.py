@@ -9,13 +9,12 @@ from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
 from symnet.ops.contract import LETTERS, Indices, format_spec, is_plain, parse_spec, renamed
 from symnet.simplify.facts import scalar_shaped
-from symnet.simplify.pattern import Family, attributes, computed, constants, this, variables
+from symnet.simplify.pattern import Family, attributes, computed, this, variables
 from symnet.simplify.rule import rule
 from symnet.simplify.shapes import Axes, reshaped
 from symnet.simplify.vocabulary import broadcast_to, contract, one_hot, sum_, transpose
 
 a, b, s, y = variables("a b s y")
-(c,) = constants("c")
 A, K, P = attributes("A K P")
 
 
@@ -191,8 +190,10 @@ RULES = [
          reason="a sign comes out of a sum of products"),
     rule("contract-negative-second", product(a, -b), -product(a, b),
          reason="a sign comes out of a sum of products"),
-    rule("contract-scaled-first", product(c * a, b), c * product(a, b), reason="a number comes out of a sum of products"),
-    rule("contract-scaled-second", product(a, c * b), c * product(a, b), reason="a number comes out of a sum of products"),
+    rule("contract-scaled-first", product(s * a, b), s * product(a, b), condition=scalar_shaped(s),
+         reason="a number comes out of a sum of products"),
+    rule("contract-scaled-second", product(a, s * b), s * product(a, b), condition=scalar_shaped(s),
+         reason="a number comes out of a sum of products"),
     rule("contract-divided-first", product(a / s, b), product(a, b) / s, condition=scalar_shaped(s),
          reason="a number comes out of a sum of products"),
     rule("contract-divided-second", product(a, b / s), product(a, b) / s, condition=scalar_shaped(s),

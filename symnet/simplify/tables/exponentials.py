@@ -5,10 +5,12 @@ Most of these are stabilising: the hand-written form overflows, or subtracts nea
 
 from __future__ import annotations
 
+from symnet.expr.node import Expr
 from symnet.simplify.facts import logs_well, nonnegative
-from symnet.simplify.pattern import variables
+from symnet.simplify.pattern import computed, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.vocabulary import (
+    absolute,
     cos,
     erf,
     exp,
@@ -16,6 +18,7 @@ from symnet.simplify.vocabulary import (
     log,
     log1p,
     log_sigmoid,
+    maximum,
     sigmoid,
     silu,
     sin,
@@ -25,6 +28,25 @@ from symnet.simplify.vocabulary import (
 )
 
 w, x, y, z = variables("w x y z")
+
+
+
+def are_opposite(x: Expr, y: Expr) -> bool:
+    """Whether `y` is written as the negative of `x`."""
+    if x.op == y.op == "subtract":
+        return x.args[0] is y.args[1] and x.args[1] is y.args[0]
+    return (y.op == "negative" and y.args[0] is x) or (x.op == "negative" and x.args[0] is y)
+
+
+@computed
+def opposite(x: Expr, y: Expr) -> bool:
+    return are_opposite(x, y)
+
+
+@computed
+def unrelated(x: Expr, y: Expr) -> bool:
+    return not are_opposite(x, y)
+
 
 INVERSES = [
     rule("exp-of-log", exp(log(x)), x, condition=nonnegative(x), reason="exp undoes log"),
@@ -60,6 +82,22 @@ INVERSES = [
         kind=stabilising,
         condition=(logs_well(x), logs_well(y)),
         reason="both logarithms undo an exponential, and the quotient may over- or underflow",
+    ),
+    rule(
+        "log-of-sum-of-exp",
+        log(exp(x) + exp(y)),
+        maximum(x, y) + softplus(-absolute(x - y)),
+        kind=stabilising,
+        condition=unrelated(x, y),
+        reason="the larger exponential comes out of the logarithm before it can overflow",
+    ),
+    rule(
+        "log-of-cosh",
+        log(exp(x) + exp(y)),
+        absolute(x) + softplus(-2 * absolute(x)),
+        kind=stabilising,
+        condition=opposite(x, y),
+        reason="the larger exponential comes out of the logarithm before it can overflow",
     ),
     rule(
         "log-of-product",
@@ -133,10 +171,12 @@ TANH = [
 ]  # fmt: skip
 
 BINARY_CROSS_ENTROPY = [
-    rule("bce-logits", y * log_sigmoid(z) - (1 - y) * softplus(z), log_sigmoid(z) - (1 - y) * z,
-         reason="softplus(z) is z - log σ(z), so the cross-entropy of a logit needs one logarithm"),
-    rule("bce-logits-turned", (1 - y) * softplus(z) - y * log_sigmoid(z), (1 - y) * z - log_sigmoid(z),
-         reason="softplus(z) is z - log σ(z), so the cross-entropy of a logit needs one logarithm"),
+    rule("bce-logits", y * log_sigmoid(z) + (y - 1) * softplus(z), y * z - softplus(z),
+         reason="log σ(z) is z - softplus(z), so the cross-entropy of a logit needs one logarithm"),
+    rule("bce-logits-difference", y * log_sigmoid(z) - (1 - y) * softplus(z), y * z - softplus(z),
+         reason="log σ(z) is z - softplus(z), so the cross-entropy of a logit needs one logarithm"),
+    rule("bce-logits-turned", (1 - y) * softplus(z) - y * log_sigmoid(z), softplus(z) - y * z,
+         reason="log σ(z) is z - softplus(z), so the cross-entropy of a logit needs one logarithm"),
     rule("sigmoid-residual", sigmoid(-z) - (1 - y), y - sigmoid(z), reason="σ(-z) is 1 - σ(z)", in_chains=True),
     rule("sigmoid-residual-turned", (1 - y) - sigmoid(-z), sigmoid(z) - y, reason="σ(-z) is 1 - σ(z)", in_chains=True),
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from symnet.simplify.pattern import Rest, attributes, computed, operation, this,
 from symnet.simplify.rule import rule
 from symnet.simplify.shapes import Axes, reshaped
 from symnet.simplify.vocabulary import (
+    broadcast_to,
     cast,
     equal,
     gather,
@@ -198,7 +199,28 @@ def all_zero(x: Expr) -> bool:
     return x.op == "constant" and not x.shape and x.attrs["value"] == 0
 
 
+@computed
+def gathered_before_repeating(node: Expr, x: Expr, index: tuple[Expr, ...], axes: Axes) -> Expr | None:
+    """A gather from `broadcast_to(x, …)`: positions along repeated axes do not matter."""
+    whole = node.args[0].shape
+    full = (1,) * (len(whole) - len(x.shape)) + x.shape
+    gone = [a for a in axes if full[a] == 1 and whole[a] != 1]
+    if not gone:
+        return None
+    left = [a for a in range(len(whole)) if a not in gone]
+    source = reshaped(x, tuple(full[a] for a in left))
+    kept = [(left.index(a), i) for a, i in zip(axes, index, strict=True) if a not in gone]
+    picked = make_gather(source, [a for a, _ in kept], [i for _, i in kept]) if kept else source
+    lead = len(dims.broadcast(*(i.shape for i in index)))
+    own = len(dims.broadcast(*(i.shape for _, i in kept))) if kept else 0
+    return reshaped(picked, (1,) * (lead - own) + picked.shape)
+
+
 RULES = [
+    rule("gather-from-repeated", gather(broadcast_to(x), index, axes=A), gathered_before_repeating(this, x, index, A),
+         reason="positions along axes that repeat the same values do not matter", assumption="every index is in range"),
+    rule("gather-of-negative", gather(-x, index, axes=A), -gather(x, index, axes=A),
+         reason="a sign does not care where elements are"),
     rule("gather-unit-axes", gather(x, index, axes=A), gathered_squeezed(this, x, index, A),
          reason="axes of size 1 in the positions can be added afterwards"),
     rule("scatter-unit-axes", scatter_add(u, index, axes=A, shape=S), scattered_squeezed(this, u, index, A, S),

@@ -186,6 +186,9 @@ TWICE = [
 REPEATED = [
     rule("move-of-number", move(broadcast_to(x)), broadcast_to(x, shape=shape_of(this)), condition=scalar_shaped(x),
          reason="equal elements are the same in any order"),
+    rule("reshape-of-scalar", reshape(x, shape=S), broadcast_to(x, shape=S), condition=scalar_shaped(x),
+         reason="one number under another shape is the number, repeated once"),
+    rule("sign-comes-out", move(-x), -move(x), reason="a sign does not care where elements are"),
     rule("concat-of-number", concat(parts), broadcast_to(all_same_number(parts), shape=shape_of(this)),
          reason="equal elements joined to equal elements"),
     rule("unary-of-repeated", unary(broadcast_to(x)), unary(x), reason="equal operands give equal results"),

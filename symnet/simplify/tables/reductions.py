@@ -82,6 +82,15 @@ def placed_sum(node: Expr, x: Expr, axes: Axes, keepdims: bool) -> Expr:
 
 
 @computed
+def times_count(node: Expr, s: Expr) -> Expr:
+    """What a sum (or mean) over the axes of `node` makes of `s` in every element."""
+    if node.op == "mean":
+        return s
+    shape = node.args[0].shape
+    return make(lookup("multiply"), (count_of([shape[a] for a in node.attrs["axes"]], node.dtype), s))
+
+
+@computed
 def operand(node: Expr) -> Expr:
     return node.args[0]
 
@@ -129,6 +138,10 @@ SCALE = [
     rule("reduce-divided", linear(x / s, axes=A, keepdims=K), linear(x) / squeezed(s, A, K, x),
          condition=(constant_along(s, A, x), reaches(x, this)),
          reason="a common divisor comes out of a sum"),
+    rule("reduce-shifted", linear(x + s, axes=A, keepdims=K), linear(x) + times_count(this, squeezed(s, A, K, x)),
+         condition=(constant_along(s, A, x), reaches(x, this)), reason="what is added to every element is added to the sum"),
+    rule("reduce-shifted-down", linear(x - s, axes=A, keepdims=K), linear(x) - times_count(this, squeezed(s, A, K, x)),
+         condition=(constant_along(s, A, x), reaches(x, this)), reason="what is added to every element is added to the sum"),
     rule("mean", sum_(x, axes=A, keepdims=K) / d, mean(x, axes=A, keepdims=K), condition=is_count(d, x, A),
          reason="the sum divided by the number of terms is the mean", in_chains=True),
     rule("sum-from-mean", mean(x, axes=A, keepdims=K) * d, sum_(x, axes=A, keepdims=K), condition=is_count(d, x, A),

@@ -82,11 +82,12 @@ class Instance:
         return number(literal.value, "bool" if isinstance(literal.value, bool) else dtype)
 
     def _variable(self, name: str) -> Expr:
-        shape = SHAPES[self.rng.integers(len(SHAPES))]
+        asked = {condition for condition, variable in self.asked if variable == name}
+        shapes = [()] if "scalar_shaped" in asked else SHAPES[1:] if "array_shaped" in asked else SHAPES
+        shape = shapes[self.rng.integers(len(shapes))]
         if name in self.conditions:
             return input(name, shape, "bool")
         node = input(name, shape, self.dtype)
-        asked = {condition for condition, variable in self.asked if variable == name}
         if not asked & {"positive", "nonnegative", "nonzero", "logs_well"}:
             return node
         return sn.sigmoid(node) if "finite" in asked else sn.exp(node)
@@ -171,6 +172,7 @@ WRITTEN: dict[str, Samples] = {
     "bool-is-one": lambda rng: [sn.equal(sn.cast(flag, "int64"), 1)],
     # exponentials
     "log-of-quotient": lambda rng: [sn.log(sn.exp(x)[:, 0] / sn.sum(sn.exp(x), axis=1)), sn.log(sn.sigmoid(x) / sn.softmax(x))],
+    "log-of-cosh": lambda rng: [sn.log(sn.exp(x) + sn.exp(-x)), sn.log(sn.exp(m - x) + sn.exp(x - m))],
     "log-of-product": lambda rng: [sn.log(sn.softmax(x) * sn.sigmoid(f64("w", 5)))],
     # softmax
     "softmax": lambda rng: [
@@ -237,6 +239,13 @@ WRITTEN: dict[str, Samples] = {
     "position-of-position": lambda rng: [gather(iota(4), (0,), [y])],
     "one-hot-cast": lambda rng: [sn.cast(hot, "float32")],
     "row-of-identity": lambda rng: [sn.constant(np.eye(4))[y], sn.constant(np.eye(4))[ys]],
+    "gather-from-repeated": lambda rng: [
+        gather(sn.broadcast_to(f64("w", 4), (3, 4)), (0, 1), [iota(3), y]),
+        gather(sn.broadcast_to(m, (3, 4)), (0, 1), [iota(3), y]),
+        gather(sn.broadcast_to(f64("u", 2, 1, 5), (2, 4, 5)), (1,), [y]),
+        gather(sn.broadcast_to(f64("u", 3, 1), (3, 4)), (0, 1), [iota(3), ys]),
+    ],
+    "gather-of-negative": lambda rng: [gather(-z, (0, 1), [iota(3), y])],
     # reductions
     "reduce-no-axes": lambda rng: [reduce(op, x, ()) for op in ("sum", "max", "logsumexp")],
     "reduce-unit-axes": lambda rng: [reduce(op, m, (1,), k) for op in ("mean", "prod", "logsumexp") for k in (False, True)],
@@ -284,6 +293,18 @@ WRITTEN: dict[str, Samples] = {
         reduce(op, node / s, axes, k)
         for op in ("sum", "mean")
         for s, node, axes in ((f64("s"), x, (0, 1)), (m, x, (1,)), (f64("w", 5), x, (0,)))
+        for k in (False, True)
+    ],
+    "reduce-shifted": lambda rng: [
+        reduce(op, node + s, axes, k)
+        for op in ("sum", "mean")
+        for s, node, axes in ((f64("s"), x, (0, 1)), (m, x, (1,)), (f64("w", 5), x, (0,)), (f64("s"), named, (0,)))
+        for k in (False, True)
+    ],
+    "reduce-shifted-down": lambda rng: [
+        reduce(op, x - s, axes, k)
+        for op in ("sum", "mean")
+        for s, axes in ((f64("s"), (0, 1)), (m, (1,)), (f64("w", 5), (0,)))
         for k in (False, True)
     ],
     "mean": lambda rng: [sn.sum(x) / 15.0, sn.sum(x, axis=1, keepdims=True) / 5.0, sn.sum(named, axis=0) / sn.dim("N", "float64")],
@@ -334,6 +355,8 @@ WRITTEN: dict[str, Samples] = {
         sn.transpose(sn.broadcast_to(f64("s"), (3, 4))),
         sn.broadcast_to(f64("s"), (3, 4))[1:],
     ],
+    "reshape-of-scalar": lambda rng: [sn.reshape(f64("s"), (1, 1))],
+    "sign-comes-out": lambda rng: [sn.reshape(-x, (5, 3)), (-x).T, (-x)[1:, ::2]],
     "concat-of-number": lambda rng: [sn.concat([sn.broadcast_to(f64("s"), (3,)), sn.broadcast_to(f64("s"), (2,))])],
     "unary-of-repeated": lambda rng: [getattr(sn, op)(sn.broadcast_to(m, (3, 5))) for op in FAMILY_OPS["unary"]],
     "binary-of-repeated": lambda rng: [getattr(sn, op)(sn.broadcast_to(m, (3, 5)), f64("w", 5)) for op in FAMILY_OPS["binary"]]
