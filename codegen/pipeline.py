@@ -20,6 +20,7 @@ from codegen.passes.loops import LOOPS
 from codegen.passes.memory import MEMORY
 from codegen.passes.names import NAMES
 from codegen.passes.registers import REGISTERS
+from codegen.passes.reuse import REUSE
 from codegen.passes.schedule import SCHEDULE
 from codegen.passes.shapes import SHAPES
 from codegen.passes.split import SPLIT
@@ -38,6 +39,8 @@ PASSES: tuple[Pass, ...] = (
     REGISTERS,
     DEAD,
     HISTORY,
+    REUSE,
+    DEAD,
     NAMES,
     SCHEDULE,
     MEMORY,

@@ -79,6 +79,7 @@ def test_softmax_is_one_kernel_over_rows(agrees: Agrees) -> None:
     program = agrees({"p": e / sn.sum(e, axis=1, keepdims=True)})
     (kernel,) = kernels(program.items)
     assert [axis.extent for axis in kernel.axes] == ["N"]
+    assert set(program.buffers) == {"z", "p"}, "the exponentials are noted where the quotients will be"
 
 
 def test_layer_norm_with_gradient_is_one_row_kernel_and_one_column_kernel(agrees: Agrees) -> None:
