@@ -211,7 +211,8 @@ def _matching(vectors: object, targets: Sequence[Expr], function: str, what: str
         raise UsageError(f"{function}: {len(listed)} {what}s for {len(targets)} {of}s, expected one for each")
     for position, (vector, target) in enumerate(zip(listed, targets, strict=True)):
         if vector.shape != target.shape or vector.dtype != target.dtype:
-            raise ShapeError(
+            error = ShapeError if vector.shape != target.shape else DTypeError
+            raise error(
                 f"{function}: {what} {position} is {vector.dtype}{dims.show(vector.shape)}, expected "
                 f"{target.dtype}{dims.show(target.shape)}, as its {of}"
             )

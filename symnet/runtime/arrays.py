@@ -37,7 +37,7 @@ def as_array(name: str, value: object, dtype: str) -> Array:
     if array.dtype.kind not in "fiub" or not ((literal and _kind_fits(array, dtype)) or _lossless(array.dtype, dtype)):
         raise DTypeError(
             f"{name}: expected {dtype}, got {array.dtype} of shape {dims.show(array.shape)}; "
-            f"convert it with numpy.asarray({name}, dtype={dtype!r}) if that is meant"
+            f"convert it with numpy.asarray({name if name.isidentifier() else '…'}, dtype={dtype!r}) if that is meant"
         )
     return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
 

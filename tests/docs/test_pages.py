@@ -1,0 +1,43 @@
+"""The pages of the documentation say what is so: their blocks are run, and what they show is compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from symnet import losses, nn, ops, optim
+from symnet.nn import init
+from tests.docs.pages import ROOT, blocks, outputs, updated
+
+DOCS = ROOT / "docs"
+
+
+@pytest.mark.parametrize("name", ["user-guide.md", "numerics.md"])
+def test_blocks_print_what_is_shown(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    page = (DOCS / name).read_text(encoding="utf-8")
+    fresh = updated(page, outputs(page, tmp_path))
+    if request.config.getoption("--update-golden"):
+        (DOCS / name).write_text(fresh, encoding="utf-8")
+        return
+    for old, new in zip(blocks(page), blocks(fresh), strict=True):
+        assert new.shown == old.shown, f"docs/{name}, line {old.line}; --update-golden rewrites the page"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "names"),
+    [
+        ("sn", ops.__all__),
+        ("sn.nn", nn.__all__),
+        ("sn.init", init.__all__),
+        ("sn.losses", losses.__all__),
+        ("sn.optim", optim.__all__),
+    ],
+)
+def test_the_guide_names_everything(prefix: str, names: Iterable[str]) -> None:
+    guide = (DOCS / "user-guide.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", guide))
+    missing = [name for name in names if name not in words]
+    assert not missing, f"docs/user-guide.md does not mention {', '.join(f'{prefix}.{name}' for name in missing)}"
