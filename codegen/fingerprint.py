@@ -66,7 +66,7 @@ def sources() -> str:
     """Changes whenever a source file of the compiler does."""
     here = Path(__file__).parent
     digest = hashlib.blake2b(digest_size=16)
-    for folder in (here, here.parent / "symnet" / "expr"):
+    for folder in (here, here.parent / "symnet" / "expr", here.parent / "symnet" / "ops"):
         for root, folders, files in os.walk(folder):
             folders.sort()
             for file in sorted(files):

@@ -16,7 +16,7 @@ from symnet.errors import CompilerBug
 
 PIPELINE = ("always_inliner", "sroa", "instruction_combine", "simplify_cfg", "global_dead_code_eliminate")
 """The text is good as it stands (hoisted, without repetition): what is left is inlining the math functions, turning
-stack slots into registers, and tidying up. The full O2 pipeline takes ten times as long for the same machine code."""
+stack slots into registers, and tidying up. O2 takes twenty times as long and the training step runs no faster."""
 
 VERSION = f"llvmlite {llvmlite.__version__}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}"
 

@@ -38,7 +38,7 @@ MATH_COST = 8.0
 """A transcendental function, in simple vector operations."""
 SHARE_ABOVE = 6_000.0
 """The least cost at which a kernel is shared out: what is saved must exceed two barriers of some 0.3 µs."""
-THREADS_ABOVE = 40_000.0
+THREADS_ABOVE = 60_000.0
 """The least cost of the shared kernels of an entry at which more than one thread pays."""
 
 
