@@ -167,14 +167,15 @@ def binary_cross_entropy_with_logits(
     if pos_weight is None:
         values = ops.softplus(x) - t * x
     else:
-        positive = _broadcastable(loss_name, "pos_weight", ops.constant(pos_weight), x)
+        positive = _factors(loss_name, "pos_weight", ops.constant(pos_weight), x)
         values = (1.0 - t) * x + (1.0 + (positive - 1.0) * t) * ops.softplus(-x)
     if weight is not None:
-        values = _broadcastable(loss_name, "weight", ops.constant(weight), x) * values
+        values = _factors(loss_name, "weight", ops.constant(weight), x) * values
     return reduce(values, reduction)
 
 
-def _broadcastable(loss: str, what: str, value: Expr, x: Expr) -> Expr:
+def _factors(loss: str, what: str, value: Expr, x: Expr) -> Expr:
+    """Factors in the type of the input, whose shape they broadcast to."""
     try:
         fits = dims.broadcast(value.shape, x.shape) == x.shape
     except ShapeError:
@@ -183,7 +184,7 @@ def _broadcastable(loss: str, what: str, value: Expr, x: Expr) -> Expr:
         raise ShapeError(
             f"{loss}: {what} of shape {dims.show(value.shape)} does not broadcast to the input {dims.show(x.shape)}"
         )
-    return value
+    return ops.cast(value, x.dtype)
 
 
 class BCEWithLogitsLoss:

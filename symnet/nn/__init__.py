@@ -3,7 +3,7 @@
 A layer is called on expressions and gives an expression; there is nothing else to know about one.
 """
 
-from symnet.nn import init
+from symnet.nn import functional, init
 from symnet.nn.activations import (
     CELU,
     ELU,
@@ -72,5 +72,6 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "functional",
     "init",
 ]

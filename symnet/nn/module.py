@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any, overload
@@ -18,7 +19,18 @@ from symnet.expr.node import Expr, label, make
 
 __all__ = ["Buffer", "Module", "ModuleList", "Parameter", "Sequential"]
 
-_uids = itertools.count()
+_uids: Iterator[int]
+
+
+def _start_counting() -> None:
+    """Number parameters from a random start: those of a graph read from another process's text must not coincide."""
+    global _uids
+    _uids = itertools.count(int.from_bytes(os.urandom(4), "little") << 20)
+
+
+_start_counting()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_counting)
 
 
 def Parameter(shape: object, init: object = None, dtype: object = "float32", trainable: bool = True) -> Expr:

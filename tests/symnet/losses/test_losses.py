@@ -144,6 +144,19 @@ def test_bce_with_logits_is_pytorchs(
     _compare(loss, {"x": logits, "y": target}, theirs, {"x": tensor})
 
 
+def test_settings_take_the_type_of_the_logits() -> None:
+    x, y = sn.input("x", ("N", 3)), sn.input("y", ("N",), dtype="int32")
+    t = sn.input("t", ("N", 3))
+    for loss in (
+        sn.losses.cross_entropy(x, y, weight=np.ones(3)),
+        sn.losses.cross_entropy(x, y, weight=[1, 2, 3], label_smoothing=0.1, ignore_index=1),
+        sn.losses.cross_entropy(x, t, weight=np.ones(3), label_smoothing=0.1),
+        sn.losses.binary_cross_entropy_with_logits(x, t, weight=np.ones(3), pos_weight=np.ones(3)),
+    ):
+        assert loss.dtype == "float32"
+        assert all(node.dtype != "float64" for node in postorder([sn.simplify(loss)]))
+
+
 def test_operands_that_do_not_fit_are_named() -> None:
     x, y = sn.input("x", ("N", 3)), sn.input("y", ("N",), dtype="int64")
     with pytest.raises(ShapeError, match=r"class indices of shape \[N\] for logits \[N, 3\], got \[N, 3\]"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import gc
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -69,6 +71,14 @@ def test_two_modules_never_share_a_parameter_by_accident() -> None:
     assert a.weight is not b.weight
     assert sn.nn.Parameter((2,)) is not sn.nn.Parameter((2,))
     assert sn.nn.Buffer((2,)) is not sn.nn.Buffer((2,))
+
+
+def test_a_graph_read_from_another_process_shares_nothing_with_new_modules() -> None:
+    code = "import symnet as sn; print(sn.dumps(sn.nn.Linear(2, 3).weight), end='')"
+    command = [sys.executable, "-c", code]
+    texts = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    read = [sn.loads(text) for text in texts]
+    assert len({*read, sn.nn.Linear(2, 3).weight}) == 3
 
 
 def test_a_deep_copy_has_parameters_of_its_own_and_keeps_ties() -> None:
