@@ -150,7 +150,7 @@ class _Neighbours:
     """Remembers the last kernel of each kind, and merges the next one of that kind into it."""
 
     def __init__(self) -> None:
-        self.last: dict[tuple[object, ...], Node] = {}
+        self.last: dict[tuple[object, ...], Node] = {}  # graph and kind -> kernel; a graph is itself, not its id
 
     def join(self, program: Program, outer: tuple[str, ...], graph: Graph, node: Node) -> None:
         assert isinstance(node.item, Kernel)
@@ -158,14 +158,14 @@ class _Neighbours:
             return
         keys = self._keys(node.item)
         for key in keys:
-            neighbour = self.last.get((id(graph), *key))
+            neighbour = self.last.get((graph, *key))
             if neighbour is None or neighbour.rank < 0 or neighbour is node:
                 continue
             earlier, later = sorted((neighbour, node), key=lambda n: n.rank)
             if _try(program, outer, graph, earlier, later, positional_axes, _side_by_side):
                 node = earlier
                 break
-        self.last.update(((id(graph), *key), node) for key in keys)
+        self.last.update(((graph, *key), node) for key in keys)
 
     def _keys(self, kernel: Kernel) -> list[tuple[object, ...]]:
         """What a kernel must share with another one: its axes, and a buffer read at the same places."""

@@ -58,7 +58,7 @@ def _where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
 F = torch.nn.functional
 SCALAR: Mapping[str, Callable[..., Tensor]] = {
     "add": torch.add, "subtract": torch.subtract, "multiply": torch.multiply, "divide": torch.divide,
-    "floor_divide": torch.floor_divide, "mod": torch.remainder, "negative": torch.negative, "absolute": torch.abs,
+    "floor_divide": lambda a, b: torch.floor(a / b), "mod": torch.remainder, "negative": torch.negative, "absolute": torch.abs,
     "sign": torch.sign, "floor": torch.floor, "ceil": torch.ceil, "round": torch.round, "square": torch.square,
     "reciprocal": torch.reciprocal, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "power": torch.pow, "exp": torch.exp,
     "expm1": torch.expm1, "log": torch.log, "log1p": torch.log1p, "sin": torch.sin, "cos": torch.cos,
