@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import symnet.ops  # noqa: F401  (declares the operations)
 from codegen.loops.grammar import Affine, Apply, Const, Position, Scalar
 from codegen.loops.rewrite import as_scalar, result_dtype
 from codegen.lower.context import Inline, Lowering, Value
 from symnet.expr.node import ArrayValue, Expr
+from symnet.expr.op import REGISTRY
+from symnet.ops.scalar_op import ScalarOp
 
 FUNCTION_OF: Mapping[str, str] = {
-    # name in the graph: name in the loop program
-    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "negative": "neg", "absolute": "abs",
-    "sign": "sign", "floor": "floor", "ceil": "ceil", "round": "round", "mod": "mod", "floor_divide": "floordiv",
-    "power": "pow", "sqrt": "sqrt", "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "tanh": "tanh",
-    "erf": "erf", "sin": "sin", "cos": "cos", "minimum": "minimum", "maximum": "maximum", "equal": "equal",
-    "not_equal": "not_equal", "less": "less", "less_equal": "less_equal", "greater": "greater",
-    "greater_equal": "greater_equal", "logical_and": "logical_and", "logical_or": "logical_or",
-    "logical_not": "logical_not", "isnan": "isnan", "where": "where", "cast": "cast",
-}  # fmt: skip
+    name: op.loop for name, op in REGISTRY.items() if isinstance(op, ScalarOp) and op.loop is not None
+}
 """The scalar operations that are functions of the loop program; `symnet.simplify.expand` replaces all others."""
 
 

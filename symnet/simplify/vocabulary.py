@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import symnet.ops  # noqa: F401  (declares the operations)
+from symnet.expr.op import REGISTRY
+from symnet.ops.scalar_op import ScalarOp
 from symnet.simplify.pattern import Family, operation
 
 # scalar
@@ -73,14 +76,9 @@ softmax = operation("softmax")
 stop_gradient = operation("stop_gradient")
 transpose = operation("transpose")
 
-UNARY_OPS = frozenset(
-    "negative absolute sign floor ceil round sqrt rsqrt square reciprocal exp expm1 log log1p tanh sigmoid log_sigmoid "
-    "softplus relu gelu gelu_tanh silu erf sin cos logical_not isnan cast".split()
-)
 COMPARISON_OPS = frozenset("equal not_equal less less_equal greater greater_equal".split())
-BINARY_OPS = COMPARISON_OPS | frozenset(
-    "add subtract multiply divide mod floor_divide power minimum maximum logical_and logical_or".split()
-)
+UNARY_OPS = frozenset(name for name, op in REGISTRY.items() if isinstance(op, ScalarOp) and op.arity == 1)
+BINARY_OPS = frozenset(name for name, op in REGISTRY.items() if isinstance(op, ScalarOp) and op.arity == 2)
 SCALAR_OPS = UNARY_OPS | BINARY_OPS | {"where"}
 
 unary = Family("unary", UNARY_OPS)
