@@ -59,7 +59,7 @@ def _terms(node: Expr, positive: bool, chain: _Chain, opaque: frozenset[int]) ->
     stack = [(positive, node)]
     while stack:
         sign, item = stack.pop()
-        inner = item.op in (chain.join, chain.undo) and id(item) not in opaque
+        inner = item.op in (chain.join, chain.undo) and id(item) not in opaque and not _is_ratio(item)
         if inner and len(found) + len(stack) + 2 <= LONGEST:
             stack.append((sign == (item.op == chain.join), item.args[1]))
             stack.append((sign, item.args[0]))
@@ -103,6 +103,11 @@ def _joined(terms: list[Signed], chain: _Chain, node: Expr) -> Expr | None:
     for item in negative:
         result = make(lookup(chain.undo), (result, item))
     return fitted(result, node)
+
+
+def _is_ratio(node: Expr) -> bool:
+    """Whether a node is a number such as 1/3, which no constant holds exactly: one factor, not two."""
+    return all(arg.op == "constant" for arg in node.args)
 
 
 def _is_neutral(node: Expr, chain: _Chain) -> bool:
