@@ -1,7 +1,7 @@
 """On the way to the loop program: every operation that it does not have is replaced by its definition.
 
-What remains are primitives and the scalar functions of `codegen.loops.grammar.FUNCTIONS`. The result is simplified again,
-with the rules that bring none of the expanded operations back and with those made for lowering.
+What remains are primitives and the scalar functions of `codegen.loops.grammar.FUNCTIONS`. The result is simplified
+again, with the rules that bring none of the expanded operations back and with those made for lowering.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ UNDONE_IN_LOWERING = frozenset((
 
 def expand(roots: Sequence[Expr]) -> list[Expr]:
     """The roots in terms of primitives and scalar functions of the loop program, ready for lowering."""
-    return rewrite_with(lowering_rules(), expand_definitions(tidy_loops(roots)))
+    simple = rewrite_with(lowering_rules(), expand_definitions(tidy_loops(roots)))
+    return expand_definitions(simple)  # a rule may have computed what no table can tell: a one_hot, say
 
 
 def expand_definitions(roots: Sequence[Expr]) -> list[Expr]:
