@@ -32,16 +32,32 @@ LEFT, RIGHT, SUMS = 96 * 1024, 64 * 1024, 94 * 1024
 BOTH = 128
 """The most k in a block when both operands are packed."""
 
+THREADS = (1, 1, 2, 4)
+"""A plan is chosen for how it does with these numbers of threads together."""
+
 FAR, CONFLICT = 4.0, 6.0
 """Cycles for each k and tile that wait for an operand in place: far apart in much memory; few fit the cache at once."""
 PACK = {"place": 0.0, "along k": 0.2, "along rows": 0.2, "along columns": 0.2, "scalar": 4.0, "gather": 3.0}
-"""Cycles to pack one element; three times as many from beyond the second-level cache."""
+"""Cycles to pack one element; FURTHER times as many from beyond the second-level cache."""
+FURTHER = 4
 
 
 def plan(problem: Contraction, target: Target) -> Plan:
-    """The cheapest plan over the axes that may form the tile."""
-    costed = [one for row, col in _tile_axes(problem) for one in _Planner(problem, target, row, col).plans()]
-    return min(costed, key=lambda one: one[0])[1]
+    """The cheapest plan over the axes that may form the tile, and over tiles.
+
+    Tiles come in the order of what they cost at least, so that few have to be looked at.
+    """
+    planners = [_Planner(problem, target, row, col) for row, col in _tile_axes(problem)]
+    tiles = [(planner.least(tile), number, tile) for number, planner in enumerate(planners) for tile in planner.tiles()]
+    best: tuple[float, Plan] | None = None
+    for least, number, tile in sorted(tiles, key=lambda one: one[:2]):
+        if best is not None and least >= best[0]:
+            break
+        found = min(planners[number].plans(tile), key=lambda one: one[0])
+        if best is None or found[0] < best[0]:
+            best = found
+    assert best is not None
+    return best[1]
 
 
 def _tile_axes(problem: Contraction) -> list[tuple[Axis, Axis]]:
@@ -100,9 +116,10 @@ class _Planner:
 
     # --- ways to run it ---
 
-    def plans(self) -> Iterator[tuple[float, Plan]]:
-        """Plans with their costs."""
-        for way in self.ways():
+    def plans(self, tile: Tile) -> Iterator[tuple[float, Plan]]:
+        """Plans for a tile, with their costs."""
+        for left, right in product(self.left_modes, self.right_modes(tile)):
+            way = _Way(tile, left, right, self.depth(tile, left, right))
             cost, row_tiles, col_tiles = self.blocks(way)
             chosen = Plan(
                 row=self.row,
@@ -122,11 +139,6 @@ class _Planner:
             )
             yield cost, chosen
 
-    def ways(self) -> Iterator[_Way]:
-        for tile in self.tiles():
-            for left, right in product(self.left_modes(), self.right_modes(tile)):
-                yield _Way(tile, left, right, self.depth(tile, left, right))
-
     def tiles(self) -> list[Tile]:
         """The tile that the schedule asks for, or those worth a closer look."""
         if self.problem.tile is None:
@@ -140,6 +152,7 @@ class _Planner:
             )
         return [Tile(rows, columns // self.lanes, self.lanes)]
 
+    @cached_property
     def left_modes(self) -> tuple[LeftMode, ...]:
         """In place if possible, which asks for rows a known number of bytes apart; and the best way to pack."""
         packed: LeftMode = "scalar"
@@ -153,8 +166,9 @@ class _Planner:
 
     def right_modes(self, tile: Tile) -> tuple[RightMode, ...]:
         """In place if possible, which asks for neighbouring columns; and the best way to pack."""
-        along_k = not self.right_along_columns and runs_along(self.right.value, self.inner[-1].name, self.program)
-        packed: RightMode = "along k" if along_k else "along columns"
+        packed: RightMode = "along columns"
+        if not self.right_along_columns and self.right_along_k:
+            packed = "along k"
         possible = self.right.strides.get(self.col.name, 0) == 1 and self.step(self.right) is not None
         extent = self.col.extent
         ragged = not isinstance(extent, int) or (extent < tile.columns and extent % tile.lanes != 0)
@@ -165,6 +179,10 @@ class _Planner:
     @cached_property
     def right_along_columns(self) -> bool:
         return runs_along(self.right.value, self.col.name, self.program)
+
+    @cached_property
+    def right_along_k(self) -> bool:
+        return runs_along(self.right.value, self.inner[-1].name, self.program)
 
     def step(self, one: Operand) -> Dim | None:
         """The elements from one k to the next when the inner axes are one run of memory or a single axis; else None."""
@@ -181,13 +199,15 @@ class _Planner:
         left_bytes = math.ceil(left_layout(left, tile, BOTH, self.size)[2] / BOTH)
         right_bytes = tile.columns * self.size
         if left != "place" and right != "place":
-            whole, most = BOTH, BOTH
+            whole = most = BOTH
         elif right != "place":
             whole, most = WHOLE // right_bytes, RIGHT // right_bytes
+            if left == "place" and self.scattered_left:  # few lines of it are used at a time, and soon again
+                whole = most = min(BOTH, most, self.kept(self.bytes_between(self.left)))
         elif left != "place":
-            whole, most = WHOLE // left_bytes, BOTH
+            whole, most = WHOLE // left_bytes, min(BOTH, self.kept(self.bytes_between(self.right)))
         else:
-            whole, most = self.steps, self.steps
+            whole = most = self.steps
         if whole >= self.steps:
             return Depth(0, self.value(self.inner[0].extent), self.steps, 1)
         extents = [self.value(axis.extent) for axis in self.inner]
@@ -201,6 +221,11 @@ class _Planner:
 
     # --- costs ---
 
+    def least(self, tile: Tile) -> float:
+        """What any plan with this tile costs at least, in the terms of `blocks`."""
+        down, across = tile.count(self.rows, self.columns)
+        return len(THREADS) * self.batch * down * across * tile.cost(self.steps, self.per_vector)
+
     def blocks(self, way: _Way) -> tuple[float, int, int]:
         """The cost of running it a way with the best number of tiles in a share, and that number down and across."""
         down, across = way.tile.count(self.rows, self.columns)
@@ -211,7 +236,7 @@ class _Planner:
         for row_tiles, col_tiles in product(_splits(down, most_down), _splits(across, most_across)):
             shares = self.batch * math.ceil(down / row_tiles) * math.ceil(across / col_tiles)
             work = row_tiles * col_tiles * each + row_tiles * left + col_tiles * right
-            cost = sum(math.ceil(shares / threads) * threads * work for threads in (1, 1, 2, 4))
+            cost = sum(math.ceil(shares / threads) * threads * work for threads in THREADS)
             best = min(best, (cost, row_tiles, col_tiles))
         return best
 
@@ -240,15 +265,23 @@ class _Planner:
         if way.left == "place":
             between = self.left.strides.get(self.row.name, 0)
             assert isinstance(between, int)
-            step = self.value(self.step(self.left) or 0) * self.size
-            if step >= 64:
-                wait += FAR * (self.far(self.rows) and self.columns > 2 * way.tile.columns)
-                wait += CONFLICT * (self.kept(step) < way.depth.steps)
+            if self.scattered_left and self.columns > 2 * way.tile.columns:
+                wait += FAR if way.depth.whole else FAR / 4
+            if self.bytes_between(self.left) >= 64:
+                wait += CONFLICT * (self.kept(self.bytes_between(self.left)) < way.depth.steps)
             wait += CONFLICT * (way.tile.rows > 8 * _places(between * self.size, 4096))
         if way.right == "place" and self.rows > 2 * way.tile.rows:
-            step = self.value(self.step(self.right) or 0) * self.size
-            wait += CONFLICT * (self.kept(step) < way.depth.steps)
+            wait += CONFLICT * (self.kept(self.bytes_between(self.right)) < way.depth.steps)
         return wait
+
+    def bytes_between(self, one: Operand) -> int:
+        """Bytes from one k to the next of an operand that can be read in place."""
+        return self.value(self.step(one) or 0) * self.size
+
+    @property
+    def scattered_left(self) -> bool:
+        """Whether the left operand in place has every k on another line, in more memory than the cache holds."""
+        return self.bytes_between(self.left) >= 64 and self.far(self.rows)
 
     def far(self, other: int) -> bool:
         """Whether an operand of so many rows or columns is larger than the second-level cache."""
@@ -261,8 +294,8 @@ class _Planner:
     def packing(self, way: _Way) -> tuple[float, float]:
         """Cycles to pack the left operand for a tile of rows, and the right operand for a panel of columns."""
         right = PACK["gather" if way.right == "along columns" and not self.right_along_columns else way.right]
-        left = PACK[way.left] * (3 if self.far(self.rows) else 1)
-        right *= 3 if self.far(self.columns) else 1
+        left = PACK[way.left] * (FURTHER if self.far(self.rows) else 1)
+        right *= FURTHER if self.far(self.columns) else 1
         return self.steps * way.tile.rows * left, self.steps * way.tile.columns * right
 
     @cached_property

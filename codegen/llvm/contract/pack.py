@@ -182,17 +182,26 @@ class Packer:
         frame, scope, axis = self.frame, self.scope, self.plan.inner[-1]
         start, stop = frame.k_from[axis.name], frame.k_to[axis.name]
         count = scope.sub(stop, start)
-        full = scope.operate("and", count, index(-self.lanes)) if not count.is_constant else index(
-            int(count.text) // self.lanes * self.lanes
-        )
+        if self._whole_vectors():
+            full = count
+        elif count.is_constant:
+            full = index(int(count.text) // self.lanes * self.lanes)
+        else:
+            full = scope.operate("and", count, index(-self.lanes))
         middle = scope.add(start, full)
         if full.text != "0":
             with frame.loop(start, middle, self.lanes, stem="k") as base:
                 yield base, None
-        if not (count.is_constant and full.text == count.text):
+        if full.text != count.text:
             left_over = scope.sub(stop, middle)
             with frame.when(scope.operate("icmp sgt", left_over, index(0), "bool")):
                 yield middle, scope.prefix_mask(left_over, self.lanes)
+
+    def _whole_vectors(self) -> bool:
+        """Whether every block of k is whole vectors along the last inner axis, as far as numbers tell."""
+        depth, extent = self.plan.depth, self.plan.inner[-1].extent
+        cut = not depth.whole and depth.split == len(self.plan.inner) - 1
+        return isinstance(extent, int) and extent % self.lanes == 0 and not (cut and depth.chunk % self.lanes)
 
     def _mask(self, extent: Value, base: Value) -> Value:
         """The lanes from `base` on that lie before `extent`; none where it lies after."""
