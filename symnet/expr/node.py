@@ -10,6 +10,7 @@ operation by name.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -116,6 +117,7 @@ class Expr(Surface):
 
 
 _nodes: weakref.WeakValueDictionary[tuple[Any, ...], Expr] = weakref.WeakValueDictionary()
+_adding = threading.Lock()
 _NO_ATTRS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -147,8 +149,8 @@ def make(op: Op, args: Sequence[Expr] = (), attrs: Mapping[str, Any] | None = No
     write(node, "dtype", dtype)
     write(node, "_key", key)
     write(node, "_label", None)
-    _nodes[key] = node
-    return node
+    with _adding:
+        return _nodes.setdefault(key, node)
 
 
 def label(node: Expr, name: str | None) -> Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symnet.ops import linalg
 from symnet.ops.arrange import (
     arange,
     expand_dims,
@@ -35,6 +36,24 @@ from symnet.ops.index import diagonal, take, take_along_axis
 from symnet.ops.interpret import evaluate
 from symnet.ops.leaves import constant, dim, hyper, input, iota, parameter, state
 from symnet.ops.loops import scan
+from symnet.ops.more import (
+    cosh,
+    count_nonzero,
+    diff,
+    exp2,
+    isfinite,
+    isinf,
+    linspace,
+    log2,
+    log10,
+    logaddexp,
+    logical_xor,
+    meshgrid,
+    nan_to_num,
+    sinh,
+    tan,
+    trunc,
+)
 from symnet.ops.naming import name
 from symnet.ops.products import dot, einsum, matmul, outer, tensordot, trace, vecdot
 from symnet.ops.reduce import all, any, argmax, argmin, cumsum, max, min, prod, sum
@@ -96,21 +115,25 @@ neg = negative
 astype = cast
 concatenate = concat
 cumulative_sum = cumsum
+amax = max
+amin = min
 permute_dims = transpose
 remainder = mod
 flatten = ravel
 
 __all__ = [
-    "abs", "absolute", "add", "all", "any", "arange", "argmax", "argmin", "astype", "broadcast_to", "cast", "ceil",
-    "clip", "concat", "concatenate", "constant", "conv", "conv1d", "conv2d", "conv3d", "cos", "cumsum",
-    "cumulative_sum", "diagonal", "dim", "divide", "dot", "einsum", "elementwise", "equal", "erf", "evaluate", "exp",
-    "expand_dims", "expm1", "eye", "flatten", "flip", "floor", "floor_divide", "full", "full_like", "gelu",
-    "gelu_tanh", "getitem", "greater", "greater_equal", "hyper", "input", "iota", "isnan", "less", "less_equal", "log",
-    "log1p", "log_sigmoid", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul",
-    "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "mod", "moveaxis", "multiply", "name", "neg",
-    "negative", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "parameter", "permute_dims", "place",
-    "pow", "power", "prod", "ravel", "reciprocal", "relu", "remainder", "repeat", "reshape", "roll", "round", "rsqrt",
-    "scan", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack",
-    "state", "std", "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tanh", "tensordot",
-    "tile", "trace", "transpose", "tril", "triu", "var", "vecdot", "where", "zeros", "zeros_like",
+    "abs", "absolute", "add", "all", "amax", "amin", "any", "arange", "argmax", "argmin", "astype", "broadcast_to",
+    "cast", "ceil", "clip", "concat", "concatenate", "constant", "conv", "conv1d", "conv2d", "conv3d", "cos",
+    "cosh", "count_nonzero", "cumsum", "cumulative_sum", "diagonal", "diff", "dim", "divide", "dot", "einsum",
+    "elementwise", "equal", "erf", "evaluate", "exp", "exp2", "expand_dims", "expm1", "eye", "flatten", "flip",
+    "floor", "floor_divide", "full", "full_like", "gelu", "gelu_tanh", "getitem", "greater", "greater_equal",
+    "hyper", "input", "iota", "isfinite", "isinf", "isnan", "less", "less_equal", "linalg", "linspace", "log",
+    "log1p", "log2", "log10", "log_sigmoid", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logsumexp", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min",
+    "minimum", "mod", "moveaxis", "multiply", "name", "nan_to_num", "neg", "negative", "not_equal", "one_hot",
+    "ones", "ones_like", "outer", "pad", "parameter", "permute_dims", "place", "pow", "power", "prod", "ravel",
+    "reciprocal", "relu", "remainder", "repeat", "reshape", "roll", "round", "rsqrt", "scan", "sigmoid", "sign",
+    "silu", "sin", "sinh", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "state", "std",
+    "stop_gradient", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile",
+    "trace", "transpose", "tril", "triu", "trunc", "var", "vecdot", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -96,10 +96,11 @@ def _as_list(exprs: Any) -> tuple[list[Expr], Any]:
 
 
 def _match(leaves: Sequence[Expr], values: Mapping[Any, Any]) -> dict[Expr, Any]:
-    """The value of each leaf: keyed by the node, else by its name."""
+    """The value of each leaf: keyed by the node, else by its name (the declared one, or that of `sn.name`)."""
     by_name: dict[str, list[Expr]] = {}
     for leaf in leaves:
-        by_name.setdefault(str(leaf.name), []).append(leaf)
+        for name in {leaf.name, leaf.attrs["name"]}:
+            by_name.setdefault(str(name), []).append(leaf)
     given: dict[Expr, Any] = {}
     for key, value in values.items():
         if isinstance(key, Expr):

@@ -81,7 +81,7 @@ reciprocal: ScalarOp = scalar(
 )  # fmt: skip
 sqrt: ScalarOp = scalar(
     "sqrt", np.sqrt, loop="sqrt", accepts="float", formula=lambda sp, x: sp.sqrt(x), domain=(_POSITIVE,),
-    derivative=(lambda g, y, x: g / (2.0 * y),), latex=r"\sqrt{#1}", doc="the square root; its derivative at 0 is inf",
+    derivative=(lambda g, y, x: 0.5 * g / y,), latex=r"\sqrt{#1}", doc="the square root; its derivative at 0 is inf",
 )  # fmt: skip
 rsqrt: ScalarOp = scalar(
     "rsqrt", accepts="float", formula=lambda sp, x: 1 / sp.sqrt(x), domain=((1e-8, 1e8),),
@@ -101,7 +101,7 @@ power: ScalarOp = scalar(
     # x⁰ has derivative 0 in x even at 0; 0ᵖ (p ≥ 0) has derivative 0 in p, and log sees no 0, so that no nan arises.
     derivative=(
         lambda g, y, x, p: _power_base(g, x, p),
-        lambda g, y, x, p: where(equal(x, 0), 0.0, g * y * log(where(equal(x, 0), 1.0, x))),
+        lambda g, y, x, p: _power_exponent(g, y, x),
     ),
     doc="x raised to the power p",
 )  # fmt: skip
@@ -116,6 +116,13 @@ def _power_base(g: Expr, x: Expr, p: Expr) -> Expr:
         lower = x if exponent == 2 else square(x) if exponent == 3 else power(x, exponent - 1)
         return g if exponent == 1 else g * (exponent * lower)
     return where(equal(p, 0), 0.0, g * (p * power(x, where(equal(p, 0), 1.0, p - 1.0))))
+
+
+def _power_exponent(g: Expr, y: Expr, x: Expr) -> Expr:
+    """g · xᵖ · log x, with the test for 0 left out when the base is another number."""
+    if x.op == "constant" and not x.shape and x.attrs["value"] != 0:
+        return g * (y * log(x))
+    return where(equal(x, 0), 0.0, g * (y * log(where(equal(x, 0), 1.0, x))))
 
 
 # --- exponential and trigonometric -------------------------------------------------------------------------------
