@@ -76,7 +76,7 @@ class Derivation:
 
     def __str__(self) -> str:
         hidden = len(self.steps) - len(self.views)
-        note = f"; {hidden} more change only axes and shapes" if hidden else ""
+        note = f"; {hidden} more change nothing that is written" if hidden else ""
         lines = [self.summary(), "", f"derivation ({len(self.views)} steps{note})"]
         width = len(str(len(self.views)))
         for number, view in enumerate(self.views, 1):

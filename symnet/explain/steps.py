@@ -70,7 +70,7 @@ def views(steps: Sequence[Step], context: Context) -> list[StepView]:
         _chain(step, context, parts[_operand(step)] > 1) if isinstance(step, ChainStep) else _rewrite(step, context)
         for step in steps
     ]
-    return [view for view in shown if view.left != view.right]
+    return [view for view in shown if text.write(view.left) != text.write(view.right)]
 
 
 def _operand(step: ChainStep) -> Expr:

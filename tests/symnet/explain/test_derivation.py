@@ -11,15 +11,19 @@ import pytest
 import symnet as sn
 from symnet.errors import DTypeError, FileError, ShapeError
 from symnet.expr.traverse import postorder
-from tests.symnet.explain.programs import PROGRAMS, digits_mlp, logistic_regression
+from tests.symnet.explain.programs import PROGRAMS, digits_mlp, softmax_cross_entropy
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_formulas(name: str, golden: Callable[[str, str], None]) -> None:
     loss, wrt = PROGRAMS[name]()
     derivation = sn.explain(loss, wrt)
-    golden(f"explain/{name}.txt", str(derivation))
+    golden(f"explain/{name}.txt", derivation.summary())
     golden(f"explain/{name}.tex", derivation.latex())
+
+
+def test_every_step_of_softmax_cross_entropy(golden: Callable[[str, str], None]) -> None:
+    golden("explain/softmax_cross_entropy_steps.txt", str(sn.explain(*softmax_cross_entropy())))
 
 
 def test_the_digits_network_reads_as_in_a_textbook() -> None:
@@ -70,8 +74,10 @@ def test_names_of_module_parameters_are_explained() -> None:
 
 
 def test_one_layer_needs_no_numbers() -> None:
-    derivation = sn.explain(*logistic_regression())
-    assert derivation.formula.splitlines() == ["∂L/∂w = xᵀ δ", "∂L/∂b = Σₙ δ"]
+    x, W, b = sn.input("x", ("N", 4)), sn.parameter("W", (4, 3)), sn.parameter("b", (3,))
+    derivation = sn.explain(sn.sum(sn.tanh(x @ W + b)), [W, b])
+    assert derivation.formula.splitlines() == ["∂L/∂W = xᵀ δ", "∂L/∂b = Σₙ δ"]
+    assert str(derivation.where[0]) == "δ = 1 − tanh(z)∘²"
 
 
 def test_what_is_used_twice_is_written_once() -> None:
