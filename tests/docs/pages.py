@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(
-    r"^(?:<!-- (?P<file>[\w/.]+), above: (?P<anchor>.+) -->\n)?"
+    r"^(?:<!-- (?P<file>[\w/.]+), above: (?P<anchor>[^\n]+) -->\n)?"
     r"```python(?P<raises> raises)?\n(?P<code>.*?)^```\n"
     r"(?:\s*^```text\n(?P<shown>.*?)^```\n)?",
     re.DOTALL | re.MULTILINE,
