@@ -35,15 +35,15 @@ Join = Callable[[Program, tuple[str, ...], Graph, Node], None]
 """Merges a node with earlier ones where that is good."""
 
 
-def over_blocks(program: Program, join: Join) -> Program:
-    """Apply a fusion to the items of the program and of every loop over kernels inside it."""
+def over_blocks(program: Program, start: Callable[[], Join]) -> Program:
+    """Apply a fusion to the items of the program and of every loop over kernels inside it; each block starts afresh."""
 
     def visit(items: tuple[Item, ...], outer: tuple[str, ...]) -> tuple[Item, ...]:
         items = tuple(
             replace(item, items=visit(item.items, (*outer, item.axis.name))) if isinstance(item, Sequence) else item
             for item in items
         )
-        graph = Graph(program, items)
+        graph, join = Graph(program, items), start()
         for node in graph.alive():
             if node.rank >= 0 and isinstance(node.item, Kernel) and mergeable(node.item):
                 join(program, outer, graph, node)
@@ -194,15 +194,15 @@ def _side_by_side(program: Program, first: Kernel, second: Kernel, matching: Mat
 
 
 def fuse_epilogues(program: Program) -> Program:
-    return over_blocks(program, _join_producers)
+    return over_blocks(program, lambda: _join_producers)
 
 
 def fuse_rows(program: Program) -> Program:
-    return over_blocks(program, _join_rows)
+    return over_blocks(program, lambda: _join_rows)
 
 
 def fuse_neighbours(program: Program) -> Program:
-    return over_blocks(program, _Neighbours().join)
+    return over_blocks(program, lambda: _Neighbours().join)
 
 
 EPILOGUE = Pass("epilogue", "join element-wise kernels to the kernel whose result they use", fuse_epilogues)
