@@ -86,17 +86,16 @@ def profile_name(entry: str) -> str:
 def emit_entry(
     program: Program,
     texts: Mapping[str, KernelText],
-    symbols: Mapping[str, str],
     table: Slots,
     sharing: Sharing,
     profile: bool = False,
 ) -> str:
-    """The function of an entry. `texts` and `symbols` give each kernel's interface and the function to call for it.
+    """The function of an entry. `texts` tell for each kernel which function to call, and with what.
 
     With `profile`, the processor cycles thread 0 spends in kernel number k (in the order of the text) are added to
     element k of the exported array `sn_profile_ENTRY` of int64.
     """
-    return _Entry(program, texts, symbols, table, sharing, profile).emit()
+    return _Entry(program, texts, table, sharing, profile).emit()
 
 
 class _Entry:
@@ -104,12 +103,11 @@ class _Entry:
         self,
         program: Program,
         texts: Mapping[str, KernelText],
-        symbols: Mapping[str, str],
         table: Slots,
         sharing: Sharing,
         profile: bool,
     ) -> None:
-        self.program, self.texts, self.symbols, self.table = program, texts, symbols, table
+        self.program, self.texts, self.table = program, texts, table
         self.sharing, self.profile = sharing, profile
         parameters = [("ptr", "table"), ("i64", "tid"), ("i64", "n")]
         self.fn = FunctionText(f"sn_{program.name}", parameters, "i32", linkage="")
@@ -167,7 +165,7 @@ class _Entry:
             del self.values[item.axis.name]
 
     def _kernel(self, kernel: Kernel) -> None:
-        fn, text, symbol = self.fn, self.texts[kernel.name], self.symbols[kernel.name]
+        fn, text = self.fn, self.texts[kernel.name]
         if kernel.name in self.sharing.barriers:
             self._meet()
         sizes = [f"i64 {self.values[name]}" for name in text.dims]
@@ -178,11 +176,11 @@ class _Entry:
             shared = kernel.name in self.sharing.shared
             if not shared:
                 stack.enter_context(fn.when(self.main, "alone"))
-            parts = fn.value(f"call i64 @{symbol}.parts({', '.join(sizes)})")
+            parts = fn.value(f"call i64 @{text.name}.parts({', '.join(sizes)})")
             low, high = (self._share(parts, "%tid"), self._share(parts, self.after)) if shared else ("0", parts)
             some = fn.value(f"icmp slt i64 {low}, {high}")
             stack.enter_context(fn.when(some, "some"))
-            call = f"call void @{symbol}({', '.join([*arguments, f'i64 {low}', f'i64 {high}'])})"
+            call = f"call void @{text.name}({', '.join([*arguments, f'i64 {low}', f'i64 {high}'])})"
             self._timed(call) if self.profile else fn.do(call)
         self.kernels += 1
         if text.has_checks:

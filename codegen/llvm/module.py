@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 
 from codegen.llvm import math
 from codegen.llvm.driver import Slots, emit_constants, emit_entry, slots
@@ -12,6 +12,7 @@ from codegen.llvm.kernel import KernelText
 from codegen.llvm.nest import emit_nest
 from codegen.llvm.runtime_ir import runtime_text
 from codegen.llvm.sharing import Sharing, plan
+from codegen.llvm.twins import Shape, shape_of
 from codegen.loops.grammar import Kernel, Program, kernels
 from codegen.target import Target
 
@@ -32,27 +33,42 @@ class LibraryText:
 def library_text(programs: Mapping[str, Program], target: Target, profile: bool = False) -> LibraryText:
     """LLVM text for these entries, which share one table of inputs and sizes."""
     table = slots(programs.values())
-    kernel_texts: dict[str, str] = {}  # text without the kernel's name -> the name under which it stands
-    bodies: list[str] = []
-    helpers: set[tuple[str, str, int]] = set()
+    kernel_texts = _Kernels(target)
     entries: list[str] = []
     sharing: dict[str, Sharing] = {}
     for program in programs.values():
-        texts: dict[str, KernelText] = {}
-        symbols: dict[str, str] = {}
-        for kernel in kernels(program.items):
-            text = texts[kernel.name] = _kernel_text(kernel, program, target)
-            helpers |= text.helpers
-            anonymous = re.sub(rf"@{re.escape(text.name)}(?=[.(])", "@kernel", text.text)
-            if anonymous not in kernel_texts:
-                kernel_texts[anonymous] = f"{program.name}.{kernel.name}"
-                bodies.append(anonymous.replace("@kernel", f"@{program.name}.{kernel.name}"))
-            symbols[kernel.name] = kernel_texts[anonymous]
+        texts = {kernel.name: kernel_texts.add(kernel, program) for kernel in kernels(program.items)}
         sharing[program.name] = plan(program)
         entries.append(emit_constants(program))
-        entries.append(emit_entry(program, texts, symbols, table, sharing[program.name], profile))
-    parts = [math.definitions(helpers, target.fma), *bodies, *entries, runtime_text(target.triple)]
+        entries.append(emit_entry(program, texts, table, sharing[program.name], profile))
+    helpers = math.definitions(kernel_texts.helpers, target.fma)
+    parts = [helpers, *kernel_texts.bodies, *entries, runtime_text(target.triple)]
     return LibraryText("\n".join(parts), table, sharing)
+
+
+class _Kernels:
+    """The functions of all kernels, those that do the same printed once."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.bodies: list[str] = []
+        self.helpers: set[tuple[str, str, int]] = set()
+        self._known: dict[Hashable, tuple[Shape, KernelText]] = {}
+
+    def add(self, kernel: Kernel, program: Program) -> KernelText:
+        """How to call the kernel: its name is that of the function, which another kernel may have given."""
+        shape = shape_of(kernel, program)
+        if shape.key in self._known:
+            first, text = self._known[shape.key]
+            return shape.instance(text, first, text.name)
+        text = _kernel_text(kernel, program, self.target)
+        symbol = f"{program.name}.{kernel.name}"
+        body = re.sub(rf"@{re.escape(kernel.name)}(?=[.(])", f"@{symbol}", text.text)
+        self.bodies.append(body)
+        self.helpers |= text.helpers
+        text = replace(text, name=symbol, text=body)
+        self._known[shape.key] = shape, text
+        return text
 
 
 def _kernel_text(kernel: Kernel, program: Program, target: Target) -> KernelText:
