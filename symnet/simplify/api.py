@@ -55,9 +55,7 @@ def simplify(exprs: Expr | Sequence[Expr], *, trace: Trace | None = None) -> Exp
     return rewrite_with(default_rules(), list(exprs), trace)
 
 
-def prepare(
-    outputs: Sequence[Expr], wrt: Sequence[Expr], trace: Trace | None = None
-) -> tuple[list[Expr], list[Expr]]:
+def prepare(outputs: Sequence[Expr], wrt: Sequence[Expr], trace: Trace | None = None) -> tuple[list[Expr], list[Expr]]:
     """The outputs simplified before they are differentiated, and the nodes that `wrt` have become.
 
     Differentiating the simplified graph gives better formulas than simplifying the derivative afterwards: the stable
@@ -76,8 +74,17 @@ def default_rules() -> RuleSet:
 @lru_cache(maxsize=1)
 def rules() -> tuple[RuleRecord, ...]:
     """Every rule: name, pattern, replacement, condition, assumption, reason, kind, and how it is verified."""
-    engine = RuleRecord(COMMUTES, "engine", "f(x, y), f(y, x)", "f(x, y)", "f is commutative", "", COMMUTES_REASON, "exact",
-                        "by the definition of the operations")  # fmt: skip
+    engine = RuleRecord(
+        name=COMMUTES,
+        topic="engine",
+        pattern="f(x, y), f(y, x)",
+        replacement="f(x, y)",
+        condition="f is commutative",
+        assumption="",
+        reason=COMMUTES_REASON,
+        kind="exact",
+        verified="by the definition of the operations",
+    )
     return (engine, *(_record(topic, rule) for topic, table in TOPICS.items() for rule in table))
 
 

@@ -106,8 +106,13 @@ def _joined(terms: list[Signed], chain: _Chain, node: Expr) -> Expr | None:
 
 
 def _is_ratio(node: Expr) -> bool:
-    """Whether a node is a number such as 1/3, which no constant holds exactly: one factor, not two."""
-    return all(arg.op == "constant" for arg in node.args)
+    """Whether a node is one factor, not two: 1/y, or a number such as 2/3, which no constant holds exactly."""
+    first, second = node.args
+    return node.op == "divide" and first.op == "constant" and (second.op == "constant" or _is_one(first))
+
+
+def _is_one(node: Expr) -> bool:
+    return not node.shape and bool(node.attrs["value"] == 1)
 
 
 def _is_neutral(node: Expr, chain: _Chain) -> bool:

@@ -1,9 +1,9 @@
 """The engine: rules are applied bottom-up until none applies.
 
 A node is looked at after its operands are as simple as they get. When a rule fires, what it built is looked at in turn,
-so one pass over the graph comes to a fixed point, except for rules that were refused because the graph would have become
-costlier: sharing may have changed since, so the pass is repeated while it changes anything. All walks are loops with an
-explicit stack, and every node is settled once, so the time is about linear in the graph.
+so one pass over the graph comes to a fixed point, except for rules that were refused because the graph would have
+become costlier: sharing may have changed since, so the pass is repeated while it changes anything. All walks are loops
+with an explicit stack, and every node is settled once, so the time is about linear in the graph.
 
 Which of several rules is tried first is the order of the tables. `tests/symnet/simplify` shuffles it.
 """
@@ -25,7 +25,9 @@ COMMUTES = "commuted-twin"
 COMMUTES_REASON = "the order of the operands does not matter, and the other order is already computed"
 
 
-def rewrite_with(rules: RuleSet, roots: Sequence[Expr], trace: Trace | None = None, keep: Collection[Expr] = ()) -> list[Expr]:
+def rewrite_with(
+    rules: RuleSet, roots: Sequence[Expr], trace: Trace | None = None, keep: Collection[Expr] = ()
+) -> list[Expr]:
     """The roots with `rules` applied until none applies.
 
     Nodes in `keep` are not rewritten and no rule looks into them; only what they are computed from is. The result then
@@ -79,6 +81,9 @@ class Rewriting:
                 continue
             waiting = [arg for arg in node.args if id(arg) not in self.final]
             if waiting:
+                for arg in waiting:
+                    if id(arg) in self.became:  # it waits for this very node
+                        raise _endless(self._cycle(arg))
                 stack.extend(reversed(waiting))
                 continue
             self.held.append(node)
@@ -165,17 +170,19 @@ class Rewriting:
         return new
 
     def _cycle(self, node: Expr) -> list[str]:
-        """The rules by which `node` became itself again."""
-        names = [self.rule_of.get(id(node), "operands")]
-        following = self.became[id(node)]
-        while following is not node and id(following) in self.became:
-            names.append(self.rule_of.get(id(following), "operands"))
-            following = self.became[id(following)]
+        """The rules by which `node` became itself, or something made of itself."""
+        names: list[str] = []
+        following: Expr | None = node
+        while following is not None and len(names) < 20:
+            names.append(self.rule_of.get(id(following), "new operands"))
+            following = self.became.get(id(following))
         return names
 
 
 def _endless(names: list[str]) -> CompilerBug:
-    return CompilerBug(f"the simplifier does not come to an end: rules undo each other ({', '.join(dict.fromkeys(names))})")
+    return CompilerBug(
+        f"the simplifier does not come to an end: rules undo each other ({', '.join(dict.fromkeys(names))})"
+    )
 
 
 def _carry_name(old: Expr, new: Expr) -> None:

@@ -21,9 +21,10 @@ _FINITE = (
     _MOVES
     | COMPARISON_OPS
     | frozenset(
-        "add subtract multiply negative absolute sign floor ceil round square tanh sigmoid log_sigmoid softplus relu gelu "
-        "gelu_tanh silu erf sin cos minimum maximum logical_and logical_or logical_not where cast sum prod max min any all "
-        "argmax argmin mean var logsumexp softmax log_softmax one_hot contract scatter_add cumsum isnan".split()
+        "add subtract multiply negative absolute sign floor ceil round square tanh sigmoid log_sigmoid softplus relu "
+        "gelu gelu_tanh silu erf sin cos minimum maximum logical_and logical_or logical_not where cast sum prod max "
+        "min any all argmax argmin mean var logsumexp softmax log_softmax one_hot contract scatter_add cumsum "
+        "isnan".split()
     )
 )
 _POSITIVE_ALWAYS = frozenset("exp sigmoid softplus softmax".split())

@@ -270,7 +270,9 @@ def _match_apply(pattern: Apply) -> Matcher:
     count = len(matchers)
     if any(isinstance(value, Term) and not isinstance(value, Attr) for _, value in pattern.attrs):
         raise CompilerBug(f"the attributes of the pattern {show(pattern)} are computed: name them and add a condition")
-    wanted = [(name, value.name, None) if isinstance(value, Attr) else (name, None, value) for name, value in pattern.attrs]
+    wanted = [
+        (name, value.name, None) if isinstance(value, Attr) else (name, None, value) for name, value in pattern.attrs
+    ]
 
     def match(node: Expr, env: Bindings, opaque: frozenset[int]) -> bool:
         if family is None:
@@ -316,7 +318,7 @@ def _value(template: Term, env: Mapping[str, Any], dtype: str) -> Any:
     if isinstance(template, Call):
         return evaluate(template, env)
     if isinstance(template, Apply):
-        args = []
+        args: list[Any] = []
         for arg in template.args:
             args.extend(env[arg.name] if isinstance(arg, Rest) else [_value(arg, env, dtype)])
         valued = args[1:] if template.op == "where" else args

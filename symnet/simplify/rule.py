@@ -87,7 +87,9 @@ def rule(
     bound = variables_of(pattern) | {"this"}
     for part in (term(replacement), *conditions):
         if loose := variables_of(part) - bound:
-            raise CompilerBug(f"rule {name!r}: {', '.join(sorted(loose))} does not occur in the pattern {show(pattern)}")
+            raise CompilerBug(
+                f"rule {name!r}: {', '.join(sorted(loose))} does not occur in the pattern {show(pattern)}"
+            )
     return Rule(name, pattern, term(replacement), kind, conditions, assumption, reason, in_chains, lowering)
 
 

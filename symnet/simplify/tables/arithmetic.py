@@ -18,6 +18,11 @@ def below_zero(c: float) -> bool:
 
 
 @computed
+def variable(x: Expr) -> bool:
+    return x.op != "constant"
+
+
+@computed
 def unsigned(x: Expr) -> bool:
     return x.op != "negative"
 
@@ -60,7 +65,8 @@ SIGNS = [
     rule("negative-of-scaled", -(c * x), (-c) * x, reason="a sign joins the number beside it"),
     rule("negative-fraction", (c / z) * x, -((-c / z) * x), condition=below_zero(c),
          reason="a sign comes out of a product"),
-    rule("negative-scaled-difference", -(z * (x - y)), z * (y - x), reason="turning a difference round changes its sign"),
+    rule("negative-scaled-difference", -(z * (x - y)), z * (y - x),
+         reason="turning a difference round changes its sign"),
     rule("negative-quotient-of-difference", -((x - y) / z), (y - x) / z,
          reason="turning a difference round changes its sign"),
     rule("add-negative-multiple", x + c * y, x - (-c) * y, condition=below_zero(c),
@@ -115,7 +121,12 @@ QUOTIENTS = [
         reason="a product with -1/y is the negative of a quotient by y",
         in_chains=True,
     ),
-    rule("divide-quotient-of-numbers", x / (c / d), x * (d / c), reason="dividing by a fraction multiplies by its inverse"),
+    rule(
+        "divide-quotient-of-numbers",
+        x / (c / d),
+        x * (d / c),
+        reason="dividing by a fraction multiplies by its inverse",
+    ),
     rule(
         "divide-by-reciprocal",
         x / (1 / y),
@@ -124,9 +135,15 @@ QUOTIENTS = [
         assumption="y is not 0",
         reason="the reciprocal of a reciprocal is the value itself",
     ),
-    rule("divide-numbers-twice", (x / c) / d, x / (c * d), condition=floating(this), reason="two divisions by numbers are one"),
-    rule("scaled-divide", (c * x) / d, x * (c / d), reason="two numbers make one factor"),
-    rule("scale-divided", c * (x / d), x * (c / d), reason="two numbers make one factor"),
+    rule(
+        "divide-numbers-twice",
+        (x / c) / d,
+        x / (c * d),
+        condition=floating(this),
+        reason="two divisions by numbers are one",
+    ),
+    rule("scaled-divide", (c * x) / d, x * (c / d), condition=variable(x), reason="two numbers make one factor"),
+    rule("scale-divided", c * (x / d), x * (c / d), condition=variable(x), reason="two numbers make one factor"),
 ]
 
 SCALARS = [
@@ -134,22 +151,33 @@ SCALARS = [
          reason="two scalars make one factor"),
     rule("scalars-together-divided", (s * x) / t, (s / t) * x,
          condition=(scalar_shaped(s), scalar_shaped(t), array_shaped(x)), reason="two scalars make one factor"),
-    rule("scalars-multiplied", s * (t * x), (s * t) * x, condition=(scalar_shaped(s), scalar_shaped(t), array_shaped(x)),
+    rule("scalars-multiplied", s * (t * x), (s * t) * x,
+         condition=(scalar_shaped(s), scalar_shaped(t), array_shaped(x)),
          reason="two scalars make one factor"),
     rule("scalars-divided", (x / s) / t, x / (s * t), condition=(scalar_shaped(s), scalar_shaped(t), array_shaped(x)),
          reason="two scalars make one divisor"),
     rule("scalar-comes-out", (s * x) * y, s * (x * y), condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
          reason="a scalar factor comes out of a product"),
     rule("scalar-divisor-comes-out", (x / s) * y, (x * y) / s,
-         condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)), reason="a scalar divisor comes out of a product"),
-    rule("scalar-out-of-numerator", (s * x) / y, s * (x / y), condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
+         condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
+         reason="a scalar divisor comes out of a product"),
+    rule("scalar-out-of-numerator", (s * x) / y, s * (x / y),
+         condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
          reason="a scalar factor comes out of a quotient"),
     rule("scalar-divisor-out-of-numerator", (x / s) / y, (x / y) / s,
-         condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)), reason="a scalar divisor comes out of a quotient"),
+         condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
+         reason="a scalar divisor comes out of a quotient"),
 ]  # fmt: skip
 
 FACTOR = [
-    rule("factor-sum", x * y + x * z, x * (y + z), condition=floating(this), reason="a common factor comes out", in_chains=True),
+    rule(
+        "factor-sum",
+        x * y + x * z,
+        x * (y + z),
+        condition=floating(this),
+        reason="a common factor comes out",
+        in_chains=True,
+    ),
     rule(
         "factor-difference",
         x * y - x * z,
@@ -159,12 +187,30 @@ FACTOR = [
         in_chains=True,
     ),
     rule("common-divisor-sum", x / z + y / z, (x + y) / z, reason="a common divisor comes out", in_chains=True),
-    rule("common-divisor-of-scaled", x / s + (t / s) * y, (x + t * y) / s, condition=(scalar_shaped(s), scalar_shaped(t)),
-         reason="a common divisor comes out", in_chains=True),
-    rule("common-divisor-minus-scaled", x / s - (t / s) * y, (x - t * y) / s,
-         condition=(scalar_shaped(s), scalar_shaped(t)), reason="a common divisor comes out", in_chains=True),
-    rule("common-divisor-from-scaled", (t / s) * y - x / s, (t * y - x) / s,
-         condition=(scalar_shaped(s), scalar_shaped(t)), reason="a common divisor comes out", in_chains=True),
+    rule(
+        "common-divisor-of-scaled",
+        x / s + (t / s) * y,
+        (x + t * y) / s,
+        condition=(scalar_shaped(s), scalar_shaped(t)),
+        reason="a common divisor comes out",
+        in_chains=True,
+    ),
+    rule(
+        "common-divisor-minus-scaled",
+        x / s - (t / s) * y,
+        (x - t * y) / s,
+        condition=(scalar_shaped(s), scalar_shaped(t)),
+        reason="a common divisor comes out",
+        in_chains=True,
+    ),
+    rule(
+        "common-divisor-from-scaled",
+        (t / s) * y - x / s,
+        (t * y - x) / s,
+        condition=(scalar_shaped(s), scalar_shaped(t)),
+        reason="a common divisor comes out",
+        in_chains=True,
+    ),
     rule("common-divisor-difference", x / z - y / z, (x - y) / z, reason="a common divisor comes out", in_chains=True),
 ]
 

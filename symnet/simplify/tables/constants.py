@@ -1,7 +1,7 @@
 """Constants: folding, quotients of whole numbers, casts, and the sizes of axes as numbers.
 
-A quotient of whole numbers that is not whole stays a quotient (`2 / 50`), so that formulas keep their `1/N` and nothing is
-rounded early. Numbers are folded in double precision and rounded once, when they meet the data type.
+A quotient of whole numbers that is not whole stays a quotient (`2 / 50`), so that formulas keep their `1/N` and nothing
+is rounded early. Numbers are folded in double precision and rounded once, when they meet the data type.
 """
 
 from __future__ import annotations
@@ -173,8 +173,14 @@ RULES = [
         reason="an array of equal elements is one number, repeated",
     ),
     rule("constant-counting", constant(value=V), as_iota(V), reason="0, 1, 2, … are the positions along an axis"),
-    rule("finite-is-not-infinite", equal(x, c), False, condition=(infinite(c), finite(x)), assumption="x is finite",
-         reason="a finite number equals no infinity"),
+    rule(
+        "finite-is-not-infinite",
+        equal(x, c),
+        False,
+        condition=(infinite(c), finite(x)),
+        assumption="x is finite",
+        reason="a finite number equals no infinity",
+    ),
     rule("cast-to-itself", cast(x, dtype=D), x, condition=has_dtype(x, D), reason="the value has that type already"),
     rule(
         "cast-twice",

@@ -59,7 +59,8 @@ def with_transposed_second(node: Expr, b: Expr, permutation: Axes) -> Expr:
 def with_transposed_result(node: Expr, permutation: Axes) -> Expr:
     first, second, result = parse_spec(node.attrs["spec"])
     shape = tuple(node.shape[p] for p in permutation)
-    return contraction(*node.args, (first, second, tuple(result[p] for p in permutation)), node, shape)
+    a, b = node.args
+    return contraction(a, b, (first, second, tuple(result[p] for p in permutation)), node, shape)
 
 
 @computed
@@ -71,7 +72,8 @@ def with_summed_result(node: Expr, axes: Axes, keepdims: bool) -> Expr | None:
     first, second, result = parse_spec(spec)
     if any(result[i] not in first or result[i] not in second for i in axes):
         return None
-    return contraction(*node.args, (first, second, tuple(x for i, x in enumerate(result) if i not in axes)), node)
+    a, b = node.args
+    return contraction(a, b, (first, second, tuple(x for i, x in enumerate(result) if i not in axes)), node)
 
 
 @computed
@@ -199,7 +201,9 @@ RULES = [
     rule("contract-divided-second", product(a, b / s), product(a, b) / s, condition=scalar_shaped(s),
          reason="a number comes out of a sum of products"),
     rule("contract-one-hot-first", contract(one_hot(y), b), row_picked(this, y, b, 0),
-         reason="a product with a one-hot vector picks a row", assumption="every index is a class (checked at run time)"),
+         reason="a product with a one-hot vector picks a row",
+         assumption="every index is a class (checked at run time)"),
     rule("contract-one-hot-second", contract(a, one_hot(y)), row_picked(this, y, a, 1),
-         reason="a product with a one-hot vector picks a row", assumption="every index is a class (checked at run time)"),
+         reason="a product with a one-hot vector picks a row",
+         assumption="every index is a class (checked at run time)"),
 ]  # fmt: skip

@@ -30,7 +30,6 @@ from symnet.simplify.vocabulary import (
 w, x, y, z = variables("w x y z")
 
 
-
 def are_opposite(x: Expr, y: Expr) -> bool:
     """Whether `y` is written as the negative of `x`."""
     if x.op == y.op == "subtract":

@@ -1,7 +1,7 @@
 """Elements at computed positions: gather, its transpose scatter_add, and one-hot vectors.
 
-The canonical way to pick one element of each row is `gather(x, iota, y)`, positions without axes of size 1; the canonical
-way to put one value into each row is a product with a one-hot vector, which is element by element and fuses.
+The canonical way to pick one element of each row is `gather(x, iota, y)`, positions without axes of size 1; the
+canonical way to put one value into each row is a product with a one-hot vector, which is element by element and fuses.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ constant = operation("constant")
 
 
 def counts_along(node: Expr, shape: Shape) -> int | None:
-    """The axis of `shape` along which these positions are 0, 1, 2, … (the same for all other axes); None if not such."""
+    """The axis of `shape` along which these positions are 0, 1, 2, … (the same for all other axes), or None."""
     if node.op == "broadcast_to":
         return counts_along(node.args[0], shape)
     base = node.args[0] if node.op == "reshape" else node
@@ -230,7 +230,8 @@ RULES = [
          assumption="every index is a class"),
     rule("scatter-zeros", scatter_add(u, index), 0, condition=all_zero(u), reason="adding zeros changes nothing"),
     rule("one-hot-selects", sum_(one_hot(y, classes=C) * v), picked_by_one_hot(this, y, v, C),
-         reason="only the term of the index survives in the sum", assumption="every index is a class (checked at run time)"),
+         reason="only the term of the index survives in the sum",
+         assumption="every index is a class (checked at run time)"),
     rule("one-hot-squared", square(one_hot(y, classes=C, dtype=D)), one_hot(y, classes=C, dtype=D),
          reason="0 and 1 are their own squares"),
     rule("one-hot-by-comparison", cast(equal(reshape(y, shape=S), x), dtype=D), one_hot_of_comparison(y, x, D, S),
@@ -239,7 +240,8 @@ RULES = [
          one_hot_of_comparison(y, x, type_of(v), S) * v, condition=repeated_in_rows(v, this),
          reason="the value where the class is the index, else 0"),
     rule("choice-selects", sum_(where(equal(reshape(y, shape=S), x), v, 0)), picked_by_comparison(this, y, x, S, v),
-         reason="only the term of the index survives in the sum", assumption="every index is a class (checked at run time)"),
+         reason="only the term of the index survives in the sum",
+         assumption="every index is a class (checked at run time)"),
     rule("gather-of-one-hot", gather(one_hot(y, classes=C, dtype=D), index, axes=A),
          one_hot(gather(y, index, axes=A), classes=C, dtype=D), condition=within_rank(A, y),
          reason="rows of one-hot vectors are the one-hot vectors of rows"),

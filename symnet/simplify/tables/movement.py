@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from symnet.expr import dims
@@ -36,8 +37,10 @@ def adds_leading_ones(x: Expr, shape: Shape) -> bool:
 @computed
 def takes_all(start: tuple[Dim, ...], step: tuple[int, ...], x: Expr, size: Shape) -> bool:
     """Whether positions start + step·i, i < size, are all positions of `x` in order."""
-    return all(d == 0 for d in start) and size == x.shape and all(
-        s == 1 or d == 1 for s, d in zip(step, size, strict=True)
+    return (
+        all(d == 0 for d in start)
+        and size == x.shape
+        and all(s == 1 or d == 1 for s, d in zip(step, size, strict=True))
     )
 
 
@@ -75,7 +78,7 @@ def sliced_part(node: Expr, parts: tuple[Expr, ...], axis: int) -> Expr | None:
 @computed
 def joined_slices(parts: tuple[Expr, ...], axis: int) -> Expr | None:
     """A concatenation of which two neighbours are neighbouring slices of one array, with these taken at once."""
-    for i, (a, b) in enumerate(zip(parts, parts[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(parts)):
         merged = _neighbours(a, b, axis)
         if merged is not None:
             rest = (*parts[:i], merged, *parts[i + 2 :])
@@ -149,7 +152,8 @@ def unit_steps(step: tuple[int, ...]) -> bool:
 NOTHING = [
     rule("reshape-to-itself", reshape(x, shape=S), x, condition=has_shape(x, S), reason="the shape is that already"),
     rule("transpose-to-itself", transpose(x, axes=P), x, condition=is_identity(P), reason="the axes keep their order"),
-    rule("broadcast-to-itself", broadcast_to(x, shape=S), x, condition=has_shape(x, S), reason="the shape is that already"),
+    rule("broadcast-to-itself", broadcast_to(x, shape=S), x, condition=has_shape(x, S),
+         reason="the shape is that already"),
     rule("slice-of-all", slice_(x, start=S, step=T, size=U), x, condition=takes_all(S, T, x, U),
          reason="every element is taken, in order"),
     rule("place-over-all", place(x, start=S, step=T, shape=U), x, condition=takes_all(S, T, x, U),
@@ -168,7 +172,8 @@ TWICE = [
     rule("broadcast-of-leading-ones", broadcast_to(reshape(x, shape=T), shape=S), broadcast_to(x, shape=S),
          condition=adds_leading_ones(x, T), reason="broadcasting adds leading axes itself"),
     rule("slice-twice", slice_(slice_(x, start=S, step=T), start=U, step=V, size=B),
-         slice_(x, start=start_after(S, T, U), step=steps_after(T, V), size=B), reason="positions in positions compose"),
+         slice_(x, start=start_after(S, T, U), step=steps_after(T, V), size=B),
+         reason="positions in positions compose"),
     rule("slice-of-placed", slice_(place(x, start=S, step=T), start=S, step=T, size=U), x, condition=has_shape(x, U),
          reason="what was placed is taken back"),
     rule("slice-of-concat", slice_(concat(parts, axis=A)), sliced_part(this, parts, A),
@@ -195,8 +200,10 @@ REPEATED = [
     rule("binary-of-repeated", binary(broadcast_to(x), y), binary(x, y), reason="operations broadcast by themselves"),
     rule("binary-with-repeated", binary(y, broadcast_to(x)), binary(y, x), reason="operations broadcast by themselves"),
     rule("where-repeated", where(broadcast_to(x), y, z), where(x, y, z), reason="operations broadcast by themselves"),
-    rule("where-of-repeated", where(x, broadcast_to(y), z), where(x, y, z), reason="operations broadcast by themselves"),
-    rule("where-or-repeated", where(x, y, broadcast_to(z)), where(x, y, z), reason="operations broadcast by themselves"),
+    rule("where-of-repeated", where(x, broadcast_to(y), z), where(x, y, z),
+         reason="operations broadcast by themselves"),
+    rule("where-or-repeated", where(x, y, broadcast_to(z)), where(x, y, z),
+         reason="operations broadcast by themselves"),
     rule("binary-of-leading-ones", binary(reshape(x, shape=S), y), binary(x, y), condition=adds_leading_ones(x, S),
          reason="broadcasting adds leading axes itself"),
     rule("binary-with-leading-ones", binary(y, reshape(x, shape=S)), binary(y, x), condition=adds_leading_ones(x, S),

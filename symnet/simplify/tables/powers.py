@@ -62,7 +62,9 @@ SIGNS = [
     rule("absolute-twice", absolute(absolute(x)), absolute(x), reason="there is no sign left to forget"),
     rule("sign-times-absolute", sign(x) * absolute(x), x, reason="a number is its sign times its size"),
     rule("sign-times-itself", sign(x) * x, absolute(x), reason="the sign undoes itself"),
-    rule("sign-of-positive", sign(x), 1, condition=positive(x), assumption="x is not nan", reason="the value is positive"),
+    rule(
+        "sign-of-positive", sign(x), 1, condition=positive(x), assumption="x is not nan", reason="the value is positive"
+    ),
     rule("relu-of-nonnegative", relu(x), x, condition=nonnegative(x), reason="there is no negative part to cut"),
     rule("maximum-with-negative", maximum(x, -x), absolute(x), reason="the larger of x and -x is |x|"),
 ]

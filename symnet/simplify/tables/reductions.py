@@ -108,8 +108,6 @@ def reaches(x: Expr, node: Expr) -> bool:
     return len(x.shape) == len(whole) and all(x.shape[a] == whole[a] for a in node.attrs["axes"])
 
 
-
-
 SHAPES = [
     rule("reduce-no-axes", collapsing(x, axes=()), x, reason="nothing is reduced"),
     rule("reduce-unit-axes", collapsing(x, axes=A), reshape(x, shape=shape_of(this)), condition=unit_axes(A, x),
@@ -139,9 +137,11 @@ SCALE = [
          condition=(constant_along(s, A, x), reaches(x, this)),
          reason="a common divisor comes out of a sum"),
     rule("reduce-shifted", linear(x + s, axes=A, keepdims=K), linear(x) + times_count(this, squeezed(s, A, K, x)),
-         condition=(constant_along(s, A, x), reaches(x, this)), reason="what is added to every element is added to the sum"),
+         condition=(constant_along(s, A, x), reaches(x, this)),
+         reason="what is added to every element is added to the sum"),
     rule("reduce-shifted-down", linear(x - s, axes=A, keepdims=K), linear(x) - times_count(this, squeezed(s, A, K, x)),
-         condition=(constant_along(s, A, x), reaches(x, this)), reason="what is added to every element is added to the sum"),
+         condition=(constant_along(s, A, x), reaches(x, this)),
+         reason="what is added to every element is added to the sum"),
     rule("mean", sum_(x, axes=A, keepdims=K) / d, mean(x, axes=A, keepdims=K), condition=is_count(d, x, A),
          reason="the sum divided by the number of terms is the mean", in_chains=True),
     rule("sum-from-mean", mean(x, axes=A, keepdims=K) * d, sum_(x, axes=A, keepdims=K), condition=is_count(d, x, A),
@@ -157,7 +157,8 @@ SPECIAL = [
     rule("sum-of-divided-one-hot", sum_(one_hot(y) / s, axes=A, keepdims=K), 1 / squeezed(s, A, K, operand(this)),
          condition=(over_last_axis(this), constant_along(s, A, operand(this))),
          assumption="every index is a class", reason="a one-hot vector has a single 1"),
-    rule("sum-of-softmax", sum_(softmax(x, axis=B), axes=A), 1, condition=is_axis(A, B), reason="probabilities sum to 1"),
+    rule("sum-of-softmax", sum_(softmax(x, axis=B), axes=A), 1, condition=is_axis(A, B),
+         reason="probabilities sum to 1"),
     rule("variance", mean(square(x - mean(x, axes=A, keepdims=True)), axes=A, keepdims=K),
          var(x, axes=A, keepdims=K, correction=0), reason="the mean squared distance from the mean is the variance"),
     rule("variance-of-moments", mean(square(x), axes=A, keepdims=K) - square(mean(x, axes=A, keepdims=K)),

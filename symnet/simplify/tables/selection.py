@@ -44,8 +44,18 @@ WHERE = [
     rule("where-true", where(True, x, y), x, reason="the condition always holds"),
     rule("where-false", where(False, x, y), y, reason="the condition never holds"),
     rule("where-not", where(logical_not(m), x, y), where(m, y, x), reason="the choices change places"),
-    rule("where-within-where", where(m, where(m, x, y), z), where(m, x, z), reason="inside, the condition is known to hold"),
-    rule("where-within-else", where(m, x, where(m, y, z)), where(m, x, z), reason="inside, the condition is known to fail"),
+    rule(
+        "where-within-where",
+        where(m, where(m, x, y), z),
+        where(m, x, z),
+        reason="inside, the condition is known to hold",
+    ),
+    rule(
+        "where-within-else",
+        where(m, x, where(m, y, z)),
+        where(m, x, z),
+        reason="inside, the condition is known to fail",
+    ),
     rule("where-and", where(m, where(n, x, y), y), where(logical_and(m, n), x, y), reason="both conditions must hold"),
     rule("where-different", where(not_equal(x, y), w, z), where(equal(x, y), z, w), reason="the choices change places"),
 ]
@@ -71,7 +81,8 @@ MASKS = [
 
 RELU = [
     rule("relu-by-maximum", maximum(x, 0), relu(x), reason="the larger of x and 0 is relu(x)"),
-    rule("relu-by-where", where(greater(x, 0), x, 0), relu(x), assumption="x is not nan", reason="x where positive, else 0"),
+    rule("relu-by-where", where(greater(x, 0), x, 0), relu(x), assumption="x is not nan",
+         reason="x where positive, else 0"),
     rule("relu-by-where-equal", where(greater_equal(x, 0), x, 0), relu(x), assumption="x is not nan",
          reason="x where positive, else 0"),
     rule("relu-by-where-less", where(less(x, 0), 0, x), relu(x), reason="0 where negative, else x"),
@@ -79,8 +90,10 @@ RELU = [
     rule("relu-by-absolute", 0.5 * (x + absolute(x)), relu(x), reason="x + |x| is 2x for positive x and 0 for others"),
     rule("relu-twice", relu(relu(x)), relu(x), reason="there is no negative part left to cut"),
     rule("relu-is-positive", greater(relu(x), 0), greater(x, 0), reason="relu(x) is positive exactly where x is"),
-    rule("absolute-by-where", where(greater(x, 0), x, -x), absolute(x), assumption="x is not nan", reason="x or -x, whichever is positive"),
-    rule("absolute-by-where-equal", where(greater_equal(x, 0), x, -x), absolute(x), reason="x or -x, whichever is positive"),
+    rule("absolute-by-where", where(greater(x, 0), x, -x), absolute(x), assumption="x is not nan",
+         reason="x or -x, whichever is positive"),
+    rule("absolute-by-where-equal", where(greater_equal(x, 0), x, -x), absolute(x),
+         reason="x or -x, whichever is positive"),
     rule("absolute-by-where-less", where(less(x, 0), -x, x), absolute(x), reason="x or -x, whichever is positive"),
 ]  # fmt: skip
 
@@ -89,8 +102,18 @@ EXTREMES = [
     rule("minimum-same", minimum(x, x), x, reason="both are the same"),
     rule("maximum-twice", maximum(maximum(x, y), y), maximum(x, y), reason="it is there already"),
     rule("minimum-twice", minimum(minimum(x, y), y), minimum(x, y), reason="it is there already"),
-    rule("maximum-of-numbers", maximum(maximum(x, c), d), maximum(x, maximum(c, d)), reason="only the larger number counts"),
-    rule("minimum-of-numbers", minimum(minimum(x, c), d), minimum(x, minimum(c, d)), reason="only the smaller number counts"),
+    rule(
+        "maximum-of-numbers",
+        maximum(maximum(x, c), d),
+        maximum(x, maximum(c, d)),
+        reason="only the larger number counts",
+    ),
+    rule(
+        "minimum-of-numbers",
+        minimum(minimum(x, c), d),
+        minimum(x, minimum(c, d)),
+        reason="only the smaller number counts",
+    ),
     rule("maximum-of-negatives", maximum(-x, -y), -minimum(x, y), reason="negatives are ordered the other way"),
     rule("minimum-of-negatives", minimum(-x, -y), -maximum(x, y), reason="negatives are ordered the other way"),
 ]

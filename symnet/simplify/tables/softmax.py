@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symnet.simplify.facts import logs_well
-from symnet.simplify.pattern import Family, Rest, attributes, variables
+from symnet.simplify.pattern import Family, Rest, attributes, computed, constants, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import (
     constant_along,
@@ -27,8 +27,15 @@ from symnet.simplify.vocabulary import (
 
 c, m, w, x, z = variables("c m w x z")
 A, B, K = attributes("A B K")
+(k,) = constants("k")
 index = Rest("index")
 move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to")))
+
+
+@computed
+def above_zero(k: float) -> bool:
+    return k > 0
+
 
 RULES = [
     rule("softmax", exp(z) / sum_(exp(z), axes=A, keepdims=K), softmax(z, axis=only(A)), kind=stabilising,
@@ -51,7 +58,8 @@ RULES = [
     rule("exp-of-log-softmax", exp(log_softmax(z, axis=A)), softmax(z, axis=A), reason="exp undoes log"),
     rule("logsumexp", log(sum_(exp(z), axes=A, keepdims=K)), logsumexp(z, axes=A, keepdims=K), kind=stabilising,
          reason="the logarithm of a sum of exponentials, without overflow"),
-    rule("logsumexp-shift", logsumexp(z - m, axes=A, keepdims=K) + w, logsumexp(z, axes=A, keepdims=K), kind=stabilising,
+    rule("logsumexp-shift", logsumexp(z - m, axes=A, keepdims=K) + w, logsumexp(z, axes=A, keepdims=K),
+         kind=stabilising,
          condition=(constant_along(m, A, z), is_squeezed(w, m, A, K, z)), assumption="the shift is finite",
          reason="a shift of all inputs shifts the result, and is added back", in_chains=True),
     rule("log-softmax-by-logsumexp", z - logsumexp(z, axes=A, keepdims=K), log_softmax(z, axis=only(A)),
@@ -64,6 +72,9 @@ RULES = [
     rule("log-of-picked", log(gather(x, index, axes=A)), gather(log(x), index, axes=A), kind=stabilising,
          condition=logs_well(x),
          reason="picking elements and taking their logarithm commute, and the logarithm has a stable form there"),
+    rule("log-of-choice", log(where(m, x, k)), where(m, log(x), log(k)), kind=stabilising,
+         condition=(logs_well(x), above_zero(k)),
+         reason="the logarithm has a stable form in the branch, and is a number in the other"),
     rule("masked-exp", where(c, exp(z), 0), exp(where(c, z, float("-inf"))), kind=stabilising,
          reason="exp(-inf) is 0, and what is masked out is never exponentiated"),
     rule("argmax-of-softmax", argmax(softmax(z, axis=A), axis=A, keepdims=K), argmax(z, axis=A, keepdims=K),

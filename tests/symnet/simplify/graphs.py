@@ -80,7 +80,10 @@ def _written_out(pick: Pick, rng: np.random.Generator) -> Expr:
         lambda: sn.sum(x) / 7.0,
         lambda: sn.sqrt(sn.square(x)),
         lambda: sn.maximum(x, 0.0),
-        lambda: x * (sn.greater(x, 0.0).astype("float64") if hasattr(x, "astype") else sn.cast(sn.greater(x, 0.0), "float64")),
+        lambda: (
+            x
+            * (sn.greater(x, 0.0).astype("float64") if hasattr(x, "astype") else sn.cast(sn.greater(x, 0.0), "float64"))
+        ),
         lambda: sn.log(sn.sum(sn.exp(x), axis=-1 if x.ndim else None, keepdims=True)),
         lambda: x - sn.max(x, axis=-1 if x.ndim else None, keepdims=True),
     ][rng.integers(9)]()

@@ -142,12 +142,19 @@ def both(function: Callable[[bool], Expr]) -> list[Expr]:
 
 def shifted(op: str, sign: int) -> list[Expr]:
     make_one = getattr(sn, op)
-    return [make_one(z + m if sign > 0 else z - m, axis=1), make_one(z.T + f64("w", 3) if sign > 0 else z.T - f64("w", 3), axis=0)]
+    return [
+        make_one(z + m if sign > 0 else z - m, axis=1),
+        make_one(z.T + f64("w", 3) if sign > 0 else z.T - f64("w", 3), axis=0),
+    ]
 
 
 WRITTEN: dict[str, Samples] = {
     # constants
-    "fold-unary": lambda rng: [sn.negative(sn.constant(2.5)), sn.sqrt(sn.constant(9.0)), sn.cast(sn.constant(3), "float64")],
+    "fold-unary": lambda rng: [
+        sn.negative(sn.constant(2.5)),
+        sn.sqrt(sn.constant(9.0)),
+        sn.cast(sn.constant(3), "float64"),
+    ],
     "fold-binary": lambda rng: [
         sn.constant(1.0) / sn.constant(2.0) + 3.0,
         sn.constant(6.0) / sn.constant(4.0),
@@ -171,7 +178,10 @@ WRITTEN: dict[str, Samples] = {
     "number-to-bool": lambda rng: [sn.not_equal(sn.cast(flag, "float64"), 0.0)],
     "bool-is-one": lambda rng: [sn.equal(sn.cast(flag, "int64"), 1)],
     # exponentials
-    "log-of-quotient": lambda rng: [sn.log(sn.exp(x)[:, 0] / sn.sum(sn.exp(x), axis=1)), sn.log(sn.sigmoid(x) / sn.softmax(x))],
+    "log-of-quotient": lambda rng: [
+        sn.log(sn.exp(x)[:, 0] / sn.sum(sn.exp(x), axis=1)),
+        sn.log(sn.sigmoid(x) / sn.softmax(x)),
+    ],
     "log-of-cosh": lambda rng: [sn.log(sn.exp(x) + sn.exp(-x)), sn.log(sn.exp(m - x) + sn.exp(x - m))],
     "log-of-product": lambda rng: [sn.log(sn.softmax(x) * sn.sigmoid(f64("w", 5)))],
     # softmax
@@ -205,8 +215,11 @@ WRITTEN: dict[str, Samples] = {
         sn.log(sn.broadcast_to(sn.softmax(z), (2, 3, 4))),
     ],
     "log-of-picked": lambda rng: [sn.log(sn.softmax(z)[np.arange(3), y]), sn.log(sn.exp(f64("w", 4, 2))[y])],
+    "log-of-choice": lambda rng: [sn.log(sn.where(flag, sn.softmax(z), 1.0)), sn.log(sn.where(flag, sn.exp(m), 2.0))],
     "argmax-of-softmax": lambda rng: [sn.argmax(sn.softmax(z, axis=a), axis=a, keepdims=bool(a)) for a in (0, 1)],
-    "argmax-of-log-softmax": lambda rng: [sn.argmax(sn.log_softmax(z, axis=a), axis=a, keepdims=bool(a)) for a in (0, 1)],
+    "argmax-of-log-softmax": lambda rng: [
+        sn.argmax(sn.log_softmax(z, axis=a), axis=a, keepdims=bool(a)) for a in (0, 1)
+    ],
     # indexing
     "gather-unit-axes": lambda rng: [
         sn.take_along_axis(z, y[:, None], axis=1),
@@ -234,7 +247,9 @@ WRITTEN: dict[str, Samples] = {
     "one-hot-squared": lambda rng: [sn.square(hot)],
     "one-hot-by-comparison": lambda rng: [sn.cast(sn.equal(y[:, None], sn.arange(4)), "float64")],
     "one-hot-by-choice": lambda rng: [sn.where(sn.equal(y[:, None], sn.arange(4)), v, 0.0) for v in (m, f64("s"))],
-    "choice-selects": lambda rng: [sn.sum(sn.where(sn.equal(y[:, None], sn.arange(4)), z, 0.0), axis=a) for a in (1, None)],
+    "choice-selects": lambda rng: [
+        sn.sum(sn.where(sn.equal(y[:, None], sn.arange(4)), z, 0.0), axis=a) for a in (1, None)
+    ],
     "gather-of-one-hot": lambda rng: [gather(hot, (0,), [classes(2) * 0])],
     "position-of-position": lambda rng: [gather(iota(4), (0,), [y])],
     "one-hot-cast": lambda rng: [sn.cast(hot, "float32")],
@@ -248,19 +263,23 @@ WRITTEN: dict[str, Samples] = {
     "gather-of-negative": lambda rng: [gather(-z, (0, 1), [iota(3), y])],
     # reductions
     "reduce-no-axes": lambda rng: [reduce(op, x, ()) for op in ("sum", "max", "logsumexp")],
-    "reduce-unit-axes": lambda rng: [reduce(op, m, (1,), k) for op in ("mean", "prod", "logsumexp") for k in (False, True)],
+    "reduce-unit-axes": lambda rng: [
+        reduce(op, m, (1,), k) for op in ("mean", "prod", "logsumexp") for k in (False, True)
+    ],
     "reduce-twice": lambda rng: [
         reduce(op, reduce(op, cube, (1,), k), (1,), l)
         for op in ("sum", "mean", "max", "prod", "logsumexp")
         for k, l in ((False, False), (True, True), (True, False))
     ],
-    "reduce-repeated": lambda rng: [
-        reduce(op, sn.broadcast_to(m, (2, 3, 5)), axes, k)
-        for op in ("sum", "mean", "max")
-        for axes in ((2,), (0, 1), (0, 1, 2))
-        for k in (False, True)
-    ]
-    + [reduce("sum", sn.broadcast_to(f64("s"), ("N", 3)), (0,))],
+    "reduce-repeated": lambda rng: (
+        [
+            reduce(op, sn.broadcast_to(m, (2, 3, 5)), axes, k)
+            for op in ("sum", "mean", "max")
+            for axes in ((2,), (0, 1), (0, 1, 2))
+            for k in (False, True)
+        ]
+        + [reduce("sum", sn.broadcast_to(f64("s"), ("N", 3)), (0,))]
+    ),
     "reduce-transposed": lambda rng: [
         reduce(op, sn.transpose(cube, (2, 0, 1)), axes, k, **({"correction": 1} if op == "var" else {}))
         for op in ("sum", "var", "logsumexp")
@@ -280,13 +299,20 @@ WRITTEN: dict[str, Samples] = {
         sn.reshape(sn.logsumexp(z, axis=1), (3, 1)),
     ],
     "sum-of-placed": lambda rng: [
-        reduce("sum", place(x, (1, 2), (1, 2), (6, 12)), axes, k) for axes in ((0,), (1,), (0, 1)) for k in (False, True)
+        reduce("sum", place(x, (1, 2), (1, 2), (6, 12)), axes, k)
+        for axes in ((0,), (1,), (0, 1))
+        for k in (False, True)
     ],
     "reduce-negative": lambda rng: [reduce(op, -x, (0,)) for op in ("sum", "mean")],
     "reduce-scaled": lambda rng: [
         reduce(op, s * node, axes, k)
         for op in ("sum", "mean")
-        for s, node, axes in ((f64("s"), x, (0, 1)), (m, x, (1,)), (f64("w", 5), x, (0,)), (f64("u", 2, 1, 1), cube, (1, 2)))
+        for s, node, axes in (
+            (f64("s"), x, (0, 1)),
+            (m, x, (1,)),
+            (f64("w", 5), x, (0,)),
+            (f64("u", 2, 1, 1), cube, (1, 2)),
+        )
         for k in (False, True)
     ],
     "reduce-divided": lambda rng: [
@@ -307,13 +333,21 @@ WRITTEN: dict[str, Samples] = {
         for s, axes in ((f64("s"), (0, 1)), (m, (1,)), (f64("w", 5), (0,)))
         for k in (False, True)
     ],
-    "mean": lambda rng: [sn.sum(x) / 15.0, sn.sum(x, axis=1, keepdims=True) / 5.0, sn.sum(named, axis=0) / sn.dim("N", "float64")],
+    "mean": lambda rng: [
+        sn.sum(x) / 15.0,
+        sn.sum(x, axis=1, keepdims=True) / 5.0,
+        sn.sum(named, axis=0) / sn.dim("N", "float64"),
+    ],
     "sum-from-mean": lambda rng: [sn.mean(x) * 15.0, sn.mean(named, axis=0) * sn.dim("N", "float64")],
     "sum-of-one-hot": lambda rng: both(lambda k: sn.sum(hot, axis=1, keepdims=k)),
-    "sum-of-scaled-one-hot": lambda rng: both(lambda k: sn.sum(hot * m, axis=1, keepdims=k)) + [sn.sum(f64("s") * hot, axis=1)],
+    "sum-of-scaled-one-hot": lambda rng: (
+        [*both(lambda k: sn.sum(hot * m, axis=1, keepdims=k)), sn.sum(f64("s") * hot, axis=1)]
+    ),
     "sum-of-divided-one-hot": lambda rng: both(lambda k: sn.sum(hot / m, axis=1, keepdims=k)),
     "sum-of-softmax": lambda rng: both(lambda k: sn.sum(sn.softmax(z, axis=0), axis=0, keepdims=k)),
-    "variance": lambda rng: both(lambda k: sn.mean(sn.square(x - sn.mean(x, axis=1, keepdims=True)), axis=1, keepdims=k)),
+    "variance": lambda rng: both(
+        lambda k: sn.mean(sn.square(x - sn.mean(x, axis=1, keepdims=True)), axis=1, keepdims=k)
+    ),
     "variance-of-moments": lambda rng: both(
         lambda k: sn.mean(sn.square(x), axis=1, keepdims=k) - sn.square(sn.mean(x, axis=1, keepdims=k))
     ),
@@ -321,7 +355,10 @@ WRITTEN: dict[str, Samples] = {
     "reshape-to-itself": lambda rng: [raw("reshape", x, shape=(3, 5))],
     "transpose-to-itself": lambda rng: [raw("transpose", x, axes=(0, 1))],
     "broadcast-to-itself": lambda rng: [raw("broadcast_to", x, shape=(3, 5))],
-    "slice-of-all": lambda rng: [raw("slice", x, start=(0, 0), step=(1, 1), size=(3, 5)), raw("slice", m, start=(0, 0), step=(1, -1), size=(3, 1))],
+    "slice-of-all": lambda rng: [
+        raw("slice", x, start=(0, 0), step=(1, 1), size=(3, 5)),
+        raw("slice", m, start=(0, 0), step=(1, -1), size=(3, 1)),
+    ],
     "place-over-all": lambda rng: [raw("place", x, start=(0, 0), step=(1, 1), shape=(3, 5), fill=0.0)],
     "concat-of-one": lambda rng: [raw("concat", x, axis=1)],
     "reshape-twice": lambda rng: [raw("reshape", raw("reshape", x, shape=(15,)), shape=(5, 3))],
@@ -333,7 +370,9 @@ WRITTEN: dict[str, Samples] = {
         take_slice(take_slice(f64("long", 20), (3,), (2,), (8,)), (6,), (-2,), (3,)),
         take_slice(take_slice(f64("long", 20), (18,), (-3,), (6,)), (1,), (2,), (3,)),
     ],
-    "slice-of-placed": lambda rng: [raw("slice", place(x, (1, 2), (1, 2), (6, 12)), start=(1, 2), step=(1, 2), size=(3, 5))],
+    "slice-of-placed": lambda rng: [
+        raw("slice", place(x, (1, 2), (1, 2), (6, 12)), start=(1, 2), step=(1, 2), size=(3, 5))
+    ],
     "slice-of-concat": lambda rng: [
         sn.concat([x, cube[0], m], axis=1)[:, 6:9],
         sn.concat([x, cube[0]], axis=1)[1:, 3:0:-1],
@@ -359,14 +398,22 @@ WRITTEN: dict[str, Samples] = {
     "sign-comes-out": lambda rng: [sn.reshape(-x, (5, 3)), (-x).T, (-x)[1:, ::2]],
     "concat-of-number": lambda rng: [sn.concat([sn.broadcast_to(f64("s"), (3,)), sn.broadcast_to(f64("s"), (2,))])],
     "unary-of-repeated": lambda rng: [getattr(sn, op)(sn.broadcast_to(m, (3, 5))) for op in FAMILY_OPS["unary"]],
-    "binary-of-repeated": lambda rng: [getattr(sn, op)(sn.broadcast_to(m, (3, 5)), f64("w", 5)) for op in FAMILY_OPS["binary"]]
-    + [sn.subtract(sn.broadcast_to(m, (2, 3, 1)), m)],
-    "binary-with-repeated": lambda rng: [getattr(sn, op)(f64("w", 5), sn.broadcast_to(m, (3, 5))) for op in FAMILY_OPS["binary"]],
+    "binary-of-repeated": lambda rng: (
+        [getattr(sn, op)(sn.broadcast_to(m, (3, 5)), f64("w", 5)) for op in FAMILY_OPS["binary"]]
+        + [sn.subtract(sn.broadcast_to(m, (2, 3, 1)), m)]
+    ),
+    "binary-with-repeated": lambda rng: [
+        getattr(sn, op)(f64("w", 5), sn.broadcast_to(m, (3, 5))) for op in FAMILY_OPS["binary"]
+    ],
     "where-repeated": lambda rng: [sn.where(sn.broadcast_to(input("c", (3, 1), "bool"), (3, 5)), x, m)],
     "where-of-repeated": lambda rng: [sn.where(input("c", (3, 1), "bool"), sn.broadcast_to(m, (3, 5)), f64("s"))],
     "where-or-repeated": lambda rng: [sn.where(input("c", (3, 1), "bool"), f64("s"), sn.broadcast_to(m, (3, 5)))],
-    "binary-of-leading-ones": lambda rng: [getattr(sn, op)(sn.reshape(f64("w", 5), (1, 5)), x) for op in FAMILY_OPS["binary"]],
-    "binary-with-leading-ones": lambda rng: [getattr(sn, op)(x, sn.reshape(f64("w", 5), (1, 1, 5))) for op in FAMILY_OPS["binary"]],
+    "binary-of-leading-ones": lambda rng: [
+        getattr(sn, op)(sn.reshape(f64("w", 5), (1, 5)), x) for op in FAMILY_OPS["binary"]
+    ],
+    "binary-with-leading-ones": lambda rng: [
+        getattr(sn, op)(x, sn.reshape(f64("w", 5), (1, 1, 5))) for op in FAMILY_OPS["binary"]
+    ],
     # contractions
     "contract-transposed-first": lambda rng: [
         contract(x.T, f64("w", 3, 2), "ab,bc->ac"),

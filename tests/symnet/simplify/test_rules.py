@@ -1,4 +1,4 @@
-"""Every rule, on random operands: both sides are evaluated with 50 digits, and in float64 by the reference interpreter."""
+"""Every rule, on random operands: both sides are evaluated with 50 digits and by the reference interpreter."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def test_both_sides_agree_in_float64(rule: Rule, rng: np.random.Generator) -> No
         np.testing.assert_allclose(after[defined], before[defined], rtol=1e-6, atol=1e-9, err_msg=str(rule))
 
 
-EXTREME = [-np.inf, -1e4, -100.0, -88.0, -30.0, -9.0, -1.0, -1e-3, -1e-7, 0.0, 1e-20, 1e-7, 1e-3, 0.3, 1.0, 9.0, 30.0, 88.0,
-           100.0, 1e4, np.inf]  # fmt: skip
+EXTREME = [0.0, 1e-20, 1e-7, 1e-3, 0.3, 1.0, 9.0, 30.0, 88.0, 100.0, 1e4, np.inf]
+EXTREME += [-value for value in EXTREME]
 UNIT = float(np.finfo("float32").eps)
 LARGEST = float(np.finfo("float32").max)
 SMALLEST = float(np.finfo("float32").smallest_normal) / UNIT
@@ -114,7 +114,7 @@ ABSOLUTE = {"log-of-sum-of-exp": 1.0}
 
 @pytest.mark.parametrize("rule", [rule for rule in STABILISING if is_scalar(rule)], ids=named)
 def test_stabilising_rules_stabilise(rule: Rule, rng: np.random.Generator) -> None:
-    """In float32, at extreme operands: the value is never worse than before, and it or its derivative somewhere better."""
+    """In float32, at extreme operands: never a worse value than before, and somewhere a better one or derivative."""
     better = 0
     for _ in range(12):
         node = Instance(rule, rng, "float32").build(rule.pattern)
