@@ -221,9 +221,11 @@ def _add_slices(
                     return
                 continue
             letter, c = free
-            bounds = (-(offset // c), (length - 1 - offset) // c) if c > 0 else (
-                -((length - 1 - offset) // -c), offset // -c)  # fmt: skip
-            low[letter], high[letter] = max(low[letter], bounds[0]), min(high[letter], bounds[1] + 1)
+            # 0 <= offset + c·i < length, solved for i
+            first, last = (-(offset // c), (length - 1 - offset) // c)
+            if c < 0:
+                first, last = (-((length - 1 - offset) // -c), offset // -c)
+            low[letter], high[letter] = max(low[letter], first), min(high[letter], last + 1)
     if any(low[x] >= high[x] for x in ranges if x not in fixed):
         return
     views, letters = [], []

@@ -86,9 +86,7 @@ def _grouped(
             f"{name}: {channels} channels, a weight {dims.show(w.shape)} and groups={groups!r} do not fit: expected "
             "O divisible by groups and a weight of shape (O, channels / groups, …)"
         )
-    sizes = [
-        output_size(name, *each) for each in zip(extents, kernel, stride, pads, dilation, strict=True)
-    ]  # fmt: skip
+    sizes = [output_size(name, *each) for each in zip(extents, kernel, stride, pads, dilation, strict=True)]
     position, offset = "pqrstuvw"[: len(sizes)], "abcdefgh"[: len(sizes)]
     spatial = " ".join(
         _affine((s, p), (d, k), -low)

@@ -25,7 +25,9 @@ def _power(x: Operand, p: Any) -> Expr:
     return scalar.square(x) if isinstance(p, (int, float)) and p == 2 else scalar.power(x, p)
 
 
-def _logical(name: str, function: Callable[..., Expr], symbol: str) -> Callable[..., Expr]:
+def _logical(symbol: str, function: Callable[..., Expr]) -> Callable[..., Expr]:
+    """The operator on conditions; on anything else it would mean the bits of integers."""
+
     def apply(*values: Operand) -> Expr:
         for value in values:
             dtype = to_expr(value, symbol).dtype
@@ -48,9 +50,9 @@ _BINARY: dict[str, Callable[[Any, Any], Expr]] = {
     "mod": scalar.mod,
     "pow": _power,
     "matmul": products.matmul,
-    "and": _logical("and", scalar.logical_and, "&"),
-    "or": _logical("or", scalar.logical_or, "|"),
-    "xor": _logical("xor", scalar.not_equal, "^"),
+    "and": _logical("&", scalar.logical_and),
+    "or": _logical("|", scalar.logical_or),
+    "xor": _logical("^", scalar.not_equal),
 }
 _COMPARISONS: dict[str, Callable[[Any, Any], Expr]] = {
     "eq": scalar.equal,
@@ -64,7 +66,7 @@ _UNARY: dict[str, Callable[[Any], Expr]] = {
     "neg": scalar.negative,
     "pos": lambda x: x,
     "abs": scalar.absolute,
-    "invert": _logical("invert", scalar.logical_not, "~"),
+    "invert": _logical("~", scalar.logical_not),
 }
 
 # --- indexing ----------------------------------------------------------------------------------------------------
@@ -236,8 +238,6 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "trace": products.trace,
     "dot": products.dot,
 }
-
-
 _PROPERTIES: dict[str, Callable[..., Any]] = {"T": transpose, "mT": arrange.matrix_transpose, "size": _size}
 
 

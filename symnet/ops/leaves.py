@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from symnet.errors import DTypeError, UsageError
 from symnet.expr import dims, dtypes
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import ArrayValue, Expr, make
 from symnet.expr.op import Op, Sizes, register
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Scalar: TypeAlias = bool | int | float
 Operand: TypeAlias = "Expr | npt.ArrayLike"
