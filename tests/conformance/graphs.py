@@ -239,9 +239,11 @@ class RandomGraph:
     def move_matmul(self) -> Expr:
         a = self.pick_ranked(2)
         b = sn.sin(a)
-        return [lambda: sn.swapaxes(a, -1, -2) @ b, lambda: a @ sn.swapaxes(b, -1, -2), lambda: a @ b[(0,) * (b.ndim - 1)]][
-            self.rng.integers(3)
-        ]() * 0.3
+        return [
+            lambda: sn.swapaxes(a, -1, -2) @ b,
+            lambda: a @ sn.swapaxes(b, -1, -2),
+            lambda: a @ b[(0,) * (b.ndim - 1)],
+        ][self.rng.integers(3)]() * 0.3
 
     def move_einsum(self) -> Expr:
         a = self.pick_ranked(2)

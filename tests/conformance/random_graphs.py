@@ -25,6 +25,7 @@ from symnet.expr.traverse import postorder
 from tests.conformance.graphs import RandomGraph
 
 Arrays = Mapping[str, np.ndarray]
+STEP = 1e-5
 
 
 @dataclass
@@ -67,10 +68,12 @@ def check(seed: int, use_torch: bool) -> set[str]:
         native = program(*(values[leaf.name] for leaf in leaves))
         for i, (got, want) in enumerate(zip(native, wanted, strict=True)):
             _close(got, want, 1e-9, f"seed {seed}, N = {n}, native against NumPy, root {i}")
-    _finite_differences(case, values, wanted, seed)
+    operations = {node.op for node in postorder(case.roots)}
+    if "stop_gradient" not in operations:  # its derivative is not that of its values, by definition
+        _finite_differences(case, values, wanted, seed)
     if use_torch:
         _torch(case, values, wanted, seed)
-    return {node.op for node in postorder(case.roots)}
+    return operations
 
 
 def _close(got: object, want: object, tolerance: float, what: str) -> None:
@@ -83,28 +86,27 @@ def _close(got: object, want: object, tolerance: float, what: str) -> None:
 
 
 def _finite_differences(case: Case, values: Arrays, wanted: list[np.ndarray], seed: int) -> None:
-    """Central differences along a random direction, with two steps: where those differ the point is a kink."""
+    """Central differences along a random direction; a point where the two sides differ is a kink and says nothing."""
     rng = np.random.default_rng([seed, 7])
     direction = {x.name: rng.normal(size=values[x.name].shape) for x in case.graph.inputs}
     count = len(case.graph.inputs)
     gradients = (wanted[2 : 2 + count], wanted[2 + count :])
     for order, root in enumerate((case.loss, case.weighted)):
-        slopes = [_slope(root, values, direction, eps) for eps in (1e-5, 2e-5)]
-        if abs(slopes[0] - slopes[1]) > 1e-4 * max(1.0, abs(slopes[0])):
+        below, here, above = (_moved(root, values, direction, step) for step in (-STEP, 0.0, STEP))
+        left, right = (here - below) / STEP, (above - here) / STEP
+        if abs(left - right) > 1e-2 * max(1.0, abs(left), abs(right)):
             continue
         analytic = sum(
             float(np.sum(g * direction[x.name])) for g, x in zip(gradients[order], case.graph.inputs, strict=True)
         )
-        _close(analytic, slopes[0], 2e-4, f"seed {seed}, order {order + 1}, gradient against finite differences")
+        _close(
+            analytic, (left + right) / 2, 2e-4, f"seed {seed}, order {order + 1}, gradient against finite differences"
+        )
 
 
-def _slope(root: Expr, values: Arrays, direction: Arrays, eps: float) -> float:
-    ends = []
-    for sign in (1, -1):
-        moved = {name: array + sign * eps * direction[name] if name in direction else array
-                 for name, array in values.items()}  # fmt: skip
-        ends.append(float(sn.evaluate(root, moved, sizes={"N": len(values["rows"])})))
-    return (ends[0] - ends[1]) / (2 * eps)
+def _moved(root: Expr, values: Arrays, direction: Arrays, step: float) -> float:
+    moved = {name: array + step * direction[name] if name in direction else array for name, array in values.items()}
+    return float(sn.evaluate(root, moved, sizes={"N": len(values["rows"])}))
 
 
 def _torch(case: Case, values: Arrays, wanted: list[np.ndarray], seed: int) -> None:

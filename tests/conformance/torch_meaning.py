@@ -187,7 +187,9 @@ def _apply(body: Any, given: Sequence[Tensor], sizes: Sizes) -> list[Tensor]:
 
 
 def _mean(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> Tensor:
-    return torch.mean(args[0], dim=node.attrs["axes"], keepdim=node.attrs["keepdims"]) if node.attrs["axes"] else args[0]
+    return (
+        torch.mean(args[0], dim=node.attrs["axes"], keepdim=node.attrs["keepdims"]) if node.attrs["axes"] else args[0]
+    )
 
 
 def _sum(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> Tensor:

@@ -1,0 +1,35 @@
+"""A share of the random graphs; `python -m tests.conformance.random_graphs` runs the 500."""
+
+from __future__ import annotations
+
+import pytest
+
+from symnet.expr.op import REGISTRY
+from tests.conformance.random_graphs import check, torch_is_there
+
+COUNT = 60
+OUTSIDE = {
+    # operations that the graphs cannot contain, and why
+    "parameter": "a leaf like an input",
+    "state": "a leaf like an input",
+    "hyper": "a leaf like an input",
+    "arg": "stands only inside the bodies of loops",
+}
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, 5))
+def test_random_graphs(first: int) -> None:
+    for seed in range(first, first + 5):
+        check(seed, torch_is_there())
+
+
+def test_the_graphs_contain_every_operation() -> None:
+    from symnet.expr.traverse import postorder
+    from tests.conformance.random_graphs import Case
+
+    missing = set(REGISTRY) - set(OUTSIDE)
+    for seed in range(500):
+        if not missing:
+            break
+        missing -= {node.op for node in postorder(Case.of(seed).roots)}
+    assert not {name for name in missing if REGISTRY[name].doc}, missing
