@@ -14,9 +14,9 @@ from functools import cached_property
 from itertools import pairwise, product
 
 from codegen.llvm.contract.plan import Depth, LeftMode, Plan, RightMode, left_layout, right_layout
-from codegen.llvm.contract.problem import Contraction, Operand, axes_in, operand, runs_along
+from codegen.llvm.contract.problem import Contraction, Operand, axes_in, linear, operand, runs_along
 from codegen.llvm.tiles import CALL, Tile, candidates
-from codegen.loops.grammar import Axis, Load, Store, stores
+from codegen.loops.grammar import Axis, Load, Store, stores, subscalars
 from codegen.target import Target
 from symnet.errors import CompilerBug, Unsupported
 from symnet.expr import dims as dimension
@@ -93,8 +93,8 @@ class _Planner:
         self.lanes = target.lanes(self.dtype)
         outer = (*problem.roles["batch"], *problem.roles["rows"], *problem.roles["cols"])
         self.grid = tuple(axis for axis in outer if axis not in (row, col))
-        self.inner = problem.roles["inner"] or (Axis("k", 1),)
         self.left, self.right = self.operands()
+        self.inner = self.inner_axes()
         self.rows, self.columns = max(1, self.value(row.extent)), max(1, self.value(col.extent))
         self.steps = math.prod(self.value(axis.extent) for axis in self.inner)
         self.batch = math.prod(self.value(axis.extent) for axis in self.grid)
@@ -113,6 +113,16 @@ class _Planner:
         if axes_in(first) & column or axes_in(second) & row:
             raise CompilerBug(f"kernel {self.problem.name}: an operand depends on both rows and columns")
         return operand(first, self.program), operand(second, self.program)
+
+    def inner_axes(self) -> tuple[Axis, ...]:
+        """The summed axes, those along which the operands' elements are nearest to each other last."""
+        nearness: dict[str, int] = {}
+        for part in (*subscalars(self.left.value), *subscalars(self.right.value)):
+            if isinstance(part, Load):
+                for name, stride in linear(part, self.program)[0].items():
+                    nearness[name] = nearness.get(name, 0) + abs(self.value(stride))
+        axes = self.problem.roles["inner"] or (Axis("k", 1),)
+        return tuple(sorted(axes, key=lambda axis: -nearness.get(axis.name, 0)))
 
     # --- ways to run it ---
 

@@ -179,6 +179,7 @@ class _Writer:
         with ExitStack() as loops:
             for axis in self.plan.inner[: depth.split]:
                 position = loops.enter_context(frame.loop(index(0), frame.extent(axis), stem="k"))
+                self.scope.axes[axis.name] = position
                 frame.k_from[axis.name], frame.k_to[axis.name] = position, self.scope.add(position, index(1))
             axis, extent = self.plan.inner[depth.split], frame.extent(self.plan.inner[depth.split])
             start = loops.enter_context(frame.loop(index(0), extent, depth.chunk, stem="k"))

@@ -381,6 +381,13 @@ def test_convolutions(channels: int, features: int, size: int, stride: int, orde
             check(text, {"N": n})
 
 
+@pytest.mark.parametrize("order", ["first", "last"])
+def test_blocks_over_several_axes(order: str) -> None:
+    """A sum over three axes that is cut at each of them: whole images, rows of an image, parts of a row."""
+    for size, images in ((5, 40), (20, 7), (70, 2)):
+        check(convolution(images, 4, 17, size, 1, order))
+
+
 def test_convolution_input_gradient() -> None:
     """The gradient of the image: correlation with the flipped weights, guarded on the other side."""
     place = "u - i + 1, v - j + 1"
