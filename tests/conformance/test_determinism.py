@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ def trained(threads: int, optimizer: sn.optim.Optimizer, rows: int = 250, batch:
     """Parameters and optimizer state of an MLP after three epochs; the last batch of each is short."""
     rng = np.random.default_rng(5)
     layers: list[sn.nn.Module] = []
-    for n_in, n_out in zip(SIZES, SIZES[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(SIZES):
         layers += [sn.nn.Linear(n_in, n_out), sn.nn.GELU()]
     model = sn.nn.Sequential(*layers[:-1])
     x, y = sn.input("x", ("N", SIZES[0])), sn.input("y", ("N",), "int64")

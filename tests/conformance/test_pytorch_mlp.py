@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ def both(sizes: list[int], optimizer: str, settings: dict, batch: int, steps: in
     rng = np.random.default_rng(seed)
     layers: list[sn.nn.Module] = []
     peers: list[torch.nn.Module] = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(sizes):
         layers += [sn.nn.Linear(n_in, n_out, dtype="float64"), sn.nn.ReLU()]
         peers += [torch.nn.Linear(n_in, n_out, dtype=torch.float64), torch.nn.ReLU()]
     model, peer = sn.nn.Sequential(*layers[:-1]), torch.nn.Sequential(*peers[:-1])

@@ -15,6 +15,7 @@ from symnet.ops.contract import is_plain, parse_spec
 
 Tensor = torch.Tensor
 Sizes = Mapping[str, int]
+torch.set_num_threads(1)  # tiny tensors, and the tests run side by side
 TYPES = {"float32": torch.float32, "float64": torch.float64, "int32": torch.int32, "int64": torch.int64,
          "bool": torch.bool}  # fmt: skip
 
@@ -37,9 +38,8 @@ def evaluate(roots: Sequence[Expr], leaves: Mapping[str, Tensor], sizes: Sizes) 
 
 def evaluate_definition(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> list[Tensor]:
     """A user's scalar function through its definition (its SymPy formula is what PyTorch cannot know)."""
-    from symnet.ops import input as make_input
-
     from symnet.expr.node import make
+    from symnet.ops import input as make_input
 
     fresh = [make_input(f"a{i}", arg.shape, arg.dtype) for i, arg in enumerate(node.args)]
     copy = make(node.declaration, fresh, node.attrs)
@@ -58,7 +58,8 @@ def _where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
 F = torch.nn.functional
 SCALAR: Mapping[str, Callable[..., Tensor]] = {
     "add": torch.add, "subtract": torch.subtract, "multiply": torch.multiply, "divide": torch.divide,
-    "floor_divide": lambda a, b: torch.floor(a / b), "mod": torch.remainder, "negative": torch.negative, "absolute": torch.abs,
+    "floor_divide": lambda a, b: torch.floor(a / b), "mod": torch.remainder, "negative": torch.negative,
+    "absolute": torch.abs,
     "sign": torch.sign, "floor": torch.floor, "ceil": torch.ceil, "round": torch.round, "square": torch.square,
     "reciprocal": torch.reciprocal, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "power": torch.pow, "exp": torch.exp,
     "expm1": torch.expm1, "log": torch.log, "log1p": torch.log1p, "sin": torch.sin, "cos": torch.cos,

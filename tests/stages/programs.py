@@ -26,7 +26,7 @@ def digits_mlp() -> Definition:
 
 
 def softmax_by_hand() -> Definition:
-    """Softmax followed by cross-entropy as one writes it down first: unstable as it stands, stable as it is compiled."""
+    """Softmax and cross-entropy as one writes them down first: unstable as written, stable as compiled."""
     x, y = sn.input("x", ("N", 4)), sn.input("y", ("N",), "int64")
     W = sn.parameter("W", (4, 3), init=sn.init.zeros())
     z = sn.name("z", x @ W)
