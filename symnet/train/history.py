@@ -44,7 +44,8 @@ class History:
         if self.epochs:
             share = len(self.losses) / len(self.epochs)
             ends = [share * (i + 1) for i in range(len(self.epochs))]
-            axes.plot(ends, self["loss"], color="#1f4e8c", marker=".", label="epoch")
+            middles = [end - share / 2 for end in ends]  # a mean belongs to the whole epoch, a validation to its end
+            axes.plot(middles, self["loss"], color="#1f4e8c", marker=".", label="mean of the epoch")
             if "val_loss" in self.epochs[-1]:
                 axes.plot(ends, self["val_loss"], color="#c0504d", marker=".", label="validation")
         if self.losses and min(self.losses) > 0 and max(self.losses) > 20 * min(self.losses):
