@@ -47,6 +47,7 @@ def compile(
 
     Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
     """
+    _check_kinds(optimizer, outputs)
     outputs = dict(outputs or {})
     _check(loss, outputs)
     roots = [loss, *outputs.values()]
@@ -58,6 +59,16 @@ def compile(
     program = Program(compiler.code, capacity, list(outputs), plan.names, plan.hyper, seed, check_finite)
     _initialise(program, plan, seed)
     return program
+
+
+def _check_kinds(optimizer: object, outputs: object) -> None:
+    from symnet.optim import Optimizer
+
+    if not isinstance(optimizer, Optimizer):
+        given = f"the class {optimizer.__name__}" if isinstance(optimizer, type) else f"a {type(optimizer).__name__}"
+        raise DTypeError(f"compile: the optimizer is {given}, expected an optimizer such as sn.optim.SGD(lr=0.1)")
+    if outputs is not None and not isinstance(outputs, Mapping):
+        raise DTypeError(f"compile: outputs is a {type(outputs).__name__}, expected a mapping: {{name: expression}}")
 
 
 def _check(loss: Expr, outputs: Mapping[str, Expr]) -> None:

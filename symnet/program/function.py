@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import overload
+from typing import Any, overload
 
 from symnet.errors import DTypeError, UnknownName, UsageError
 from symnet.expr.node import Expr
@@ -38,7 +38,7 @@ class Function:
         self._outputs = [f"out{i}" for i in range(len(outputs))]
         self._roots = _closed(self.inputs, self._names, simplify(list(outputs)))
         self._dims = named_dims([*self._roots, *self.inputs])
-        self._options = {"backend": backend, "threads": threads, "target": target}
+        self._options: dict[str, Any] = {"backend": backend, "threads": threads, "target": target}
         self._capacity: dict[str, int] = {}
         self._code: Code | None = None
         self._instance = Instance()

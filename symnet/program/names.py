@@ -29,12 +29,21 @@ def _signature(node: Expr) -> str:
     return f"{node.dtype}{dims.show(node.shape)}"
 
 
+_SIZES = {"dim": "size", "scan": "length"}
+"""Operations with a dimension in an attribute that may be in no shape."""
+
+
 def named_dims(roots: Iterable[Expr]) -> list[str]:
-    """The named dimensions that occur in the shapes under `roots`, in order of first use."""
+    """The named dimensions that occur under `roots`, loops included, in order of first use."""
     seen: dict[str, None] = {}
-    for node in postorder(roots):
-        for dim in node.shape:
-            seen.update(dict.fromkeys(sorted(dims.names(dim))))
+    pending = [list(roots)]
+    while pending:
+        for node in postorder(pending.pop()):
+            sizes = (node.attrs[_SIZES[node.op]],) if node.op in _SIZES else ()
+            for dim in (*node.shape, *sizes):
+                seen.update(dict.fromkeys(sorted(dims.names(dim))))
+            if node.op == "scan":
+                pending.append(list(node.attrs["body"].results))
     return list(seen)
 
 
@@ -49,6 +58,6 @@ def check_capacity(capacity: Mapping[str, int], roots: Iterable[Expr]) -> dict[s
     missing = [name for name in wanted if name not in capacity]
     if missing:
         example = ", ".join(f'"{name}": 64' for name in missing)
-        raise ShapeError(f"the dimension{'s' * (len(missing) > 1)} {', '.join(missing)} need a largest size: "
-                         f"batch={{{example}}}")  # fmt: skip
+        which = f"dimension {missing[0]} needs" if len(missing) == 1 else f"dimensions {', '.join(missing)} need"
+        raise ShapeError(f"the {which} a largest size: batch={{{example}}}")
     return {name: int(capacity[name]) for name in wanted}

@@ -216,7 +216,18 @@ def gathered_before_repeating(node: Expr, x: Expr, index: tuple[Expr, ...], axes
     return reshaped(picked, (1,) * (lead - own) + picked.shape)
 
 
+@computed
+def gathered_in_order(x: Expr, index: tuple[Expr, ...], axes: Axes) -> Expr | None:
+    """`x` with the one indexed axis in front, when its positions are 0, 1, 2, … to the end."""
+    if len(axes) != 1 or index[0].op != "iota" or index[0].shape != (x.shape[axes[0]],):
+        return None
+    order = (*axes, *(axis for axis in range(len(x.shape)) if axis not in axes))
+    return x if axes == (0,) else make(lookup("transpose"), (x,), {"axes": order})
+
+
 RULES = [
+    rule("gather-in-order", gather(x, index, axes=A), gathered_in_order(x, index, A),
+         reason="the elements at all positions in order are the array itself"),
     rule("gather-from-repeated", gather(broadcast_to(x), index, axes=A), gathered_before_repeating(this, x, index, A),
          reason="positions along axes that repeat the same values do not matter", assumption="every index is in range"),
     rule("gather-of-negative", gather(-x, index, axes=A), -gather(x, index, axes=A),

@@ -170,9 +170,21 @@ def test_wrong_programs() -> None:
         sn.compile(loss=loss, optimizer=sgd, batch={"N": 4, "M": 3})
     with pytest.raises(sn.UsageError, match="backend"):
         sn.compile(loss=loss, optimizer=sgd, batch={"N": 4}, backend="tpu")
+    with pytest.raises(sn.DTypeError, match="the class SGD, expected an optimizer"):
+        sn.compile(loss=loss, optimizer=sn.optim.SGD, batch={"N": 4})  # type: ignore[arg-type]
+    with pytest.raises(sn.DTypeError, match="a list, expected a mapping"):
+        sn.compile(loss=loss, optimizer=sgd, batch={"N": 4}, outputs=[logits])  # type: ignore[arg-type]
     x = sn.input("x", (3,))
     with pytest.raises(sn.UsageError, match="no trainable parameter"):
         sn.compile(loss=sn.sum(x), optimizer=sgd)
     clash = sn.parameter("W", (3,)), sn.parameter("W", (3, 1))
     with pytest.raises(sn.UsageError, match="are called 'W'"):
         sn.compile(loss=sn.sum(clash[0]) + sn.sum(clash[1]), optimizer=sgd)
+
+
+def test_a_dimension_in_no_shape_is_noticed() -> None:
+    x = sn.input("x", (3,))
+    _, doubled = sn.scan(lambda carry, _: 2.0 * carry, init=x, length="T")
+    for expression in (sn.dim("T") * x, doubled):
+        with pytest.raises(sn.UnknownName, match="no input tells the size of the dimension 'T'"):
+            sn.function([x], expression)(np.ones(3, "float32"))

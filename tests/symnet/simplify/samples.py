@@ -250,6 +250,7 @@ WRITTEN: dict[str, Samples] = {
     "choice-selects": lambda rng: [
         sn.sum(sn.where(sn.equal(y[:, None], sn.arange(4)), z, 0.0), axis=a) for a in (1, None)
     ],
+    "gather-in-order": lambda rng: [gather(cube, (a,), [iota(size)]) for a, size in enumerate(cube.shape)],
     "gather-of-one-hot": lambda rng: [gather(hot, (0,), [classes(2) * 0])],
     "position-of-position": lambda rng: [gather(iota(4), (0,), [y])],
     "one-hot-cast": lambda rng: [sn.cast(hot, "float32")],
