@@ -10,6 +10,7 @@ Which of several rules is tried first is the order of the tables. `tests/symnet/
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 
 from symnet.errors import CompilerBug
@@ -17,6 +18,7 @@ from symnet.expr.function import Function
 from symnet.expr.node import Expr, label, make, rebuild
 from symnet.expr.trace import Step, Trace
 from symnet.simplify.chains import merged_in_chain
+from symnet.simplify.cost import TIE
 from symnet.simplify.live import Live
 from symnet.simplify.pattern import COMMUTATIVE
 from symnet.simplify.rule import Rule, RuleSet
@@ -106,7 +108,7 @@ class Rewriting:
                 self.opaque |= {id(new)}
             settled = self.final.get(id(new), new)
             if settled is not new:
-                self.live.replace(new, settled, at_any_cost=True)
+                self.live.replace(new, settled)
             return settled
         if id(node) in self.opaque:
             return node
@@ -123,7 +125,7 @@ class Rewriting:
             settled = self.final.get(id(new), new)
             if settled is node:
                 continue
-            if self.live.replace(node, settled, at_any_cost=rule.kind == "stabilising"):
+            if self.live.replace(node, settled, _allowance(rule)):
                 return self._record(node, settled, rule)
             self.refused = True
         return node
@@ -148,7 +150,7 @@ class Rewriting:
         return new
 
     def _replaced(self, node: Expr, new: Expr, name: str, reason: str) -> Expr:
-        self.live.replace(node, new, at_any_cost=True)
+        self.live.replace(node, new)
         _carry_name(node, new)
         if self.trace is not None:
             self.trace.add(Step(name, node, new, reason, "exact"))
@@ -183,6 +185,13 @@ def _endless(names: list[str]) -> CompilerBug:
     return CompilerBug(
         f"the simplifier does not come to an end: rules undo each other ({', '.join(dict.fromkeys(names))})"
     )
+
+
+def _allowance(rule: Rule) -> float:
+    """By how much a rule may make the graph costlier."""
+    if rule.kind == "stabilising":
+        return math.inf
+    return -TIE if rule.when_cheaper else TIE
 
 
 def _carry_name(old: Expr, new: Expr) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from symnet.expr.node import Expr
-from symnet.simplify.cost import TIE, cost
+from symnet.simplify.cost import cost
 
 
 class Live:
@@ -23,15 +24,15 @@ class Live:
             self._bring(root)
             self.uses[id(root)] += 1
 
-    def replace(self, old: Expr, new: Expr, at_any_cost: bool) -> bool:
-        """Put `new` in the place of `old`; False, with nothing changed, if that makes the graph costlier."""
+    def replace(self, old: Expr, new: Expr, allowance: float = math.inf) -> bool:
+        """Put `new` in the place of `old`; False, with nothing changed, if the cost grows by more than `allowance`."""
         uses = self.uses.get(id(old))
         if uses is None:
             return True  # nothing needs it any more
         added = self._bring(new)
         self.uses[id(new)] += uses
         saved = self._drop(old)
-        if at_any_cost or added <= saved * (1.0 + 1e-9) + TIE:
+        if added <= saved * (1.0 + 1e-9) + allowance:
             return True
         self._bring(old)
         self.uses[id(old)] = uses

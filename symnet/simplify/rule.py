@@ -47,6 +47,7 @@ class Rule:
     assumption   what must hold of the values and is not checked; empty when nothing
     reason       one sentence: why the two sides are equal
     in_chains    also tried between two terms of a longer sum, or two factors of a longer product
+    when_cheaper applied only where the graph becomes cheaper, not where the cost stays the same
     lowering     applied only by `expand`, on the way to the loop program
     """
 
@@ -58,6 +59,7 @@ class Rule:
     assumption: str
     reason: str
     in_chains: bool
+    when_cheaper: bool
     lowering: bool
 
     @property
@@ -80,6 +82,7 @@ def rule(
     condition: Call | tuple[Call, ...] = (),
     assumption: str = "",
     in_chains: bool = False,
+    when_cheaper: bool = False,
     lowering: bool = False,
 ) -> Rule:
     """Declare a rule; `CompilerBug` when its replacement or condition mentions what the pattern does not bind."""
@@ -90,7 +93,9 @@ def rule(
             raise CompilerBug(
                 f"rule {name!r}: {', '.join(sorted(loose))} does not occur in the pattern {show(pattern)}"
             )
-    return Rule(name, pattern, term(replacement), kind, conditions, assumption, reason, in_chains, lowering)
+    return Rule(
+        name, pattern, term(replacement), kind, conditions, assumption, reason, in_chains, when_cheaper, lowering
+    )
 
 
 @dataclass(frozen=True, eq=False, slots=True)

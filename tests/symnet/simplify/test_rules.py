@@ -49,7 +49,7 @@ def draw(roots: Iterable[Expr], rng: np.random.Generator, scale: float = 2.0) ->
             array = rng.integers(0, 4, shape)
         else:
             special = rng.choice([0.0, 1.0, -1.0], shape)
-            array = np.where(rng.random(shape) < 0.15, special, rng.normal(0, scale, shape))
+            array = np.where((rng.random(shape) < 0.15) & (shape != ()), special, rng.normal(0, scale, shape))
         values[leaf.attrs["name"]] = np.asarray(array, leaf.dtype)
     return values
 
