@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from codegen import cache, pipeline
+from codegen.costs import Costs, costs
 from codegen.fingerprint import fingerprint
-from codegen.loops.grammar import PERSISTENT, Buffer, Kernel, Program, kernels
+from codegen.loops.grammar import PERSISTENT, Buffer, Program, kernels
 from codegen.lower import bind
 from codegen.spec import Module
 from codegen.target import Target
-from codegen.work import operations, traffic
 from symnet.errors import UsageError, nearest
 from symnet.expr import dims as dimension
 from symnet.expr.dtypes import BYTES
@@ -76,6 +76,8 @@ class Library:
         about["table"] = library.table.names(names)
         for name, sharing in library.sharing.items():
             about["entries"][name]["parallel"] = sharing.pays
+            for kernel in about["entries"][name]["kernels"]:
+                kernel["shared"] = sharing.pays and kernel["name"] in sharing.shared
         about["target"] = {"name": request.target.name, "triple": request.target.triple, "cpu": request.target.cpu}
         if dump:
             stem = Path(dump) / f"{request.module.name}.{'-'.join(request.only)}"
@@ -87,21 +89,21 @@ class Library:
         """The native function of an entry."""
         return self.functions[self.metadata["entries"][entry]["symbol"]]
 
-    def profile(self, entry: str) -> list[dict[str, Any]]:
-        """What thread 0 spent in each kernel of an entry since the last time this was asked, in processor cycles.
+    def cycles(self, entry: str) -> list[int]:
+        """What thread 0 spent in each kernel of an entry, then in all of it, since this was last asked.
 
-        One row for each kernel: its name, note, operations and bytes as in the metadata, and `cycles`. Needs a library
-        that was compiled with `profile`.
+        In ticks of the processor's counter (`codegen.llvm.peak` tells how long one is), the kernels in the order of the
+        metadata. Needs a library that was compiled with `profile`.
         """
         from codegen.llvm.driver import profile_name
 
         if not self._request.profile:
             raise UsageError("this library counts no cycles: compile it with profile=True")
-        kernels = self.metadata["entries"][entry]["kernels"]
-        counters = (ctypes.c_int64 * len(kernels)).from_address(self.functions[profile_name(entry)])
-        rows = [{**kernel, "cycles": cycles} for kernel, cycles in zip(kernels, counters, strict=True)]
+        count = len(self.metadata["entries"][entry]["kernels"]) + 1
+        counters = (ctypes.c_int64 * count).from_address(self.functions[profile_name(entry)])
+        found = list(counters)
         ctypes.memset(counters, 0, ctypes.sizeof(counters))
-        return rows
+        return found
 
     def source(self, kind: str) -> str:
         """The text of a stage: "loops", "llvm" or "asm"."""
@@ -126,8 +128,9 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
     buffers  [{name, buffer, dtype, shape, role, offset, init}]: inputs, and what a caller reads or writes in the
              arena; `name` is the user's (an output's: that of its buffer), `buffer` the loop program's
     entries  name -> {inputs, outputs (name -> buffer), checks (messages), symbol, parallel, kernels}; `parallel` says
-             whether more than one thread pays; kernels: [{name, note, operations, bytes}] in the order in which
-             they run, the last two as dimensions (integers or polynomials over the named ones)
+             whether more than one thread pays; kernels: [{name, note, shared, runs, flops, products, functions,
+             bytes, dtype}] in the order in which they run: `shared` says whether several threads run it, the others
+             are its `codegen.costs.Costs`
     """
     binding = bind(module)
     leaves = {buffer.name: node for node, buffer in binding.leaves.items()}
@@ -147,7 +150,7 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
             "checks": list(program.checks),
             "symbol": f"sn_{name}",
             "parallel": False,
-            "kernels": [_work(kernel, program) for kernel in kernels(program.items)],
+            "kernels": _kernels(program),
         }
     return {
         "format": FORMAT,
@@ -179,13 +182,12 @@ def _about(buffer: Buffer, leaves: Mapping[str, Expr]) -> dict[str, Any]:
     }
 
 
-def _work(kernel: Kernel, program: Program) -> dict[str, Any]:
-    return {
-        "name": kernel.name,
-        "note": kernel.note,
-        "operations": operations(kernel),
-        "bytes": traffic(kernel, program),
-    }
+def _kernels(program: Program) -> list[dict[str, Any]]:
+    known: Mapping[str, Costs] = costs(program)
+    return [
+        {"name": kernel.name, "note": kernel.note, "shared": False, **asdict(known[kernel.name])}
+        for kernel in kernels(program.items)
+    ]
 
 
 def _bytes(buffer: Buffer, sizes: Mapping[str, int]) -> int:

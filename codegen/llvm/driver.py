@@ -93,7 +93,7 @@ def emit_entry(
     """The function of an entry. `texts` tell for each kernel which function to call, and with what.
 
     With `profile`, the processor cycles thread 0 spends in kernel number k (in the order of the text) are added to
-    element k of the exported array `sn_profile_ENTRY` of int64.
+    element k of the exported array `sn_profile_ENTRY` of int64, those of the whole entry to one more element.
     """
     return _Entry(program, texts, table, sharing, profile).emit()
 
@@ -117,6 +117,7 @@ class _Entry:
 
     def emit(self) -> str:
         fn = self.fn
+        begin = self._cycles() if self.profile else ""
         self.arena = self._slot(Slots.ARENA, "ptr")
         self.sync = self._slot(Slots.SYNC, "ptr")
         self.status = fn.value(f"getelementptr i8, ptr {self.sync}, i64 {SYNC_OFFSETS['status']}", "status")
@@ -127,10 +128,11 @@ class _Entry:
         for name in dict.fromkeys(buffer for text in self.texts.values() for buffer in text.buffers):
             self.pointers[name] = self._pointer(name)
         self._items(self.program.items)
-        text = fn.finish("i32 0")
-        if self.profile:
-            text += f"@{profile_name(self.program.name)} = global [{self.kernels} x i64] zeroinitializer, align 64\n"
-        return text
+        if not self.profile:
+            return fn.finish("i32 0")
+        self._count_since(begin)
+        counters = f"@{profile_name(self.program.name)} = global [{self.kernels + 1} x i64] zeroinitializer, align 64\n"
+        return fn.finish("i32 0") + counters
 
     def _slot(self, number: int, kind: str) -> str:
         place = self.fn.value(f"getelementptr i64, ptr %table, i64 {number}")
@@ -192,13 +194,19 @@ class _Entry:
         return self.fn.value(f"udiv i64 {product}, %n")
 
     def _timed(self, call: str) -> None:
-        fn = self.fn
-        before = fn.value("call i64 @llvm.readcyclecounter()")
-        fn.do(call)
-        after = fn.value("call i64 @llvm.readcyclecounter()")
+        begin = self._cycles()
+        self.fn.do(call)
+        self._count_since(begin)
+
+    def _cycles(self) -> str:
+        return self.fn.value("call i64 @llvm.readcyclecounter()")
+
+    def _count_since(self, begin: str) -> None:
+        """Add the cycles since `begin` to the counter of the present kernel (after the last one: of the entry)."""
+        fn, end = self.fn, self._cycles()
         with fn.when(self.main, "count"):
             place = fn.value(f"getelementptr i64, ptr @{profile_name(self.program.name)}, i64 {self.kernels}")
-            spent, total = fn.value(f"sub i64 {after}, {before}"), fn.value(f"load i64, ptr {place}")
+            spent, total = fn.value(f"sub i64 {end}, {begin}"), fn.value(f"load i64, ptr {place}")
             fn.do(f"store i64 {fn.value(f'add i64 {total}, {spent}')}, ptr {place}")
 
     def _meet(self) -> None:
