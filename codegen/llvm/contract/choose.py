@@ -37,8 +37,8 @@ THREADS = (1, 1, 2, 4)
 
 FAR, CONFLICT = 4.0, 6.0
 """Cycles for each k and tile that wait for an operand in place: far apart in much memory; few fit the cache at once."""
-PACK = {"place": 0.0, "along k": 0.2, "along rows": 0.2, "along columns": 0.2, "scalar": 4.0, "gather": 3.0}
-"""Cycles to pack one element; FURTHER times as many from beyond the second-level cache."""
+VECTOR, SCALAR = 3.2, 4.0
+"""Cycles to pack a vector, or a single element; FURTHER times as many from beyond the second-level cache."""
 FURTHER = 4
 
 
@@ -164,35 +164,34 @@ class _Planner:
 
     @cached_property
     def left_modes(self) -> tuple[LeftMode, ...]:
-        """In place if possible, which asks for rows a known number of bytes apart; and the best way to pack."""
-        packed: LeftMode = "scalar"
-        if runs_along(self.left.value, self.inner[-1].name, self.program):
-            packed = "along k"
-        elif runs_along(self.left.value, self.row.name, self.program):
-            packed = "along rows"
+        """In place if possible, which asks for rows a known number of bytes apart; and the ways to pack."""
+        modes: list[LeftMode] = ["scalar"]
+        if runs_along(self.left.value, self.row.name, self.program):
+            modes.insert(0, "along rows")
+        if self.runs_along_k(self.left):
+            modes.insert(0, "along k")
         between = self.left.strides.get(self.row.name, 0)
-        possible = self.left.load is not None and self.step(self.left) is not None and isinstance(between, int)
-        return ("place", packed) if possible else (packed,)
+        if self.left.load is not None and self.step(self.left) is not None and isinstance(between, int):
+            modes.insert(0, "place")
+        return tuple(modes)
 
     def right_modes(self, tile: Tile) -> tuple[RightMode, ...]:
-        """In place if possible, which asks for neighbouring columns; and the best way to pack."""
-        packed: RightMode = "along columns"
-        if not self.right_along_columns and self.right_along_k:
-            packed = "along k"
-        possible = self.right.strides.get(self.col.name, 0) == 1 and self.step(self.right) is not None
+        """In place if possible, which asks for neighbouring columns; and the ways to pack."""
+        modes: list[RightMode] = ["along columns", "along k"] if self.runs_along_k(self.right) else ["along columns"]
         extent = self.col.extent
         ragged = not isinstance(extent, int) or (extent < tile.columns and extent % tile.lanes != 0)
-        if ragged and self.target.vector_bytes < 32:  # no masked loads
-            possible = False
-        return ("place", packed) if possible else (packed,)
+        masked = not ragged or self.target.vector_bytes >= 32  # whether lanes can be left out of a load
+        if self.right.strides.get(self.col.name, 0) == 1 and self.step(self.right) is not None and masked:
+            modes.insert(0, "place")
+        return tuple(modes)
 
     @cached_property
     def right_along_columns(self) -> bool:
         return runs_along(self.right.value, self.col.name, self.program)
 
-    @cached_property
-    def right_along_k(self) -> bool:
-        return runs_along(self.right.value, self.inner[-1].name, self.program)
+    def runs_along_k(self, one: Operand) -> bool:
+        """Whether vectors of an operand along k are contiguous."""
+        return self.step(one) == 1 or runs_along(one.value, self.inner[-1].name, self.program)
 
     def step(self, one: Operand) -> Dim | None:
         """The elements from one k to the next when the inner axes are one run of memory or a single axis; else None."""
@@ -303,10 +302,28 @@ class _Planner:
 
     def packing(self, way: _Way) -> tuple[float, float]:
         """Cycles to pack the left operand for a tile of rows, and the right operand for a panel of columns."""
-        right = PACK["gather" if way.right == "along columns" and not self.right_along_columns else way.right]
-        left = PACK[way.left] * (FURTHER if self.far(self.rows) else 1)
-        right *= FURTHER if self.far(self.columns) else 1
-        return self.steps * way.tile.rows * left, self.steps * way.tile.columns * right
+        left = self.steps * way.tile.rows * (FURTHER if self.far(self.rows) else 1)
+        right = self.steps * way.tile.columns * (FURTHER if self.far(self.columns) else 1)
+        each_left = {
+            "place": 0.0,
+            "along k": VECTOR / self.useful_lanes(self.run_of_k(self.left)),
+            "along rows": VECTOR / self.useful_lanes(way.tile.rows),
+            "scalar": SCALAR,
+        }
+        each_right = {
+            "place": 0.0,
+            "along k": VECTOR / self.useful_lanes(self.run_of_k(self.right)),
+            "along columns": VECTOR / self.lanes if self.right_along_columns else SCALAR,
+        }
+        return left * each_left[way.left], right * each_right[way.right]
+
+    def run_of_k(self, one: Operand) -> int:
+        """How many k are contiguous in an operand."""
+        return self.steps if self.step(one) == 1 else self.value(self.inner[-1].extent)
+
+    def useful_lanes(self, count: int) -> float:
+        """How many lanes of a vector hold something, when `count` values are cut into vectors."""
+        return count / max(1, math.ceil(count / self.lanes))
 
     @cached_property
     def per_vector(self) -> float:

@@ -239,9 +239,7 @@ class _Writer:
         scope.axes[chosen.row.name], scope.axes[chosen.col.name] = row.start, column.start
         left = frame.operand_address(chosen.left) if chosen.left_mode == "place" else self._packed_rows(row)
         right = frame.operand_address(chosen.right) if chosen.right_mode == "place" else self._packed_columns(column)
-        steps = index(1)
-        for axis in chosen.inner[chosen.depth.split :]:
-            steps = scope.mul(steps, scope.sub(frame.k_to[axis.name], frame.k_from[axis.name]))
+        steps = frame.steps()
         tile = self._sums_of(row, column)
         if chosen.row_edge != "single":
             self._call(self.micro, left, right, steps, tile, column)

@@ -59,6 +59,13 @@ class Frame:
         """An int64 of the present level, such as a loop's counter."""
         return Value(text, "int64", 1, self.scope.depth)
 
+    def steps(self) -> Value:
+        """How many k the present block has."""
+        total = index(1)
+        for axis in self.plan.inner[self.plan.depth.split :]:
+            total = self.scope.mul(total, self.scope.sub(self.k_to[axis.name], self.k_from[axis.name]))
+        return total
+
     def times(self, value: Value, factor: int) -> Value:
         return self.scope.mul(value, index(factor))
 

@@ -12,14 +12,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 
 from codegen.llvm.builder import vector_type
 from codegen.llvm.contract.frame import Frame, Span
+from codegen.llvm.contract.problem import Operand
 from codegen.llvm.scalars import emit_scalar
 from codegen.llvm.scope import Value, index
 from codegen.loops.grammar import Scalar
 from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
+from symnet.expr.dtypes import SHORT
 
 Tiles = Callable[[], AbstractContextManager[Span]]
 """Opens a loop over tiles and gives the present one."""
@@ -69,11 +72,8 @@ class Packer:
                 with self._each_k(len(plan.inner)) as k:
                     self._put(emit_scalar(scope, plan.left.value), frame.at(at, frame.times(k, step)))
                 return
-            with self._each_k(len(plan.inner) - 1) as k:
-                for base, mask in self._vectors_of_k():
-                    value = self._vector(plan.left.value, plan.inner[-1].name, base, mask)
-                    along = scope.add(k, scope.sub(base, frame.k_from[plan.inner[-1].name]))
-                    self._put(value, frame.at(at, frame.times(along, step)))
+            for k, read in self._along_k(plan.left, plan.left_step):
+                self._put(read(), frame.at(at, frame.times(k, step)))
 
     # --- right ---
 
@@ -100,37 +100,32 @@ class Packer:
         """In squares of lanes x lanes: vectors along k for each column, transposed in registers."""
         frame, plan, scope = self.frame, self.plan, self.scope
         step, _ = plan.right_layout(frame.size)
-        last = plan.inner[-1].name
         with frame.loop(index(0), index(plan.tile.columns), self.lanes, stem="square") as first:
             corner, first_column = frame.at(place, frame.times(first, frame.size)), scope.add(column, first)
-            with self._each_k(len(plan.inner) - 1) as k:
-                for base, mask in self._vectors_of_k():
-                    along = scope.add(k, scope.sub(base, frame.k_from[last]))
-                    rows = self._columns_of_square(first_column, base, mask)
-                    self._put_transposed(rows, frame.at(corner, frame.times(along, step)), step)
+            for k, read in self._along_k(plan.right, plan.right_step):
+                rows = self._columns_of_square(first_column, read)
+                self._put_transposed(rows, frame.at(corner, frame.times(k, step)), step)
 
-    def _columns_of_square(self, column: Value, k: Value, mask: Value | None) -> list[str]:
+    def _columns_of_square(self, column: Value, read: Callable[[], Value]) -> list[str]:
         """Vectors along k, one for each of the columns from `column` on; those past the last are copies of it.
 
         A plain load is written out for every column; anything else in a loop, by way of memory.
         """
+        frame, scope, axes = self.frame, self.scope, self.scope.axes
+        rows: list[str] = []
         if self.plan.right.load is not None:
-            return [self._column(scope_column, k, mask).text for scope_column in self._positions(column)]
-        frame, kind = self.frame, vector_type(self.frame.dtype, self.lanes)
-        between = self.lanes * frame.size
-        with frame.loop(index(0), index(self.lanes), stem="col") as number:
-            value = self._column(self._existing(self.scope.add(column, number)), k, mask)
-            self._put(value, frame.at(self.square, frame.times(number, between)))
-        places = [frame.at(self.square, index(number * between)) for number in range(self.lanes)]
-        return [self.scope.here(f"load {kind}, ptr {at.text}, align {frame.size}", frame.dtype).text for at in places]
-
-    def _column(self, column: Value, k: Value, mask: Value | None) -> Value:
-        self.scope.axes[self.plan.col.name] = column
-        return self._vector(self.plan.right.value, self.plan.inner[-1].name, k, mask)
-
-    def _positions(self, column: Value) -> Iterator[Value]:
+            for number in range(self.lanes):
+                axes[self.plan.col.name] = self._existing(scope.add(column, index(number)))
+                rows.append(read().text)
+            return rows
+        kind, between = vector_type(frame.dtype, self.lanes), self.lanes * frame.size
+        with frame.loop(index(0), index(self.lanes), stem="col") as row:
+            scope.axes[self.plan.col.name] = self._existing(scope.add(column, row))
+            self._put(read(), frame.at(self.square, frame.times(row, between)))
         for number in range(self.lanes):
-            yield self._existing(self.scope.add(column, index(number)))
+            at = frame.at(self.square, index(number * between))
+            rows.append(scope.here(f"load {kind}, ptr {at.text}, align {frame.size}", frame.dtype).text)
+        return rows
 
     def _existing(self, column: Value) -> Value:
         """The column, or the last one where it does not exist."""
@@ -174,15 +169,30 @@ class Packer:
                 total = scope.add(total, scope.mul(scope.sub(position, start), scope.dim(following)))
             yield total
 
-    def _vectors_of_k(self) -> Iterator[tuple[Value, Value | None]]:
-        """Vectors along the last inner axis, for each its first position and mask: a loop, then what is left over.
+    def _along_k(self, operand: Operand, step: Dim) -> Iterator[tuple[Value, Callable[[], Value]]]:
+        """Vectors along k: the number of k before each, and what reads it at the present row or column.
 
-        To be exhausted by a `for`: what follows a step is written inside the loop.
+        Several summed axes that are one run of memory are read as one; otherwise vectors lie along the last of them.
+        To be exhausted by a `for`: what follows a step is written inside the loop over the vectors.
         """
-        frame, scope, axis = self.frame, self.scope, self.plan.inner[-1]
-        start, stop = frame.k_from[axis.name], frame.k_to[axis.name]
-        count = scope.sub(stop, start)
-        if self._whole_vectors():
+        frame, scope, inner = self.frame, self.scope, self.plan.inner
+        if operand.load is not None and step == 1 and len(inner) > 1:
+            for base, mask in self._vectors(index(0), frame.steps(), whole=False):
+                yield base, partial(self._run, operand, base, mask)
+            return
+        start, stop = frame.k_from[inner[-1].name], frame.k_to[inner[-1].name]
+        with self._each_k(len(inner) - 1) as k:
+            for base, mask in self._vectors(start, stop, self._whole_vectors()):
+                before = scope.add(k, scope.sub(base, start))
+                yield before, partial(self._vector, operand.value, inner[-1].name, base, mask)
+
+    def _vectors(self, start: Value, stop: Value, whole: bool) -> Iterator[tuple[Value, Value | None]]:
+        """Vectors from start to stop, for each its first position and mask: a loop, then what is left over.
+
+        `whole` says that there is nothing left over.
+        """
+        scope, count = self.scope, self.scope.sub(stop, start)
+        if whole:
             full = count
         elif count.is_constant:
             full = index(int(count.text) // self.lanes * self.lanes)
@@ -190,11 +200,11 @@ class Packer:
             full = scope.operate("and", count, index(-self.lanes))
         middle = scope.add(start, full)
         if full.text != "0":
-            with frame.loop(start, middle, self.lanes, stem="k") as base:
+            with self.frame.loop(start, middle, self.lanes, stem="k") as base:
                 yield base, None
         if full.text != count.text:
             left_over = scope.sub(stop, middle)
-            with frame.when(scope.operate("icmp sgt", left_over, index(0), "bool")):
+            with self.frame.when(scope.operate("icmp sgt", left_over, index(0), "bool")):
                 yield middle, scope.prefix_mask(left_over, self.lanes)
 
     def _whole_vectors(self) -> bool:
@@ -202,6 +212,19 @@ class Packer:
         depth, extent = self.plan.depth, self.plan.inner[-1].extent
         cut = not depth.whole and depth.split == len(self.plan.inner) - 1
         return isinstance(extent, int) and extent % self.lanes == 0 and not (cut and depth.chunk % self.lanes)
+
+    def _run(self, operand: Operand, k: Value, mask: Value | None) -> Value:
+        """A vector of an operand that is one run of memory along k, from number `k` of the block on."""
+        frame, lanes = self.frame, self.lanes
+        for axis in self.plan.inner:
+            self.scope.axes[axis.name] = frame.k_from[axis.name]
+        at = frame.at(frame.operand_address(operand), frame.times(k, frame.size))
+        kind = vector_type(frame.dtype, lanes)
+        if mask is None:
+            return self.scope.emit(f"load {kind}, ptr {at.text}, align {frame.size}", (at,), frame.dtype, lanes)
+        arguments = f"ptr {at.text}, i32 {frame.size}, {mask.typed}, {kind} zeroinitializer"
+        instruction = f"call {kind} @llvm.masked.load.v{lanes}{SHORT[frame.dtype]}.p0({arguments})"
+        return self.scope.emit(instruction, (at, mask), frame.dtype, lanes)
 
     def _mask(self, extent: Value, base: Value) -> Value:
         """The lanes from `base` on that lie before `extent`; none where it lies after."""
