@@ -294,6 +294,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="epochs that each contestant is timed for")
     parser.add_argument("--threads", type=int, default=None, help="of symnet (default: as SYMNET_THREADS says)")
     options = parser.parse_args()
+    if hasattr(os, "getloadavg") and (load := os.getloadavg()[0]) > 1:
+        print(f"other work is running here (load average {load:.1f}): do not trust figures of several threads")
     for work in WORKLOADS:
         time_workload(work, options.rounds, options.threads)
     time_startup(min(5, options.rounds))
