@@ -15,6 +15,7 @@ from codegen.passes.core import Pass
 from codegen.passes.dead import DEAD
 from codegen.passes.fuse import EPILOGUE, HORIZONTAL, ROWS
 from codegen.passes.history import HISTORY
+from codegen.passes.hoist import HOIST
 from codegen.passes.inline import INLINE
 from codegen.passes.loops import LOOPS
 from codegen.passes.memory import MEMORY
@@ -29,6 +30,9 @@ from codegen.spec import Entry, Module
 PASSES: tuple[Pass, ...] = (
     DEAD,
     SHAPES,
+    INLINE,
+    DEAD,
+    HOIST,
     INLINE,
     DEAD,
     SPLIT,

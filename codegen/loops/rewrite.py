@@ -95,6 +95,29 @@ def map_block(body: Iterable[Stmt], visit: Callable[[Scalar], Scalar]) -> tuple[
     return tuple(map_stmt(stmt, visit) for stmt in body)
 
 
+Place = tuple[str, tuple[Index, ...]]
+"""A buffer and an index into it."""
+
+
+def map_places(body: Iterable[Stmt], visit: Callable[[str, tuple[Index, ...]], Place]) -> tuple[Stmt, ...]:
+    """A block with `visit` applied to the buffer and index of every load and store, inner loads first."""
+
+    def scalar(node: Scalar) -> Scalar:
+        return Load(*visit(node.buffer, node.index), node.dtype, node.fill) if isinstance(node, Load) else node
+
+    def store(stmt: Stmt) -> Stmt:
+        if isinstance(stmt, Store):
+            return Store(*visit(stmt.buffer, stmt.index), stmt.value, stmt.accumulate)
+        if isinstance(stmt, Loop):
+            return Loop(stmt.axes, tuple(map(store, stmt.body)))
+        if isinstance(stmt, Reduce):
+            inner, each = tuple(map(store, stmt.body)), tuple(map(store, stmt.each))
+            return Reduce(stmt.name, stmt.reducer, stmt.axes, inner, stmt.value, each, stmt.reverse)
+        return stmt
+
+    return tuple(map(store, map_block(body, scalar)))
+
+
 # --- substitution ------------------------------------------------------------------------------------------------
 
 

@@ -8,16 +8,13 @@ from dataclasses import dataclass, replace
 from codegen.loops.grammar import (
     Affine,
     Buffer,
-    Check,
     Index,
     Item,
     Kernel,
-    Let,
     Load,
     Loop,
     Program,
     Reduce,
-    Scalar,
     Sequence,
     Stmt,
     Store,
@@ -25,7 +22,7 @@ from codegen.loops.grammar import (
     subscalars,
 )
 from codegen.loops.ranges import apart
-from codegen.loops.rewrite import map_scalar
+from codegen.loops.rewrite import Place, map_places
 from codegen.passes.core import Pass, bound_axes, map_kernels, with_items
 from symnet.expr import dims
 
@@ -151,36 +148,14 @@ def _read_before(read: Access, store: Access) -> bool:
 def _without_rows(program: Program, short: set[str]) -> Program:
     """The program with the first axis of these buffers gone."""
 
-    def scalar(node: Scalar) -> Scalar:
-        if isinstance(node, Load) and node.buffer in short:
-            return Load(node.buffer, node.index[1:], node.dtype, node.fill)
-        return node
-
-    def block(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-        result: list[Stmt] = []
-        for stmt in body:
-            if isinstance(stmt, Loop):
-                result.append(Loop(stmt.axes, block(stmt.body)))
-            elif isinstance(stmt, Reduce):
-                value = map_scalar(stmt.value, scalar)
-                result.append(replace(stmt, body=block(stmt.body), value=value, each=block(stmt.each)))
-            elif isinstance(stmt, Store):
-                index: tuple[Index, ...] = tuple(
-                    part if isinstance(part, Affine) else map_scalar(part, scalar) for part in stmt.index
-                )
-                index = index[1:] if stmt.buffer in short else index
-                result.append(Store(stmt.buffer, index, map_scalar(stmt.value, scalar), stmt.accumulate))
-            elif isinstance(stmt, Let):
-                result.append(Let(stmt.name, map_scalar(stmt.value, scalar)))
-            else:
-                result.append(Check(map_scalar(stmt.condition, scalar), stmt.code))
-        return tuple(result)
+    def place(buffer: str, index: tuple[Index, ...]) -> Place:
+        return buffer, index[1:] if buffer in short else index
 
     buffers = {
         name: replace(buffer, shape=buffer.shape[1:]) if name in short else buffer
         for name, buffer in program.buffers.items()
     }
-    items = map_kernels(program.items, lambda kernel: replace(kernel, body=block(kernel.body)))
+    items = map_kernels(program.items, lambda kernel: replace(kernel, body=map_places(kernel.body, place)))
     return with_items(replace(program, buffers=buffers), items)
 
 

@@ -173,8 +173,8 @@ class _Inliner:
         That is so when it reads one array of its size, and that array stays in memory anyway: if only the producer
         reads it, the producer had better join the kernel that computes it.
         """
-        rank = len([axis for axis in producer.axes if axis])
-        large = {load.buffer for load in producer.loads if len(axes_in(load.index)) == rank}
+        own = {axis.name for axis in producer.axes if axis}
+        large = {load.buffer for load in producer.loads if own <= axes_in(load.index)}
         if len(large) > 1:
             return False
         return not any(self._is_own(number, buffer) for buffer in large)

@@ -15,7 +15,6 @@ from codegen.loops.grammar import (
     Loop,
     Program,
     Reduce,
-    Scalar,
     Stmt,
     Store,
     kernels,
@@ -24,7 +23,7 @@ from codegen.loops.grammar import (
     stores,
     subscalars,
 )
-from codegen.loops.rewrite import map_block
+from codegen.loops.rewrite import map_places
 from codegen.passes.core import Pass, map_kernels, with_items
 
 
@@ -107,24 +106,8 @@ def _follows(notes: list[Touch], result: list[Touch]) -> bool:
 
 
 def _renamed(kernel: Kernel, old: str, new: str) -> Kernel:
-    def scalar(node: Scalar) -> Scalar:
-        if isinstance(node, Load) and node.buffer == old:
-            return Load(new, node.index, node.dtype, node.fill)
-        return node
-
-    def block(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
-        result: list[Stmt] = []
-        for stmt in body:
-            if isinstance(stmt, Loop):
-                stmt = Loop(stmt.axes, block(stmt.body))
-            elif isinstance(stmt, Reduce):
-                stmt = replace(stmt, body=block(stmt.body), each=block(stmt.each))
-            elif isinstance(stmt, Store) and stmt.buffer == old:
-                stmt = Store(new, stmt.index, stmt.value, stmt.accumulate)
-            result.append(stmt)
-        return tuple(result)
-
-    return replace(kernel, body=block(map_block(kernel.body, scalar)))
+    body = map_places(kernel.body, lambda buffer, index: (new if buffer == old else buffer, index))
+    return replace(kernel, body=body)
 
 
 REUSE = Pass("reuse", "write a kernel's own notes where its result will be", reuse)

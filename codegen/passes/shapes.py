@@ -31,7 +31,7 @@ from codegen.loops.grammar import (
     stores,
     subscalars,
 )
-from codegen.loops.rewrite import affine, axis_index, compose, map_block
+from codegen.loops.rewrite import affine, axis_index, compose, map_block, map_places
 from codegen.lower.names import AxisNames, Names
 from codegen.passes.core import Pass, axes_in, bound_axes, storage
 from symnet.expr import dims
@@ -139,19 +139,10 @@ class _Splitting:
 
     def kernel(self) -> Kernel:
         axes = tuple(new for old in self.whole.axes for new in self.parts.get(old.name, (old,)))
-        body = map_block(self.whole.body, self._scalar)
-        moved = []
-        for stmt in body:
-            if isinstance(stmt, Store):
-                buffer, index = self._place(stmt.buffer, stmt.index)
-                stmt = Store(buffer, index, stmt.value, stmt.accumulate)
-            moved.append(stmt)
-        return replace(self.whole, axes=axes, body=tuple(moved))
+        body = map_places(map_block(self.whole.body, self._position), self._place)
+        return replace(self.whole, axes=axes, body=body)
 
-    def _scalar(self, node: Scalar) -> Scalar:
-        if isinstance(node, Load):
-            buffer, index = self._place(node.buffer, node.index)
-            return Load(buffer, index, node.dtype, node.fill)
+    def _position(self, node: Scalar) -> Scalar:
         if isinstance(node, Position):
             return Position(compose(node.affine, {axis: _flat(axes) for axis, axes in self.parts.items()}))
         return node
