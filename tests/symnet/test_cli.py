@@ -80,6 +80,7 @@ def test_doctor_says_that_all_is_well(capsys: pytest.CaptureFixture[str]) -> Non
     assert out.rstrip().endswith("programs compile and run here")
 
 
+@pytest.mark.filterwarnings("ignore:cannot keep compiled programs")
 def test_doctor_tells_of_an_unwritable_cache_and_a_missing_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
