@@ -15,16 +15,21 @@ import numpy as np
 from symnet.errors import DTypeError, NotFinite, ShapeError, UnknownName, nearest
 from symnet.expr import dims
 from symnet.expr.dims import Shape
+from symnet.expr.dtypes import DTYPES
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Signature = Mapping[str, tuple[Shape, str]]
 """Input name -> (shape, dtype)."""
+
+_KINDS = {name: np.dtype(name) for name in DTYPES}
 
 
 def as_array(name: str, value: object, dtype: str) -> Array:
     """`value` as a C-contiguous array of `dtype` (without copying when it is one); `DTypeError` says what to do."""
     if isinstance(value, np.ndarray):
         array = value
+        if array.dtype is _KINDS[dtype] and array.flags.c_contiguous:  # what almost every call passes
+            return array
     elif hasattr(value, "detach") and hasattr(value, "cpu"):  # a torch tensor that may require grad or live elsewhere
         array = np.asarray(value.detach().cpu())
     elif hasattr(value, "__array__") or not hasattr(value, "__dlpack__"):
@@ -71,14 +76,29 @@ def bind(signature: Signature, values: Mapping[str, object], what: str) -> tuple
 def bind_sizes(shapes: Mapping[str, Shape], arrays: Mapping[str, Array], what: str) -> dict[str, int]:
     """The sizes of the named dimensions in `shapes` that the arrays agree on."""
     sizes: dict[str, int] = {}
-    origin: dict[str, str] = {}
+    fits = True
     for name, shape in shapes.items():
         got = arrays[name].shape
         if len(got) != len(shape):
             raise ShapeError(
                 f"{what}: {name} has {len(got)} axes {dims.show(got)}, expected {len(shape)}: {dims.show(shape)}"
             )
-        for axis, (dim, size) in enumerate(zip(shape, got, strict=True)):
+        for dim, size in zip(shape, got, strict=True):
+            if dim == size:
+                continue
+            if isinstance(dim, str) and sizes.setdefault(dim, size) == size:
+                fits = fits and dim.isidentifier()
+            else:
+                fits = False
+    return sizes if fits else _solved(shapes, arrays, what)
+
+
+def _solved(shapes: Mapping[str, Shape], arrays: Mapping[str, Array], what: str) -> dict[str, int]:
+    """`bind_sizes` for dimensions such as `2*N`, and for errors, which say where a size came from."""
+    sizes: dict[str, int] = {}
+    origin: dict[str, str] = {}
+    for name, shape in shapes.items():
+        for axis, (dim, size) in enumerate(zip(shape, arrays[name].shape, strict=True)):
             if isinstance(dim, str) and dim.isidentifier() and dim not in sizes:
                 sizes[dim], origin[dim] = size, f"axis {axis} of {name}"
     for name, shape in shapes.items():

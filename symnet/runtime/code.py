@@ -19,6 +19,7 @@ import numpy as np
 
 from symnet.errors import IndexOutOfRange
 from symnet.expr import dims
+from symnet.expr.dims import Shape
 from symnet.runtime.arrays import Array, Signature
 from symnet.runtime.memory import Memory
 
@@ -31,11 +32,15 @@ class Code(ABC):
     def __init__(self, metadata: Mapping[str, Any]) -> None:
         self.metadata = metadata
         self.buffers: dict[str, Mapping[str, Any]] = {buffer["name"]: buffer for buffer in metadata["buffers"]}
+        self._shapes: dict[str, Shape] = {name: tuple(buffer["shape"]) for name, buffer in self.buffers.items()}
+        self._signatures: dict[str, Signature] = {
+            entry: {name: (self._shapes[name], self.buffers[name]["dtype"]) for name in about["inputs"]}
+            for entry, about in metadata["entries"].items()
+        }
 
     def signature(self, entry: str) -> Signature:
         """The inputs that an entry wants."""
-        wanted = self.metadata["entries"][entry]["inputs"]
-        return {name: (tuple(self.buffers[name]["shape"]), self.buffers[name]["dtype"]) for name in wanted}
+        return self._signatures[entry]
 
     @abstractmethod
     def call(self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> int:
@@ -58,7 +63,7 @@ class Code(ABC):
     def view(self, buffer: str, memory: Memory, sizes: Mapping[str, int]) -> Array:
         """The memory of a buffer in the arena at these sizes."""
         about = self.buffers[buffer]
-        return memory.view(about["offset"], dims.evaluate_shape(tuple(about["shape"]), sizes), about["dtype"])
+        return memory.view(about["offset"], dims.evaluate_shape(self._shapes[buffer], sizes), about["dtype"])
 
     def epoch(
         self,
