@@ -9,6 +9,7 @@ from __future__ import annotations
 from symnet.expr import dims
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr
+from symnet.simplify.folding import is_number
 from symnet.simplify.vocabulary import SCALAR_OPS
 
 NOMINAL_SIZE = 64
@@ -54,7 +55,7 @@ def cost(node: Expr) -> float:
         return 0.0
     if op == "constant":
         return 2.0 * NODE + 0.2 * elements(node.shape) if node.shape else 0.0
-    if not node.shape and op in SCALAR_OPS and all(map(_is_number, node.args)):
+    if not node.shape and op in SCALAR_OPS and all(map(is_number, node.args)):
         return 0.0
     if op == "negative":
         return 0.0  # nearly always absorbed by a neighbour
@@ -84,13 +85,6 @@ def _selects(node: Expr) -> bool:
     (x,) = node.args
     scaled = x.op in ("multiply", "divide") and any(arg.op == "one_hot" for arg in x.args)
     return (x.op == "one_hot" or scaled) and len(x.shape) - 1 in node.attrs["axes"]
-
-
-def _is_number(node: Expr) -> bool:
-    """Whether the node is a scalar constant, or folds into one or a quotient of two."""
-    if node.op in ("divide", "negative") and not node.shape:
-        return all(arg.op == "constant" for arg in node.args)
-    return node.op == "constant" and not node.shape
 
 
 def _divide(node: Expr) -> float:

@@ -25,6 +25,7 @@ from symnet.errors import CompilerBug
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
 from symnet.ops.leaves import number
+from symnet.simplify.folding import ARITHMETIC, fold, is_number
 
 Bindings = dict[str, Any]
 Matcher = Callable[[Expr, Bindings, frozenset[int]], bool]
@@ -216,6 +217,22 @@ def orientations(pattern: Apply) -> list[Apply]:
     return list(found)
 
 
+def renamed(pattern: Term) -> str:
+    """The text of a pattern with its names replaced by numbers, in the order in which they occur."""
+    names: dict[str, str] = {}
+
+    def rename(part: Any) -> Any:
+        if isinstance(part, (Var, Const, Attr, Rest)):
+            return type(part)(names.setdefault(part.name, f"{type(part).__name__}{len(names)}"))
+        if isinstance(part, Apply):
+            return Apply(
+                part.op, tuple(map(rename, part.args)), tuple((name, rename(value)) for name, value in part.attrs)
+            )
+        return part
+
+    return show(rename(pattern))
+
+
 def head_ops(pattern: Term) -> frozenset[str] | None:
     """The operations a node may have to match `pattern`; None: any."""
     if isinstance(pattern, Apply):
@@ -328,7 +345,9 @@ def _value(template: Term, env: Mapping[str, Any], dtype: str) -> Any:
         if isinstance(template.op, Family):
             matched: Expr = env[template.op.name]
             return make(matched.declaration, nodes, {**matched.attrs, **attrs})
-        return make(lookup(template.op), nodes, attrs)
+        node = make(lookup(template.op), nodes, attrs)
+        folded = fold(node) if template.op in ARITHMETIC and all(map(is_number, nodes)) else None
+        return node if folded is None else folded
     raise CompilerBug(f"{show(template)} is not an expression")
 
 

@@ -24,6 +24,7 @@ from symnet.simplify.pattern import (
     head_ops,
     operations_of,
     orientations,
+    renamed,
     show,
     term,
     variables_of,
@@ -141,6 +142,18 @@ def fitted(new: Expr, node: Expr) -> Expr | None:
     return make(lookup("broadcast_to"), (new,), {"shape": node.shape})
 
 
+def _distinct(item: Rule) -> list[Apply]:
+    """The orientations of a pattern, without those that only rename the variables of another (unless a condition
+    tells them apart)."""
+    found = orientations(item.pattern)
+    if frozenset[str]().union(*map(variables_of, item.condition)) - {"this"}:
+        return found
+    kept: dict[str, Apply] = {}
+    for pattern in found:
+        kept.setdefault(renamed(pattern), pattern)
+    return list(kept.values())
+
+
 @dataclass(eq=False)
 class RuleSet:
     """Rules indexed by the operations at the top of their patterns."""
@@ -155,7 +168,7 @@ class RuleSet:
             if item.name in seen:
                 raise CompilerBug(f"two rules are called {item.name!r}")
             seen.add(item.name)
-            for pattern in orientations(item.pattern):
+            for pattern in _distinct(item):
                 heads = head_ops(pattern)
                 open_ended = bool(pattern.args) and isinstance(pattern.args[-1], Rest)
                 args = pattern.args[:-1] if open_ended else pattern.args

@@ -15,14 +15,16 @@ from symnet.expr.op import lookup
 from symnet.ops.index import gather as make_gather
 from symnet.ops.leaves import iota as iota_node
 from symnet.simplify.pattern import Rest, attributes, computed, operation, this, variables
-from symnet.simplify.rule import rule
-from symnet.simplify.shapes import Axes, reshaped
+from symnet.simplify.rule import rule, stabilising
+from symnet.simplify.shapes import Axes, only, reshaped, without_axes
 from symnet.simplify.vocabulary import (
     broadcast_to,
     cast,
     equal,
     gather,
     iota,
+    log_softmax,
+    logsumexp,
     one_hot,
     reshape,
     scatter_add,
@@ -32,7 +34,7 @@ from symnet.simplify.vocabulary import (
 )
 
 u, v, x, y = variables("u v x y")
-A, C, D, S, V = attributes("A C D S V")
+A, B, C, D, S, V = attributes("A B C D S V")
 index = Rest("index")
 constant = operation("constant")
 
@@ -225,7 +227,27 @@ def gathered_in_order(x: Expr, index: tuple[Expr, ...], axes: Axes) -> Expr | No
     return x if axes == (0,) else make(lookup("transpose"), (x,), {"axes": order})
 
 
+@computed
+def one_of_each_row(x: Expr, index: tuple[Expr, ...], axes: Axes, reduced: Axes) -> bool:
+    """Whether a gather takes one element of each row along the one `reduced` axis, in the order of the rows."""
+    if len(reduced) != 1 or len(axes) != len(x.shape):
+        return False
+    rows = without_axes(x.shape, reduced)
+    if dims.broadcast(*(i.shape for i in index)) != rows:
+        return False
+    counting = [counts_along(i, rows) for axis, i in zip(axes, index, strict=True) if axis not in reduced]
+    return counting == list(range(len(rows)))
+
+
 RULES = [
+    rule("picked-log-share", gather(x, index, axes=A) - logsumexp(x, axes=B, keepdims=False),
+         gather(log_softmax(x, axis=only(B)), index, axes=A), kind=stabilising,
+         condition=one_of_each_row(x, index, A, B), in_chains=True,
+         reason="a logit minus the log-sum-exp of its row is its log softmax, taken before large numbers are rounded"),
+    rule("log-share-picked", logsumexp(x, axes=B, keepdims=False) - gather(x, index, axes=A),
+         -gather(log_softmax(x, axis=only(B)), index, axes=A), kind=stabilising,
+         condition=one_of_each_row(x, index, A, B), in_chains=True,
+         reason="a logit minus the log-sum-exp of its row is its log softmax, taken before large numbers are rounded"),
     rule("gather-in-order", gather(x, index, axes=A), gathered_in_order(x, index, A),
          reason="the elements at all positions in order are the array itself"),
     rule("gather-from-repeated", gather(broadcast_to(x), index, axes=A), gathered_before_repeating(this, x, index, A),

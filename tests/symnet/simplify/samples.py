@@ -250,6 +250,13 @@ WRITTEN: dict[str, Samples] = {
     "choice-selects": lambda rng: [
         sn.sum(sn.where(sn.equal(y[:, None], sn.arange(4)), z, 0.0), axis=a) for a in (1, None)
     ],
+    "picked-log-share": lambda rng: [
+        z[sn.arange(3), y] - sn.logsumexp(z, axis=1),
+        z[classes(4) * 0, sn.arange(4)] - sn.logsumexp(z, axis=0),
+        gather(f64("v", 2, 3, 4), (0, 1, 2), [sn.reshape(iota(2), (2, 1)), iota(3), ys])
+        - sn.logsumexp(f64("v", 2, 3, 4), axis=2),
+    ],
+    "log-share-picked": lambda rng: [sn.logsumexp(z, axis=1) - z[sn.arange(3), y]],
     "gather-in-order": lambda rng: [gather(cube, (a,), [iota(size)]) for a, size in enumerate(cube.shape)],
     "gather-of-one-hot": lambda rng: [gather(hot, (0,), [classes(2) * 0])],
     "position-of-position": lambda rng: [gather(iota(4), (0,), [y])],
