@@ -15,6 +15,7 @@ from codegen.loops.grammar import (
     Kernel,
     Load,
     Loop,
+    Position,
     Program,
     Reduce,
     Scalar,
@@ -103,13 +104,20 @@ def axes_in(index: tuple[Index, ...]) -> set[str]:
     return found
 
 
+def plain_axis(part: Index) -> str:
+    """The axis that an index is; empty when it is something else."""
+    if not isinstance(part, Affine) or part.offset != 0 or len(part.terms) != 1 or part.terms[0][1] != 1:
+        return ""
+    return part.terms[0][0]
+
+
 def axes_of(scalar: Scalar) -> set[str]:
     """The axes that a scalar depends on, apart from those behind the names it refers to."""
     found: set[str] = set()
     for node in subscalars(scalar):
         if isinstance(node, Load):
             found |= axes_in(tuple(part for part in node.index if isinstance(part, Affine)))
-        elif hasattr(node, "affine"):
+        elif isinstance(node, Position):
             found.update(axis for axis, _ in node.affine.terms)
     return found
 

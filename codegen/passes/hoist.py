@@ -34,7 +34,17 @@ from codegen.loops.grammar import (
 )
 from codegen.loops.rewrite import Place, axis_index, map_places, rename_axes_block
 from codegen.lower.names import AxisNames, Names
-from codegen.passes.core import Pass, axes_in, bound_axes, contraction, storage
+from codegen.passes.core import (
+    CHECKED,
+    Pass,
+    axes_in,
+    bound_axes,
+    contraction,
+    effects,
+    is_check,
+    plain_axis,
+    storage,
+)
 from codegen.passes.history import Rows
 from codegen.passes.merge import mergeable
 from symnet.expr import dims
@@ -81,14 +91,13 @@ class _Distribution:
         self.direct = [item for item in loop.items if isinstance(item, Kernel) and mergeable(item)]
         inside = list(kernels(loop.items))
         names = {kernel.name for kernel in inside}
-        self.inside, self.outside = (
-            _accesses(program, inside),
-            _accesses(program, (kernel for kernel in kernels(program.items) if kernel.name not in names)),
-        )
+        self.inside = _accesses(program, inside)
+        self.outside = _accesses(program, (kernel for kernel in kernels(program.items) if kernel.name not in names))
         self.writers: dict[str, list[Kernel]] = {}
         for kernel in inside:
             for store in stores(kernel.body):
                 self.writers.setdefault(storage(program, store.buffer), []).append(kernel)
+        self.has_checks = any(is_check(kernel) for kernel in inside)
         self.expanded: set[str] = set()
         self.totals: dict[str, str] = {}  # a carry that became a sum -> the array of its first row
 
@@ -208,9 +217,8 @@ class _Distribution:
             last = found.producer.body[-1]
             assert isinstance(last, Store)
             assert isinstance(term, Load)
-            names = {
-                _axis(there): _axis(here) for there, here in zip(last.index, term.index, strict=True) if _axis(there)
-            }
+            pairs = [(plain_axis(i), plain_axis(j)) for i, j in zip(last.index, term.index, strict=True)]
+            names = {there: here for there, here in pairs if there}
             renamed = rename_axes_block(found.producer.body, _apart(found.producer, kernel, names))
             first, last = renamed[0], renamed[-1]
             assert isinstance(last, Store)
@@ -221,11 +229,8 @@ class _Distribution:
         moved = [load for load in loads((total,)) if load.buffer != found.store.buffer]
         if len(moved) != len(list(loads((total,)))) or not all(self._kept(load) for load in moved):
             return None
-        self.expanded |= {
-            name
-            for load in moved
-            if (name := storage(self.program, load.buffer)) in self.writers and self._is_temporary(name)
-        }
+        read = {storage(self.program, load.buffer) for load in moved}
+        self.expanded |= {name for name in read if name in self.writers and self._is_temporary(name)}
         name = found.store.buffer
         self.totals[name] = Names(self.program.buffers).fresh(f"{name}_first")
         rest = found.store.index[1:]
@@ -290,7 +295,9 @@ class _Distribution:
         return {storage(self.program, store.buffer) for store in stores(kernel.body)}
 
     def _writes_apart(self, kernel: Kernel) -> bool:
-        """Whether different steps write to different places, or can."""
+        """Whether different steps write to different places, or can; and no check in the loop has to come first."""
+        if self.has_checks and CHECKED in effects(self.program, kernel).reads:
+            return False
         return all(self._row(s) or self._is_temporary(storage(self.program, s.buffer)) for s in stores(kernel.body))
 
 
@@ -304,16 +311,10 @@ def _accesses(program: Program, found: Iterable[Kernel]) -> dict[str, list[Load 
     return result
 
 
-def _axis(part: Index) -> str:
-    """The axis that an index is; empty when it is something else."""
-    plain = isinstance(part, Affine) and len(part.terms) == 1 and part.terms[0][1] == 1 and part.offset == 0
-    return part.terms[0][0] if plain and isinstance(part, Affine) else ""
-
-
 def _plain_axes(index: tuple[Index, ...], kernel: Kernel) -> bool:
     """Whether an index is made of all axes of a kernel, each alone; 0 along axes of size 1."""
     axes = sorted(axis.name for axis in kernel.axes)
-    return sorted(filter(None, map(_axis, index))) == axes and all(_axis(i) or i == Affine() for i in index)
+    return sorted(filter(None, map(plain_axis, index))) == axes and all(plain_axis(i) or i == Affine() for i in index)
 
 
 def _is_sum(first: Stmt, last: Stmt) -> bool:

@@ -33,7 +33,7 @@ from codegen.loops.grammar import (
 )
 from codegen.loops.rewrite import affine, axis_index, compose, map_block, map_places
 from codegen.lower.names import AxisNames, Names
-from codegen.passes.core import Pass, axes_in, bound_axes, storage
+from codegen.passes.core import Pass, axes_in, bound_axes, plain_axis, storage
 from symnet.expr import dims
 from symnet.expr.dims import Dim, Shape
 
@@ -94,7 +94,7 @@ class _Refinement:
         parts: dict[str, tuple[Axis, ...]] = {}
         for form, group in zip(index, groups, strict=True):
             if len(group) > 1:
-                axis = _plain(form)
+                axis = plain_axis(form)
                 if axis not in {a.name for a in kernel.axes} or axis in parts:
                     return None
                 parts[axis] = tuple(Axis(names.take(dim), dim) for dim in group)
@@ -127,7 +127,7 @@ class _Splitting:
             shape = self.work.buffers[access.buffer].shape
             for part, dim in zip(access.index, shape, strict=True):
                 used = axes_in((part,)) & set(self.parts) if isinstance(part, Affine) else set()
-                if used and (_plain(part) not in used or extents[_plain(part)] != dim):
+                if used and (plain_axis(part) not in used or extents[plain_axis(part)] != dim):
                     return False
         fixed = all(isinstance(axis.extent, int) for axes in self.parts.values() for axis in axes[1:])
         return fixed or not any(
@@ -151,7 +151,7 @@ class _Splitting:
         shape: list[Dim] = []
         finer: list[Index] = []
         for part, dim in zip(index, self.work.buffers[buffer].shape, strict=True):
-            axes = self.parts.get(_plain(part))
+            axes = self.parts.get(plain_axis(part))
             shape += [axis.extent for axis in axes] if axes else [dim]
             finer += [axis_index(axis.name) for axis in axes] if axes else [part]
         return (buffer, index) if len(finer) == len(index) else (self.work.view(buffer, tuple(shape)), tuple(finer))
@@ -183,12 +183,6 @@ def grouped(coarse: Shape, fine: Shape) -> list[Shape] | None:
     return groups if position == len(fine) and any(len(group) > 1 for group in groups) else None
 
 
-def _plain(part: Index) -> str:
-    """The axis that an index is; empty when it is something else."""
-    plain = isinstance(part, Affine) and len(part.terms) == 1 and part.terms[0][1] == 1 and part.offset == 0
-    return part.terms[0][0] if plain and isinstance(part, Affine) else ""
-
-
 def _is_map(kernel: Kernel) -> bool:
     *lets, last = kernel.body
     return isinstance(last, Store) and not last.accumulate and all(isinstance(stmt, Let) for stmt in lets)
@@ -196,7 +190,7 @@ def _is_map(kernel: Kernel) -> bool:
 
 def _covers(kernel: Kernel, index: tuple[Index, ...]) -> bool:
     """Whether an index is made of all axes of a kernel, each alone."""
-    return sorted(filter(None, map(_plain, index))) == sorted(axis.name for axis in kernel.axes)
+    return sorted(filter(None, map(plain_axis, index))) == sorted(axis.name for axis in kernel.axes)
 
 
 def _accesses(kernel: Kernel) -> Iterator[Load | Store]:

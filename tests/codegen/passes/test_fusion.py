@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 import symnet as sn
-from codegen.loops.grammar import Kernel, Program, Reduce, kernels, loads, stores
+from codegen.loops.grammar import Kernel, Program, Reduce, Sequence, kernels, loads, stores
 from codegen.loops.text import show
 from codegen.passes.core import contraction
 from symnet.derive import grad
@@ -159,6 +159,30 @@ def test_scratch_of_a_loop_is_reused(agrees: Agrees) -> None:
     program = agrees({"dw": dw}, sizes={"T": 5}, every=True)
     for buffer in program.buffers.values():
         assert not (buffer.shape[1:] == (4, 4) and buffer.role == "scratch"), show(program)
+
+
+def test_recurrent_contractions_leave_the_loop(agrees: Agrees) -> None:
+    """x @ w for all steps before the loop, the gradients of the weights as sums over all steps after it."""
+    xs, h = sn.input("xs", ("T", "N", 3), "float64"), sn.input("h", ("N", 5), "float64")
+    w, u = sn.parameter("w", (3, 5), "float64"), sn.parameter("u", (5, 5), "float64")
+    ys, _ = sn.scan(lambda h, x: (sn.tanh(h @ u + x @ w),) * 2, init=h, xs=xs)
+    gradients = grad(sn.sum(ys * ys), [w, u])
+    program = agrees({"dw": gradients[0], "du": gradients[1]}, every=True)
+    loops = [item for item in program.items if isinstance(item, Sequence)]
+    inside = [sum(contraction(k) is not None for k in kernels(loop.items)) for loop in loops]
+    assert set(inside) == {1}, show(program)
+    outside = [k for k in program.items if isinstance(k, Kernel) and contraction(k) is not None]
+    assert sum("T" in [axis.extent for axis in k.axes] for k in outside) >= 1, show(program)
+    sums = [k for k in outside if isinstance(k.body[0], Reduce) and k.body[0].axes[0].extent == "T"]
+    assert len(sums) == 2, show(program)
+
+
+def test_a_gather_stays_behind_its_check(agrees: Agrees) -> None:
+    table, labels = sn.parameter("table", (2, 4), "float64"), sn.input("labels", ("T", "N"), "int64")
+    w = sn.parameter("w", (4, 4), "float64")
+    cell = lambda h, i: (h + sn.take(table, i + 0, axis=0) @ w, h)  # noqa: E731
+    _, last = sn.scan(cell, init=sn.input("h", ("N", 4), "float64"), xs=labels)
+    agrees({"last": last}, every=True)
 
 
 def test_deep_programs_need_no_recursion(agrees: Agrees) -> None:
