@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from symnet.errors import UsageError, nearest
+from symnet.errors import Unsupported, UsageError, nearest
 
 if TYPE_CHECKING:
     from codegen.library import Library
@@ -33,13 +33,15 @@ def compile(
     target   "native" or a portable level ("x86-64-v3")
     threads  how many threads to use where that pays; default: SYMNET_THREADS, else all processors
     backend  "llvm", or "numpy": the reference interpreter
-    profile  count processor cycles for each kernel
+    profile  count processor cycles for each kernel (`llvm` only)
     """
     from symnet.runtime.native import NativeCode, thread_count
 
     if backend not in BACKENDS:
         raise UsageError(f"there is no backend {backend!r}{nearest(backend, BACKENDS)}")
     if backend == "numpy":
+        if profile:
+            raise Unsupported("profile: the numpy backend has no kernels in machine code; compile with backend='llvm'")
         return _interpreted(module, _entries(module, only))
     count = thread_count(threads)
     library = build(module, only=only, target=target, profile=profile)

@@ -50,7 +50,7 @@ class Costs:
 
     runs       how often the kernel is run: more than once inside a sequential loop; the other counts are of all runs
     flops      floating-point additions, multiplications, minima, …; a multiply-add is two
-    products   those of the flops that belong to a sum of products: 2 M N K of an M×K by K×N product
+    products   those of the flops that belong to sums of products: 2 M N K of an M×K by K×N product
     functions  floating-point divisions, roots and transcendental functions
     bytes      of the elements read, and of those written: each once for each run, however often the kernel takes it;
                what a kernel reads back after writing it is not read
@@ -83,15 +83,11 @@ def _costs(kernel: Kernel, program: Program, runs: Dim) -> Costs:
     depends = _Dependences(kernel)
     count = _Count(depends)
     count.block(kernel.body, kernel.axes, frozenset())
-    products: Dim = 0
-    if kernel.schedule.form == "contract":
-        first = next(stmt for stmt in kernel.body if isinstance(stmt, Reduce))
-        products = dimension.mul(_volume((*kernel.axes, *first.axes)), 2)
     weights = {dtype: dimension.evaluate(amount, program.dims) for dtype, amount in count.flops.items()}
     return Costs(
         runs,
         dimension.mul(runs, _total(count.flops.values())),
-        dimension.mul(runs, products),
+        dimension.mul(runs, count.products),
         dimension.mul(runs, _total(count.functions.values())),
         dimension.mul(runs, _traffic(kernel, program, depends)),
         max(weights, key=weights.__getitem__, default="float32"),
@@ -155,6 +151,7 @@ class _Count:
     def __init__(self, depends: _Dependences) -> None:
         self.flops: dict[str, Dim] = {}
         self.functions: dict[str, Dim] = {}
+        self.products: Dim = 0
         self._depends = depends
 
     def block(self, body: tuple[Stmt, ...], around: tuple[Axis, ...], known: frozenset[Scalar]) -> None:
@@ -166,10 +163,17 @@ class _Count:
                 inner = (*around, *stmt.axes)
                 self.block((*stmt.body, Let(stmt.name, stmt.value)), inner, known)
                 self.block(stmt.each, inner, known)
-                if stmt.reducer in ("sum", "prod", "max", "min"):
-                    self._add(self.flops, stmt.value.dtype, _volume(inner))
+                self._combinations(stmt, _volume(inner))
             else:
                 known |= self._statement(stmt, around, known)
+
+    def _combinations(self, stmt: Reduce, times: Dim) -> None:
+        """Count what a reduction does beside computing its values."""
+        if stmt.reducer in ("sum", "prod", "max", "min"):
+            self._add(self.flops, stmt.value.dtype, times)
+        product = isinstance(stmt.value, Apply) and stmt.value.fn == "mul" and is_float(stmt.value.dtype)
+        if stmt.reducer == "sum" and product:
+            self.products = dimension.add(self.products, dimension.mul(times, 2))
 
     def _statement(self, stmt: Stmt, around: tuple[Axis, ...], known: frozenset[Scalar]) -> set[Scalar]:
         """Count what a statement computes itself; gives all that it computes."""

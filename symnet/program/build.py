@@ -150,11 +150,16 @@ class _Compiler:
             raise UsageError(f"compile: there is no backend {backend!r}; known: {', '.join(BACKENDS)}")
         self.module, self.backend, self.threads, self.target = module, backend, threads, target
 
-    def code(self, entry: str) -> Code:
+    def code(self, entry: str, profile: bool = False) -> Code:
         import codegen
 
         return codegen.compile(
-            self.module, only=(entry,), target=self.target, threads=self.threads, backend=self.backend
+            self.module,
+            only=(entry,),
+            target=self.target,
+            threads=self.threads,
+            backend=self.backend,
+            profile=profile,
         )
 
 

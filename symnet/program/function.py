@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from symnet.errors import DTypeError, UnknownName, UsageError
 from symnet.expr.node import Expr
@@ -13,6 +13,9 @@ from symnet.runtime import arrays as checks
 from symnet.runtime.arrays import Array
 from symnet.runtime.code import Code
 from symnet.runtime.instance import Instance
+
+if TYPE_CHECKING:
+    from symnet.runtime.profile import Profile
 
 
 class Function:
@@ -40,11 +43,27 @@ class Function:
         self._dims = named_dims([*self._roots, *self.inputs])
         self._options: dict[str, Any] = {"backend": backend, "threads": threads, "target": target}
         self._capacity: dict[str, int] = {}
-        self._code: Code | None = None
+        self._codes: dict[bool, Code] = {}  # by whether they count their kernels' time
         self._instance = Instance()
 
     def __call__(self, *arguments: object) -> list[Array] | Array:
         """The outputs as new arrays: a list, or one array when the function was made of one expression."""
+        arrays, sizes = self._bound(arguments)
+        code = self._compiled(sizes)
+        results = code.run("call", self._instance.memory, self._wanted(code, arrays), sizes)
+        values = [results[name] for name in self._outputs]
+        return values[0] if self._single else values
+
+    def profile(self, *arguments: object) -> Profile:
+        """Where the time of a call with these arrays goes, kernel by kernel; see `Program.profile`."""
+        from symnet.program.profiling import profile
+
+        arrays, sizes = self._bound(arguments)
+        code = self._compiled(sizes, profile=True)
+        return profile(code, "call", self._instance.snapshot(), self._wanted(code, arrays), sizes)
+
+    def _bound(self, arguments: Sequence[object]) -> tuple[dict[str, Array], dict[str, int]]:
+        """The arguments as arrays by the names of the inputs, and the sizes of the named dimensions."""
         if len(arguments) != len(self.inputs):
             wanted = ", ".join(str(node.name or node.op) for node in self.inputs)
             raise UsageError(f"the function takes {len(self.inputs)} arrays ({wanted}), got {len(arguments)}")
@@ -55,28 +74,31 @@ class Function:
             dict(zip(shown, arrays, strict=True)),
             "function",
         )
-        code = self._compiled(sizes)
-        named = dict(zip(self._names, arrays, strict=True))
-        wanted_inputs = code.metadata["entries"]["call"]["inputs"]
-        results = code.run("call", self._instance.memory, {name: named[name] for name in wanted_inputs}, sizes)
-        values = [results[name] for name in self._outputs]
-        return values[0] if self._single else values
+        return dict(zip(self._names, arrays, strict=True)), sizes
 
-    def _compiled(self, sizes: Mapping[str, int]) -> Code:
+    def _wanted(self, code: Code, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """The arrays that the compiled code reads; simplifying may have left some unused."""
+        return {name: arrays[name] for name in code.metadata["entries"]["call"]["inputs"]}
+
+    def _compiled(self, sizes: Mapping[str, int], profile: bool = False) -> Code:
         missing = [name for name in self._dims if name not in sizes]
         if missing:
             raise UnknownName(f"no input tells the size of the dimension {missing[0]!r}: add one that has it")
-        if self._code is None or any(size > self._capacity[name] for name, size in sizes.items()):
+        if any(size > self._capacity.get(name, -1) for name, size in sizes.items()):
+            self._capacity = {name: self._grown(name, size) for name, size in sizes.items()}
+            self._codes, self._instance = {}, Instance()
+        if profile not in self._codes:
             import codegen
             from codegen.spec import Entry, Module
             from symnet.simplify import expand
 
-            self._capacity = {name: self._grown(name, size) for name, size in sizes.items()}
             entry = Entry("call", dict(zip(self._outputs, expand(self._roots), strict=True)))
-            self._code = codegen.compile(Module("function", (entry,), self._capacity), only=("call",), **self._options)
-            self._instance = Instance()
-            self._instance.attach(self._code)
-        return self._code
+            module = Module("function", (entry,), self._capacity)
+            code = codegen.compile(module, only=("call",), profile=profile, **self._options)
+            if not profile:
+                self._instance.attach(code)
+            self._codes[profile] = code
+        return self._codes[profile]
 
     def _grown(self, name: str, size: int) -> int:
         """The capacity to compile for: what is needed, and when that grew, room for more."""
@@ -85,9 +107,9 @@ class Function:
 
     def source(self, kind: str) -> str:
         """The text of a stage ("loops", "llvm", "asm"), once the function has been called."""
-        if self._code is None:
+        if False not in self._codes:
             raise UsageError("a function is compiled when it is first called: call it, then look at its source")
-        source = getattr(self._code, "source", None)
+        source = getattr(self._codes[False], "source", None)
         if source is None:
             raise UsageError(f"the numpy backend has no {kind!r} text")
         return str(source(kind))

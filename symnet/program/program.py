@@ -18,6 +18,7 @@ from symnet.runtime.code import Code
 from symnet.runtime.instance import Compile, Hyper, Instance, Persistent
 
 if TYPE_CHECKING:
+    from symnet.runtime.profile import Profile
     from symnet.train.fit import Callback
     from symnet.train.history import History
     from symnet.train.metrics import Metric
@@ -48,6 +49,7 @@ class Program:
         self.capacity, self.outputs, self.seed, self.check_finite = dict(capacity), tuple(outputs), seed, check_finite
         self.epochs_done = 0
         self._compile, self._lock = compile_entry, threading.RLock()
+        self._profiled: dict[str, Code] = {}
         self.instance = Instance()
         self.parameters = Persistent(self.instance, names["parameter"], "parameter")
         self.buffers = Persistent(self.instance, names["state"], "buffer")
@@ -92,6 +94,14 @@ class Program:
 
     def _run(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
         code = self._code(entry)
+        arrays, sizes = self._bind_one(code, entry, inputs)
+        with self._lock:
+            return code.run(entry, self.instance.memory, arrays, sizes)
+
+    def _bind_one(
+        self, code: Code, entry: str, inputs: Mapping[str, object]
+    ) -> tuple[dict[str, Array], dict[str, int]]:
+        """Inputs for a single call: no size beyond what the program was compiled for."""
         arrays, sizes = self._bind(code, entry, inputs)
         for name, size in sizes.items():
             if size > self.capacity[name]:
@@ -99,8 +109,7 @@ class Program:
                     f"{entry}: {name} is {size}, but the program was compiled for at most {self.capacity[name]}; "
                     f"compile with batch={{{name!r}: {size}}} or more"
                 )
-        with self._lock:
-            return code.run(entry, self.instance.memory, arrays, sizes)
+        return arrays, sizes
 
     def _bind(self, code: Code, entry: str, inputs: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]]:
         what = entry.removeprefix("predict_") if entry.startswith("predict_") else entry
@@ -234,6 +243,29 @@ class Program:
         if source is None:
             raise UsageError(f"source: this program was loaded without its {kind} text")
         return str(source(kind))
+
+    def profile(self, entry: str = "step", /, **inputs: object) -> Profile:
+        """Where the time of a call goes, kernel by kernel: time, flops, bytes, shares of what the machine can do.
+
+        Runs the entry ("step", "gradients", "evaluate", "predict_OUTPUT") many times on these inputs, for about a third
+        of a second, on a copy of the program's memory: nothing that it holds changes. The first time, the entry is
+        compiled again with counters, and the machine is measured. Print what it gives; see `Profile`. Needs the `llvm`
+        backend.
+        """
+        from symnet.program.profiling import profile
+
+        if entry not in self._entries:
+            raise UnknownName(f"profile: there is no entry {entry!r}{nearest(entry, self._entries)}")
+        with self._lock:
+            if entry not in self._profiled:
+                self._profiled[entry] = self._compile(entry, profile=True)
+            code, persistent = self._profiled[entry], self.instance.snapshot()
+        arrays, sizes = self._bind_one(code, entry, inputs)
+        return profile(code, entry, persistent, arrays, sizes)
+
+    @property
+    def _entries(self) -> list[str]:
+        return ["step", "gradients", "evaluate", *(f"predict_{name}" for name in self.outputs)]
 
     def __repr__(self) -> str:
         count = sum(int(np.prod(self.parameters[name].shape)) for name in self.parameters)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -32,6 +32,10 @@ class Instance:
         self.memory.reserve(code.metadata["arena"], keep=self._persistent_bytes())
         self.persistent.update(persistent)
         self.codes.update(dict.fromkeys(code.metadata["entries"], code))
+
+    def snapshot(self) -> Array:
+        """A copy of the bytes of all that persists: the start of the arena."""
+        return self.memory.bytes[: self._persistent_bytes()].copy()
 
     def _persistent_bytes(self) -> int:
         return max((b["offset"] + self._view(b).nbytes for b in self.persistent.values()), default=0)
@@ -130,5 +134,7 @@ class Hyper(MutableMapping[str, Any]):
         return repr(dict(self))
 
 
-Compile = Callable[[str], Code]
-"""Gives the code for an entry, compiled when it is first asked for."""
+class Compile(Protocol):
+    """Gives the code of an entry; with `profile`, one that counts what each kernel takes."""
+
+    def __call__(self, entry: str, profile: bool = False) -> Code: ...

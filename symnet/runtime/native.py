@@ -113,6 +113,19 @@ class NativeCode(Code):
                 table[place] = size
         return int(table.ctypes.data)
 
+    def threads(self, entry: str) -> int:
+        """How many threads an entry runs on."""
+        return self._threads[entry]
+
+    def cycles(self, entry: str) -> list[int]:
+        """What was spent in each kernel and in the whole entry since this was last asked; compiled with `profile`."""
+        return list(self._owner.cycles(entry))
+
+    def run_native(self, function: int, table: int, threads: int) -> int:
+        """Run any function with the signature of an entry, by its address, on the threads that entries run on."""
+        with self._pool.lock:
+            return int(self._run(self._pool.ready(threads), function, table, threads))
+
     def call(self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> int:
         threads = self._threads[entry]
         with self._pool.lock:
