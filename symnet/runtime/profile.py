@@ -35,7 +35,7 @@ class Counted:
     name, note  its name in the loop program, and what it computes
     runs        how often it runs: more than once inside a sequential loop
     threads     how many threads share it
-    time        microseconds on the first thread, the median over the calls
+    time        microseconds on the first thread, the mean over the middle half of the calls
     flops       floating-point operations; a multiply-add is two, functions are not among them
     products    those of the flops that belong to sums of products: 2 M N K of an M×K by K×N product
     functions   divisions, roots, transcendental functions
@@ -84,8 +84,8 @@ class Profile:
     """The kernels of an entry, in the order in which they run; `print` shows them, the longest first.
 
     entry, sizes  what was called, with which sizes of the named dimensions
-    calls         over how many calls the medians are
-    step          microseconds of a call on the first thread, the median: all kernels and what is between them
+    calls         how many calls were made
+    step          microseconds of a call on the first thread, likewise: all kernels and what is between them
     machine       what the shares are of
     """
 
@@ -117,7 +117,7 @@ class Profile:
             cells = zip(row, widths, LEFT, strict=True)
             lines.append("  ".join(f"{text:<{width}}" if left else f"{text:>{width}}" for text, width, left in cells))
         rule = "-" * max(map(len, lines))
-        table = [lines[0], rule, *lines[1 : -FOOTER], rule, *lines[-FOOTER:]]
+        table = [lines[0], rule, *lines[1:-FOOTER], rule, *lines[-FOOTER:]]
         return "\n".join([self._title(), "", *(line.rstrip() for line in table), "", *self._notes()])
 
     def _repr_html_(self) -> str:
@@ -136,7 +136,7 @@ class Profile:
     def _title(self) -> str:
         sizes = "".join(f", {name} = {size}" for name, size in self.sizes.items())
         threads, calls = _plural(self.machine.threads, "thread"), _plural(self.calls, "call")
-        return f"{self.entry}{sizes}: {threads}, medians of {calls}"
+        return f"{self.entry}{sizes}: {threads}, {calls}"
 
     def _notes(self) -> list[str]:
         peaks = " and ".join(f"{value / 1e9:.0f} GFLOP/s in {dtype}" for dtype, value in self.machine.flops.items())
@@ -144,7 +144,7 @@ class Profile:
         return [
             f"peak: {peaks} multiply-adds on {threads}, measured here",
             f"copy: {self.machine.bandwidth / 1e9:.0f} GB/s within {copied}, as many as the entry works on",
-            "time is that of the first thread",
+            "time: of the first thread, the mean over the middle half of the calls",
         ]
 
     def _rows(self) -> list[tuple[str, ...]]:

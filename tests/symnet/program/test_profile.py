@@ -72,6 +72,15 @@ def test_kernels_are_part_of_the_call() -> None:
         assert 0 < sum(kernels) <= whole
 
 
+@pytest.mark.parametrize("count", [profiling.LEAST, 12, 13, 2000])
+def test_disturbances_do_not_count(count: int) -> None:
+    steady = [10, 14] * count
+    disturbed = [*steady[: count - count // 5], *[10**9] * (count // 5)]
+    assert len(disturbed) == count
+    assert 10 <= profiling._middle(disturbed) <= 14
+    assert profiling._middle([7] * count) == 7
+
+
 def test_nothing_changes() -> None:
     """Every bit of what persists, and the training that follows."""
     profiled, other = (program(optimizer=sn.optim.Adam(lr=0.01)) for _ in range(2))
@@ -176,7 +185,7 @@ def test_the_table() -> None:
     profile = make("step", {"N": 64}, 11, kernels, 42.0, MACHINE)
     assert profile.total == 40
     text = str(profile)
-    assert text.splitlines()[0] == "step, N = 64: 2 threads, medians of 11 calls"
+    assert text.splitlines()[0] == "step, N = 64: 2 threads, 11 calls"
     assert "200 GFLOP/s in float32" in text
     table = [line for line in text.splitlines() if "note" in line or "kernels" in line]
     assert [line.split()[0] for line in table] == ["1", "0", "kernels"], "the longest first"
