@@ -28,27 +28,18 @@ from codegen.passes.split import SPLIT
 from codegen.spec import Entry, Module
 
 PASSES: tuple[Pass, ...] = (
-    DEAD,
-    SHAPES,
-    INLINE,
-    DEAD,
-    HOIST,
-    INLINE,
-    DEAD,
-    SPLIT,
-    EPILOGUE,
-    ROWS,
-    HORIZONTAL,
-    LOOPS,
-    REGISTERS,
-    DEAD,
-    HISTORY,
-    REUSE,
-    DEAD,
-    NAMES,
-    SCHEDULE,
-    MEMORY,
+    # fewer, simpler kernels
+    DEAD, SHAPES, INLINE, DEAD,
+    # work moved to where it can be shared
+    HOIST, INLINE, DEAD, SPLIT,
+    # kernels joined
+    EPILOGUE, ROWS, HORIZONTAL, LOOPS,
+    # less memory
+    REGISTERS, DEAD, HISTORY, REUSE, DEAD,
+    # how it runs
+    NAMES, SCHEDULE, MEMORY,
 )  # fmt: skip
+"""In order; each record says in one line what the pass does. `inline` comes again where hoisting left single readers."""
 
 
 def _environment(name: str) -> str:
