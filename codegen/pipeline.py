@@ -39,7 +39,7 @@ PASSES: tuple[Pass, ...] = (
     # how it runs
     NAMES, SCHEDULE, MEMORY,
 )  # fmt: skip
-"""In order; each record says in one line what the pass does. `inline` comes again where hoisting left single readers."""
+"""In order; each record says in one line what the pass does. `inline` comes again for what hoisting left."""
 
 
 def _environment(name: str) -> str:
