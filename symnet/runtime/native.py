@@ -60,17 +60,23 @@ class Pool:
         """`owner` keeps the machine code alive as long as threads may run in it."""
         self._init, self._work = _SYNC(functions["sn_init"]), _WORKER(functions["sn_worker"])
         self._owner = owner
-        self._pid, self._workers = -1, 0
         self.lock = threading.RLock()
+        self.address = self._workers = 0
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        """In a child process: the threads did not come along, and whoever held the lock is not here to let go."""
+        self.lock = threading.RLock()
+        self.address = self._workers = 0
 
     def ready(self, threads: int) -> int:
         """The address of the sync area, with at least `threads - 1` workers waiting on it."""
-        if self._pid != os.getpid():
-            block = np.zeros(SYNC_BYTES + 64, np.uint8)
-            self._block, self.address = block, block.ctypes.data + (-block.ctypes.data) % 64
+        if not self.address:
+            self._block = np.zeros(SYNC_BYTES + 64, np.uint8)
+            start = self._block.ctypes.data
+            self.address = start + -start % 64
             self._init(self.address)
-            self._pid, self._workers = os.getpid(), 0
-            self.lock = threading.RLock()
         while self._workers < threads - 1:
             self._workers += 1
             arguments = (self.address, self._workers)
@@ -95,7 +101,10 @@ class NativeCode(Code):
         self._entry = {name: functions[about["symbol"]] for name, about in entries.items()}
         self._threads = {name: threads if about["parallel"] else 1 for name, about in entries.items()}
         self._slot = {name: i for i, name in enumerate(metadata["table"])}
-        self._table = np.zeros(len(self._slot), np.int64)
+        self._inputs = {n.removeprefix("input:"): i for n, i in self._slot.items() if n.startswith("input:")}
+        self._dims = {n.removeprefix("dim:"): i for n, i in self._slot.items() if n.startswith("dim:")}
+        self._table = (_I64 * len(self._slot))()
+        self._address = ctypes.addressof(self._table)
 
     def source(self, kind: str) -> str:
         """The text of a stage, from the code generator."""
@@ -103,15 +112,15 @@ class NativeCode(Code):
 
     def _fill(self, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int], threads: int) -> int:
         """Write the table; its address."""
-        table, slot = self._table, self._slot
-        table[slot["arena"]] = memory.address
-        table[slot["sync"]] = self._pool.ready(threads)
+        table = self._table
+        table[self._slot["arena"]] = memory.address
+        table[self._slot["sync"]] = self._pool.ready(threads)
         for name, array in inputs.items():
-            table[slot[f"input:{name}"]] = array.__array_interface__["data"][0]
-        for name, size in sizes.items():
-            if (place := slot.get(f"dim:{name}")) is not None:
-                table[place] = size
-        return int(table.ctypes.data)
+            table[self._inputs[name]] = array.__array_interface__["data"][0]
+        for name, place in self._dims.items():
+            if name in sizes:
+                table[place] = sizes[name]
+        return self._address
 
     def threads(self, entry: str) -> int:
         """How many threads an entry runs on."""
@@ -156,7 +165,7 @@ class NativeCode(Code):
                 for value in (
                     array.ctypes.data,
                     array.nbytes // len(array),
-                    self._slot[f"input:{name}"],
+                    self._inputs[name],
                     staging[name].ctypes.data,
                 )
             ]
@@ -170,7 +179,7 @@ class NativeCode(Code):
                 "batch": batch,
                 "first": 0,
                 "last": steps,
-                "dim_slot": self._slot.get(f"dim:{dim}", -1),
+                "dim_slot": self._dims.get(dim, -1),
                 "order": rows.ctypes.data,
                 "arrays": len(data),
                 "records": 1,
