@@ -12,6 +12,9 @@ multiply-adds, times two, as a vector processor does in the time of one. It is i
 NEAR = 0.25
 """A kernel is bound by arithmetic or by memory when it reaches this share of what the machine can do there."""
 
+BUSY = 0.25
+"""Threads that wait for longer than this share of a call make the table say so."""
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -141,11 +144,18 @@ class Profile:
     def _notes(self) -> list[str]:
         peaks = " and ".join(f"{value / 1e9:.0f} GFLOP/s in {dtype}" for dtype, value in self.machine.flops.items())
         threads, copied = _plural(self.machine.threads, "thread"), _binary(self.machine.footprint)
-        return [
+        notes = [
             f"peak: {peaks} multiply-adds on {threads}, measured here",
             f"copy: {self.machine.bandwidth / 1e9:.0f} GB/s within {copied}, as many as the entry works on",
             "time: of the first thread, the mean over the middle half of the calls",
         ]
+        waiting = 1 - self.total / self.step if self.step else 0.0
+        if self.machine.threads > 1 and waiting > BUSY:
+            notes.append(
+                f"{waiting:.0%} of the time goes into waiting: if other programs keep the processors busy, "
+                "neither the times nor the shares of peak tell much"
+            )
+        return notes
 
     def _rows(self) -> list[tuple[str, ...]]:
         """The header, a row for each kernel, the longest first, and `FOOTER` rows of sums."""

@@ -191,6 +191,8 @@ def test_the_table() -> None:
     assert [line.split()[0] for line in table] == ["1", "0", "kernels"], "the longest first"
     assert [line.index("%") for line in table[:2]] == [table[2].index("%")] * 2, "columns stand under each other"
     assert all(words in table[1] for words in ("25.0%", "1.00 M", "100.0", "50%", "compute"))
+    assert "goes into waiting" not in text
+    assert "52% of the time goes into waiting" in str(make("step", {}, 11, kernels, 83.0, MACHINE))
     page = profile._repr_html_()
     assert "note &lt;&amp;&gt;" in page
     assert page.count("<tr>") == 1 + 2 + 3
