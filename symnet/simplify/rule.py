@@ -9,18 +9,13 @@ from symnet.errors import CompilerBug, SymnetError
 from symnet.expr import dims
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
+from symnet.simplify.matching import Bindings, Matcher, Refused, build, compile_pattern, evaluate
 from symnet.simplify.pattern import (
     Apply,
-    Bindings,
     Call,
-    Matcher,
-    Refused,
     Rest,
     Term,
     TermLike,
-    build,
-    compile_pattern,
-    evaluate,
     head_ops,
     operations_of,
     orientations,
