@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ SIZES = (
     "1024x128x512xNN", "1024x128x512xNT", "1024x1024x1024xTN", "2048x2048x2048xNN", "2048x2048x2048xNT",
     "2048x2048x2048xTN",
 )  # fmt: skip
+
+QUIET = 0.25
+"""Seconds until the threads of the contestant before have stopped waiting for work in a loop."""
 
 REPEAT = """
 define void @repeat(ptr %run, ptr %sync, ptr %entry, ptr %table, i64 %threads, i64 %times) {
@@ -89,8 +93,10 @@ class Product:
 """
 
 
-def generated(product: Product, a: Any, b: Any, expected: Any, threads: int) -> tuple[Contestant, str]:
-    """The compiled loop program, checked, and what its plan is."""
+def generated(
+    product: Product, a: Any, b: Any, expected: Any, threads: int, parked: ExitStack
+) -> tuple[Contestant, str]:
+    """The compiled loop program, checked, and what its plan is; its workers wait for work until `parked` closes."""
     import numpy as np
 
     from codegen.llvm.contract.choose import plan
@@ -111,18 +117,14 @@ def generated(product: Product, a: Any, b: Any, expected: Any, threads: int) -> 
     def run(times: int) -> None:
         call(*first, table.ctypes.data, threads, times)
 
-    def run_with_workers(times: int) -> None:
-        with Workers(native, threads):
-            run(1)  # the workers have arrived
-            run(times)
-
-    run_with_workers(1)
+    parked.enter_context(Workers(native, threads))
+    run(1)
     error = np.abs(native.view(arena, "C", {}) - expected).max() / np.abs(expected).max()
     assert error < (1e-4 if a.dtype == np.float32 else 1e-12), f"{product}: relative error {error}"
     chosen = plan(merge(contraction(next(kernels(native.program.items)), native.program)), native.target)
     tile, depth = chosen.tile, chosen.depth
     told = f"{tile.rows}x{tile.vectors} left {chosen.left_mode}, right {chosen.right_mode}, k {depth.steps}"
-    contestant = Contestant("symnet", run if threads == 1 else run_with_workers)
+    contestant = Contestant("symnet", run)
     contestant.keep = (native, arena, table, repeat, given)  # type: ignore[attr-defined]
     return contestant, told
 
@@ -162,12 +164,16 @@ def measure(product: Product, dtype: str, threads: int, rounds: int) -> str:
     stored_a = rng.standard_normal(shape_a[::-1] if turned_a else shape_a).astype(dtype)
     stored_b = rng.standard_normal(shape_b[::-1] if turned_b else shape_b).astype(dtype)
     a, b = stored_a.T if turned_a else stored_a, stored_b.T if turned_b else stored_b
-    ours, told = generated(product, stored_a, stored_b, a @ b, threads)
-    contestants = [ours, *others(a, b, threads)]
-    times = max(1, int(4e8 / product.flops))
-    for _ in range(rounds):
-        for one in contestants:
-            one.turn(times)
+    with ExitStack() as parked:
+        ours, told = generated(product, stored_a, stored_b, a @ b, threads, parked)
+        contestants = [ours, *others(a, b, threads)]
+        times = max(1, int(1e10 / product.flops))
+        for _ in range(rounds):
+            for one in contestants:
+                if threads > 1:
+                    time.sleep(QUIET)
+                    one.run(times)  # the threads are awake, each on a processor of its own
+                one.turn(times)
     name = f"{product.rows}x{product.inner}x{product.cols} {product.layout}"
     speeds = "".join(f"{product.flops / one.seconds / 1e9:8.0f}" for one in contestants)
     ratios = "".join(f"{one.seconds / ours.seconds:8.2f}" for one in contestants[1:])

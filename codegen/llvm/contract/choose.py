@@ -32,6 +32,8 @@ LEFT, RIGHT, SUMS = 96 * 1024, 64 * 1024, 94 * 1024
 BOTH = 128
 """The most k in a block when both operands are packed."""
 
+LINE = 64
+"""Bytes of a cache line."""
 THREADS = (1, 1, 2, 4)
 """A plan is chosen for how it does with these numbers of threads together."""
 
@@ -276,8 +278,7 @@ class _Planner:
             assert isinstance(between, int)
             if self.scattered_left and self.columns > 2 * way.tile.columns:
                 wait += FAR if way.depth.whole else FAR / 4
-            if self.bytes_between(self.left) >= 64:
-                wait += CONFLICT * (self.kept(self.bytes_between(self.left)) < way.depth.steps)
+            wait += CONFLICT * (self.kept(self.bytes_between(self.left)) < way.depth.steps)
             wait += CONFLICT * (way.tile.rows > 8 * _places(between * self.size, 4096))
         if way.right == "place" and self.rows > 2 * way.tile.rows:
             wait += CONFLICT * (self.kept(self.bytes_between(self.right)) < way.depth.steps)
@@ -285,19 +286,21 @@ class _Planner:
 
     def bytes_between(self, one: Operand) -> int:
         """Bytes from one k to the next of an operand that can be read in place."""
-        return self.value(self.step(one) or 0) * self.size
+        return abs(self.value(self.step(one) or 0)) * self.size
 
     @property
     def scattered_left(self) -> bool:
         """Whether the left operand in place has every k on another line, in more memory than the cache holds."""
-        return self.bytes_between(self.left) >= 64 and self.far(self.rows)
+        return self.bytes_between(self.left) >= LINE and self.far(self.rows)
 
     def far(self, other: int) -> bool:
         """Whether an operand of so many rows or columns is larger than the second-level cache."""
         return other * self.steps * self.size > self.target.l2_bytes
 
     def kept(self, step: int) -> int:
-        """How many lines, `step` bytes apart, the second-level cache keeps (16 ways are assumed)."""
+        """How many k, `step` bytes apart, the second-level cache keeps (16 ways are assumed)."""
+        if step < LINE:
+            return self.steps
         return 16 * _places(step, self.target.l2_bytes // 16)
 
     def packing(self, way: _Way) -> tuple[float, float]:
@@ -339,7 +342,7 @@ class _Planner:
 
 def _places(step: int, period: int) -> int:
     """How many different places of a cache with this period are hit by addresses `step` bytes apart."""
-    return period // math.gcd(max(step, 64), period) if step else 1
+    return period // math.gcd(max(abs(step), LINE), period) if step else 1
 
 
 def _splits(count: int, most: int) -> set[int]:

@@ -113,7 +113,7 @@ class _Writer:
             columns=columns if chosen.col_edge == "masked" else None,
             accumulates=not chosen.depth.whole,
             may_be_empty=not all(isinstance(axis.extent, int) and axis.extent for axis in chosen.inner),
-            fused=target.vector_bytes > 16 or not target.triple.startswith(("x86", "i686", "amd64")),
+            fused=target.fma,
         )
 
     def text(self) -> str:

@@ -23,7 +23,7 @@ class Epilogue:
         self.direct = self.store is not None
         self.tile_row = frame.plan.tile.columns * frame.size
         if self.store is not None:
-            row = linear(self.store, frame.problem.program)[0][frame.plan.row.name]
+            row = linear(self.store, frame.problem.program)[0].get(frame.plan.row.name, 0)
             assert isinstance(row, int)
             self.tile_row = row * frame.size
 
@@ -39,7 +39,7 @@ class Epilogue:
             return None
         where = Load(store.buffer, store.index, self.frame.dtype)
         strides, _ = linear(where, problem.program)
-        plain = strides.get(chosen.col.name) == 1 and isinstance(strides.get(chosen.row.name), int)
+        plain = strides.get(chosen.col.name) == 1 and isinstance(strides.get(chosen.row.name, 0), int)
         return where if plain else None
 
     def address(self) -> Value:

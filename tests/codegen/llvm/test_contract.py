@@ -264,6 +264,27 @@ def test_prologues(name: str) -> None:
         agree(text, given, {}, rtol=3e-4)
 
 
+def test_steps_and_reversals() -> None:
+    """Operands read backwards, and with steps, along rows, columns and the sum."""
+    check("""program t
+  buffer A: f32[60, 40] input
+  buffer B: f32[40, 70] input
+  buffer C: f32[30, 35] output
+  buffer D: f32[30, 70] output
+  buffer E: f32[30, 70] output
+
+  kernel steps (r:30, c:35) [contract rows=r cols=c inner=k parallel=2]:
+    acc = sum(k:20) A[2*r + 1, 2*k] * B[2*k + 1, 2*c]
+    C[r, c] = acc
+  kernel backwards (r:30, c:70) [contract rows=r cols=c inner=k parallel=2]:
+    acc = sum(k:40) A[-r + 29, k] * B[-k + 39, c]
+    D[-r + 29, c] = acc
+  kernel columns (r:30, c:70) [contract rows=r cols=c inner=k parallel=2]:
+    acc = sum(k:40) A[r, -k + 39] * B[k, -c + 69]
+    E[r, -c + 69] = acc
+""")
+
+
 # --- several axes in a role --------------------------------------------------------------------------------------
 
 
