@@ -28,9 +28,7 @@ def emit_contract(kernel: Kernel, program: Program, target: Target) -> KernelTex
     writer = _Writer(frame, target)
     texts = [writer.text(), _parts_text(frame, described, target), *(micro.text() for micro in writer.microkernels)]
     helpers = frozenset(frame.scope.helpers)
-    return KernelText(
-        kernel.name, "\n".join(texts), described.buffers, described.dims, helpers, described.has_checks
-    )
+    return KernelText(kernel.name, "\n".join(texts), described.buffers, described.dims, helpers, described.has_checks)
 
 
 def _scope(problem: Contraction, described: Signature, target: Target) -> Scope:

@@ -23,6 +23,7 @@ from codegen.target import target
 from symnet.errors import Unsupported
 from symnet.expr import dims as dimension
 from tests.codegen.llvm.native import Native, agree
+from tests.codegen.llvm.random_contractions import RandomContraction
 
 Array = np.ndarray[Any, np.dtype[Any]]
 TOLERANCE = {"f32": 3e-4, "f64": 1e-10, "i32": 0.0, "i64": 0.0}
@@ -425,6 +426,24 @@ def test_convolution_input_gradient() -> None:
     acc = sum(o:8, i:3, j:3) g[{index[0]} else 0.0f] * w[o, c, i, j]
     dx[{index[1]}] = acc
 """)
+
+
+# --- anything ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_random_contractions(number: int, rng: np.random.Generator) -> None:
+    machine = target(str(rng.choice(["native", "native", "x86-64-v3", "x86-64-v2"])))
+    for _ in range(5):
+        drawn = RandomContraction(rng)
+        native = Native(drawn.text, machine)
+        for missing in (0, 3, 100) if drawn.dims else (0,):
+            sizes = {name: max(0, size - missing) for name, size in drawn.dims.items()}
+            try:
+                given = memory(drawn.text, sizes, number)
+                agree(drawn.text, given, sizes, rtol=10 * TOLERANCE[drawn.dtype], native=native)
+            except AssertionError as error:
+                raise AssertionError(f"{drawn.text}\n{machine.name}, sizes {sizes}: {error}") from error
 
 
 # --- large, and plans --------------------------------------------------------------------------------------------
