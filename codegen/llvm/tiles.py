@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from codegen.target import Target
 
-LATENCY = 4.4
-"""Cycles from the start of a multiply-add to the start of the one that needs its result, and a little."""
+LATENCY = 4
+"""Cycles from the start of a multiply-add to the start of the one that needs its result."""
 
 CALL = 24
 """Cycles to call the microkernel, set up its sums and leave its loop."""
@@ -31,10 +31,15 @@ class Tile:
         return self.vectors * self.lanes
 
     def step(self) -> float:
-        """Cycles for one k: multiply-adds, loads (a little dearer, for what they may miss), or latency."""
+        """Cycles for one k: multiply-adds or loads (a little dearer, for what they may miss), whichever take longer.
+
+        So few multiply-adds that they wait for each other take longer than they would; towards that limit the two add
+        up softly, by a norm that fits what is measured.
+        """
         work = self.rows * self.vectors / 2
         loads = (self.rows + self.vectors) / 2 * 1.06
-        return max(work, loads, LATENCY) + 0.06 * (self.rows / self.lanes + self.vectors)
+        busy = math.sqrt(math.hypot(max(work, loads) ** 2, LATENCY**2))
+        return busy + 0.06 * (self.rows / self.lanes + self.vectors)
 
     def cost(self, depth: int, per_vector: float) -> float:
         """Cycles for one tile with sums over `depth`; `per_vector` for what is done with each vector of sums."""
