@@ -27,13 +27,13 @@ STACK = 256 * 1024
 """The most bytes of stack that one call of a contraction uses."""
 WHOLE = 160 * 1024
 """The most bytes of one packed operand with which the sum over k is not cut, when the other operand is in place."""
-LEFT, RIGHT, SUMS = 96 * 1024, 64 * 1024, 94 * 1024
+LEFT, RIGHT, SUMS = 96 * 1024, 64 * 1024, 88 * 1024
 """Where it is cut, the most bytes of packed rows, of packed columns, and of sums that wait for the next block of k."""
 BOTH = 128
 """The most k in a block when both operands are packed."""
 
-LINE = 64
-"""Bytes of a cache line."""
+LINE, PERIOD, WAYS = 64, 4096, 8
+"""Of the first-level cache: bytes of a line, bytes after which addresses compete for a place, lines in such a place."""
 THREADS = (1, 1, 2, 4)
 """A plan is chosen for how it does with these numbers of threads together."""
 
@@ -98,7 +98,7 @@ class _Planner:
         self.left, self.right = self.operands()
         self.inner = self.inner_axes()
         self.rows, self.columns = max(1, self.value(row.extent)), max(1, self.value(col.extent))
-        self.steps = math.prod(self.value(axis.extent) for axis in self.inner)
+        self.steps = max(1, math.prod(self.value(axis.extent) for axis in self.inner))
         self.batch = math.prod(self.value(axis.extent) for axis in self.grid)
 
     def value(self, dim: Dim) -> int:
@@ -279,7 +279,7 @@ class _Planner:
             if self.scattered_left and self.columns > 2 * way.tile.columns:
                 wait += FAR if way.depth.whole else FAR / 4
             wait += CONFLICT * (self.kept(self.bytes_between(self.left)) < way.depth.steps)
-            wait += CONFLICT * (way.tile.rows > 8 * _places(between * self.size, 4096))
+            wait += CONFLICT * (way.tile.rows > WAYS * _places(between * self.size, PERIOD))
         if way.right == "place" and self.rows > 2 * way.tile.rows:
             wait += CONFLICT * (self.kept(self.bytes_between(self.right)) < way.depth.steps)
         return wait
@@ -322,7 +322,7 @@ class _Planner:
 
     def run_of_k(self, one: Operand) -> int:
         """How many k are contiguous in an operand."""
-        return self.steps if self.step(one) == 1 else self.value(self.inner[-1].extent)
+        return self.steps if self.step(one) == 1 else max(1, self.value(self.inner[-1].extent))
 
     def useful_lanes(self, count: int) -> float:
         """How many lanes of a vector hold something, when `count` values are cut into vectors."""
