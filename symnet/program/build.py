@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from symnet.errors import DTypeError, ShapeError, UsageError
@@ -10,7 +12,7 @@ from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
 from symnet.program.convert import to_dtype
 from symnet.program.names import check_capacity, leaves_by_name
-from symnet.program.program import Program
+from symnet.program.program import LOSS, Batch, Program
 from symnet.runtime.code import Code
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from symnet.optim import Optimizer
 
 BACKENDS = ("llvm", "numpy")
+SEEDS = 1 << 63
 
 
 def compile(
@@ -47,7 +50,7 @@ def compile(
 
     Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
     """
-    _check_kinds(optimizer, outputs)
+    _check_kinds(optimizer, outputs, batch, seed)
     outputs = dict(outputs or {})
     _check(loss, outputs)
     roots = [loss, *outputs.values()]
@@ -56,12 +59,14 @@ def compile(
     capacity = check_capacity(batch or {}, roots)
     plan = _Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity)
     compiler = _Compiler(plan.module, backend, threads, target)
-    program = Program(compiler.code, capacity, list(outputs), plan.names, plan.hyper, seed, check_finite)
-    _initialise(program, plan, seed)
+    program = Program(
+        compiler.code, capacity, list(outputs), plan.names, plan.hyper, int(seed), check_finite, plan.batch
+    )
+    _initialise(program, plan, int(seed))
     return program
 
 
-def _check_kinds(optimizer: object, outputs: object) -> None:
+def _check_kinds(optimizer: object, outputs: object, batch: object, seed: object) -> None:
     from symnet.optim import Optimizer
 
     if not isinstance(optimizer, Optimizer):
@@ -69,6 +74,12 @@ def _check_kinds(optimizer: object, outputs: object) -> None:
         raise DTypeError(f"compile: the optimizer is {given}, expected an optimizer such as sn.optim.SGD(lr=0.1)")
     if outputs is not None and not isinstance(outputs, Mapping):
         raise DTypeError(f"compile: outputs is a {type(outputs).__name__}, expected a mapping: {{name: expression}}")
+    if batch is not None and not isinstance(batch, Mapping):
+        raise DTypeError(f'compile: batch is a {type(batch).__name__}, expected a mapping such as {{"N": 64}}')
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise DTypeError(f"compile: seed is {seed!r}, expected a whole number")
+    if not 0 <= int(seed) < SEEDS:
+        raise UsageError(f"compile: seed is {seed}, expected a whole number from 0 to {SEEDS - 1}")
 
 
 def _check(loss: Expr, outputs: Mapping[str, Expr]) -> None:
@@ -83,7 +94,7 @@ def _check(loss: Expr, outputs: Mapping[str, Expr]) -> None:
     if not dtypes.is_float(loss.dtype):
         raise DTypeError(f"compile: the loss is {loss.dtype}, expected float32 or float64")
     for name in outputs:
-        if name == "loss" or not name.isidentifier():
+        if name == "loss" or not isinstance(name, str) or not name.isidentifier():
             raise UsageError(f"compile: {name!r} cannot name an output; use an identifier other than 'loss'")
 
 
@@ -100,23 +111,25 @@ class _Plan:
         everything = [loss, *outputs.values()]
         parameters = leaves_by_name(everything, "parameter")
         leaves_by_name(everything, "input", "parameter", "state")  # names are unique across kinds
-        self.trained = {name: node for name, node in parameters.items() if node.attrs["trainable"]}
-        wrt = list(self.trained.values())
-        if not set(wrt) & set(leaves_by_name([loss], "parameter").values()):
+        trainable = {name: node for name, node in parameters.items() if node.attrs["trainable"]}
+        gradients = grad(loss, list(trainable.values()))
+        reached = _reached(loss)
+        trained = [(node, g) for node, g in zip(trainable.values(), gradients, strict=True) if node in reached]
+        if not trained:
             raise UsageError("compile: the loss depends on no trainable parameter, so there is nothing to train")
-        gradients = grad(loss, wrt)
-        updates, self.hyper = optimizer.build(wrt, gradients)
+        updates, self.hyper = optimizer.build([node for node, _ in trained], [g for _, g in trained])
         simplified = simplify(everything)
         values = dict(zip(["loss", *outputs], simplified, strict=True))
         new_values = simplify([value for _, value in updates])
         self.updates = tuple(zip([node for node, _ in updates], new_values, strict=True))
         entries = [
             Entry("step", {"loss": values["loss"]}, self.updates),
-            Entry("gradients", dict(zip(self.trained, gradients, strict=True))),
+            Entry("gradients", {LOSS: values["loss"], **dict(zip(trainable, gradients, strict=True))}),
             Entry("evaluate", values),
             *(Entry(f"predict_{name}", {name: values[name]}) for name in outputs),
         ]
         self.module = Module("program", tuple(_expanded(entry, expand) for entry in entries), dict(capacity))
+        self.batch = _batch(loss, self.module)
         self.leaves = leaves_by_name(
             [e for entry in entries for e in (*entry.outputs.values(), *(v for p in entry.updates for v in p))],
             "parameter",
@@ -130,6 +143,30 @@ class _Plan:
         for name, node in self.leaves.items():
             groups[node.op][name] = name
         return groups
+
+
+def _reached(loss: Expr) -> set[Expr]:
+    """The nodes through which a derivative can come: what lies behind `stop_gradient` or an integer is not trained."""
+    seen: set[Expr] = set()
+    pending = [loss]
+    while pending:
+        node = pending.pop()
+        if node not in seen and node.op != "stop_gradient" and node.dtype in (*dtypes.FLOATS, "tuple"):
+            seen.add(node)
+            pending.extend(node.args)
+    return seen
+
+
+def _batch(loss: Expr, module: Module) -> Batch | None:
+    """The dimension of the rows: the first axis of the first input of the loss that has a named one."""
+    from symnet.program.rows import joins
+
+    for node in leaves_by_name([loss], "input").values():
+        if node.shape and isinstance(dim := node.shape[0], str) and dim.isidentifier():
+            entries = (entry for entry in module.entries if entry.name not in ("step", "gradients"))
+            found = {e.name: dict(zip(e.outputs, joins(list(e.outputs.values()), dim), strict=True)) for e in entries}
+            return Batch(dim, found)
+    return None
 
 
 def _expanded(entry: Entry, expand: Any) -> Entry:
@@ -150,11 +187,11 @@ class _Compiler:
             raise UsageError(f"compile: there is no backend {backend!r}; known: {', '.join(BACKENDS)}")
         self.module, self.backend, self.threads, self.target = module, backend, threads, target
 
-    def code(self, entry: str, profile: bool = False) -> Code:
+    def code(self, entry: str, profile: bool = False, capacity: Mapping[str, int] | None = None) -> Code:
         import codegen
 
         return codegen.compile(
-            self.module,
+            self.module if capacity is None else replace(self.module, capacity=dict(capacity)),
             only=(entry,),
             target=self.target,
             threads=self.threads,

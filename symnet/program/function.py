@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from symnet.errors import DTypeError, UnknownName, UsageError
 from symnet.expr.node import Expr
@@ -13,6 +13,7 @@ from symnet.runtime import arrays as checks
 from symnet.runtime.arrays import Array
 from symnet.runtime.code import Code
 from symnet.runtime.instance import Instance
+from symnet.runtime.lock import lock
 
 if TYPE_CHECKING:
     from symnet.runtime.profile import Profile
@@ -44,13 +45,14 @@ class Function:
         self._options: dict[str, Any] = {"backend": backend, "threads": threads, "target": target}
         self._capacity: dict[str, int] = {}
         self._codes: dict[bool, Code] = {}  # by whether they count their kernels' time
-        self._instance = Instance()
+        self._instance, self._lock = Instance(), lock()
 
     def __call__(self, *arguments: object) -> list[Array] | Array:
         """The outputs as new arrays: a list, or one array when the function was made of one expression."""
         arrays, sizes = self._bound(arguments)
-        code = self._compiled(sizes)
-        results = code.run("call", self._instance.memory, self._wanted(code, arrays), sizes)
+        with self._lock:
+            code = self._compiled(sizes)
+            results = code.run("call", self._instance.memory, self._wanted(code, arrays), sizes)
         values = [results[name] for name in self._outputs]
         return values[0] if self._single else values
 
@@ -59,8 +61,9 @@ class Function:
         from symnet.program.profiling import profile
 
         arrays, sizes = self._bound(arguments)
-        code = self._compiled(sizes, profile=True)
-        return profile(code, "call", self._instance.snapshot(), self._wanted(code, arrays), sizes)
+        with self._lock:
+            code, persistent = self._compiled(sizes, profile=True), self._instance.snapshot()
+        return profile(code, "call", persistent, self._wanted(code, arrays), sizes)
 
     def _bound(self, arguments: Sequence[object]) -> tuple[dict[str, Array], dict[str, int]]:
         """The arguments as arrays by the names of the inputs, and the sizes of the named dimensions."""
@@ -105,6 +108,9 @@ class Function:
         current = self._capacity.get(name, 0)
         return current if size <= current else max(size, 2 * current)
 
+    def __reduce__(self) -> NoReturn:
+        raise DTypeError("a compiled function cannot be copied or pickled: make it again with sn.function")
+
     def source(self, kind: str) -> str:
         """The text of a stage ("loops", "llvm", "asm"), once the function has been called."""
         if False not in self._codes:
@@ -129,6 +135,9 @@ def function(
     Inputs are `sn.input` or `sn.parameter` nodes; every one that the outputs depend on must be listed. With a single
     expression instead of a list as outputs, calling gives a single array.
     """
+    for what, given in (("inputs", inputs), ("outputs", outputs)):
+        if not isinstance(given, (list, tuple)) and not (what == "outputs" and isinstance(given, Expr)):
+            raise DTypeError(f"function: the {what} are a {type(given).__name__}, expected a list of expressions")
     single = isinstance(outputs, Expr)
     results: list[Expr] = [outputs] if isinstance(outputs, Expr) else list(outputs)
     for node in [*inputs, *results]:

@@ -53,7 +53,7 @@ def check_capacity(capacity: Mapping[str, int], roots: Iterable[Expr]) -> dict[s
     for name, size in capacity.items():
         if name not in wanted:
             raise UnknownName(f"batch: there is no dimension {name!r}; the program has {', '.join(wanted) or 'none'}")
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        if isinstance(size, bool) or not hasattr(size, "__index__") or size < 1:
             raise ShapeError(f"batch: the capacity of {name!r} is {size!r}, expected a positive integer")
     missing = [name for name in wanted if name not in capacity]
     if missing:

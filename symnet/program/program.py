@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from symnet.errors import ShapeError, UnknownName, UsageError, nearest
-from symnet.expr.dims import Dim
+from symnet.errors import DTypeError, ShapeError, UnknownName, UsageError, nearest
 from symnet.runtime import arrays as checks
 from symnet.runtime.arrays import Array
 from symnet.runtime.code import Code
 from symnet.runtime.instance import Compile, Hyper, Instance, Persistent
 
 if TYPE_CHECKING:
+    from symnet.program.rows import Join
     from symnet.runtime.profile import Profile
     from symnet.train.fit import Callback
     from symnet.train.history import History
     from symnet.train.metrics import Metric
 
 SOURCES = ("loops", "llvm", "asm")
+SHOWN_ROWS = 8
+LOSS = "loss value"
+"""What the loss is called among the outputs of `gradients`, beside the names of parameters."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The named dimension of the rows, and for each entry how its outputs on all rows follow from those on pieces."""
+
+    dim: str
+    joins: Mapping[str, Mapping[str, Join]]
 
 
 class Program:
@@ -44,13 +56,15 @@ class Program:
         hyper: Mapping[str, Any],
         seed: int,
         check_finite: bool,
+        batch: Batch | None,
     ) -> None:
         """`names` maps "parameter" and "state" to the user's names and their buffers; `hyper` gives default values."""
         self.capacity, self.outputs, self.seed, self.check_finite = dict(capacity), tuple(outputs), seed, check_finite
         self.epochs_done = 0
-        self._compile, self._lock = compile_entry, threading.RLock()
-        self._profiled: dict[str, Code] = {}
+        self._batch = batch
+        self._compile, self._profiled = compile_entry, dict[str, Code]()
         self.instance = Instance()
+        self._lock = self.instance.lock
         self.parameters = Persistent(self.instance, names["parameter"], "parameter")
         self.buffers = Persistent(self.instance, names["state"], "buffer")
         parts = {name: tuple(f"{name}[{i}]" for i in range(len(value))) if isinstance(value, tuple) else (name,)
@@ -62,7 +76,7 @@ class Program:
 
     # --- one call ------------------------------------------------------------------------------------------------
 
-    def step(self, **inputs: object) -> dict[str, Array]:
+    def step(self, /, **inputs: object) -> dict[str, Array]:
         """Forward, backward and update in one native call; gives `{"loss": …}`, the loss before the update.
 
         Inputs are given by name and may have any size up to the compiled one in the named dimensions. After an error
@@ -70,27 +84,31 @@ class Program:
         """
         return self._run("step", inputs)
 
-    def gradients(self, **inputs: object) -> dict[str, Array]:
+    def gradients(self, /, **inputs: object) -> dict[str, Array]:
         """The gradient of the loss by each trainable parameter's name; changes nothing."""
-        return self._run("gradients", inputs)
+        found = self._run("gradients", inputs)
+        del found[LOSS]  # computed along, so that its inputs are checked
+        return found
 
-    def evaluate(self, **inputs: object) -> dict[str, Array]:
+    def evaluate(self, /, **inputs: object) -> dict[str, Array]:
         """The loss and all outputs, with their inference meaning; changes nothing.
 
-        More rows than the compiled batch are run in pieces: outputs with the batch axis are joined, others (the loss)
-        averaged, weighted by the number of rows.
+        More rows than the compiled batch are run in pieces, where the results for all rows follow from those for
+        pieces (`symnet.program.rows`); else the evaluation is compiled again for as many rows.
         """
-        return self._in_pieces("evaluate", inputs)
+        return self._on_all_rows("evaluate", inputs)
 
-    def predict(self, output: str | None = None, **inputs: object) -> Array:
+    def predict(self, output: str | None = None, /, **inputs: object) -> Array:
         """One output by name (the only one may be left unnamed) from the inputs it depends on; any number of rows."""
         if output is None:
             if len(self.outputs) != 1:
                 raise UsageError(f"predict: say which output; the program has {', '.join(self.outputs) or 'none'}")
             output = self.outputs[0]
+        if not isinstance(output, str):
+            raise DTypeError(f"predict: an output is given by its name, a string, got {type(output).__name__}")
         if output not in self.outputs:
             raise UnknownName(f"predict: there is no output {output!r}{nearest(output, self.outputs)}")
-        return self._in_pieces(f"predict_{output}", inputs)[output]
+        return self._on_all_rows(f"predict_{output}", inputs)[output]
 
     def _run(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
         code = self._code(entry)
@@ -101,18 +119,19 @@ class Program:
     def _bind_one(
         self, code: Code, entry: str, inputs: Mapping[str, object]
     ) -> tuple[dict[str, Array], dict[str, int]]:
-        """Inputs for a single call: no size beyond what the program was compiled for."""
+        """Inputs for a single call: no size beyond what the code was compiled for."""
         arrays, sizes = self._bind(code, entry, inputs)
+        capacity = code.metadata["dims"]
         for name, size in sizes.items():
-            if size > self.capacity[name]:
+            if size > capacity[name]:
                 raise ShapeError(
-                    f"{entry}: {name} is {size}, but the program was compiled for at most {self.capacity[name]}; "
+                    f"{_shown(entry)}: {name} is {size}, but the program was compiled for at most {capacity[name]}; "
                     f"compile with batch={{{name!r}: {size}}} or more"
                 )
         return arrays, sizes
 
     def _bind(self, code: Code, entry: str, inputs: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]]:
-        what = entry.removeprefix("predict_") if entry.startswith("predict_") else entry
+        what = _shown(entry)
         arrays, sizes = checks.bind(code.signature(entry), inputs, what)
         for name, size in sizes.items():
             if size == 0:
@@ -121,30 +140,34 @@ class Program:
             checks.check_finite(arrays, what)
         return arrays, sizes
 
-    def _in_pieces(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
+    def _on_all_rows(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
+        """An entry on any number of rows."""
         code = self._code(entry)
         arrays, sizes = self._bind(code, entry, inputs)
-        dim = self.batch_dim if self.batch_dim in sizes else None
-        if dim is None or sizes[dim] <= self.capacity[dim]:
+        dim = self._batch.dim if self._batch is not None else ""
+        if self._batch is None or sizes.get(dim, 0) <= code.metadata["dims"].get(dim, 0):
             return self._run(entry, arrays)
+        joins = self._batch.joins[entry]
+        if "whole" in joins.values():
+            self._code(entry, {dim: sizes[dim]})
+            return self._run(entry, arrays)
+        capacity = self.capacity[dim]
         batched = {n for n, (shape, _) in code.signature(entry).items() if shape and shape[0] == dim}
-        results: list[dict[str, Array]] = []
-        counts: list[int] = []
-        for start in range(0, sizes[dim], self.capacity[dim]):
-            piece = {n: a[start : start + self.capacity[dim]] if n in batched else a for n, a in arrays.items()}
-            results.append(self._run(entry, piece))
-            counts.append(len(piece[next(iter(batched))]))
-        buffers = code.metadata["entries"][entry]["outputs"]
-        return {
-            name: _joined([result[name] for result in results], counts, tuple(code.buffers[buffer]["shape"]), dim)
-            for name, buffer in buffers.items()
-        }
+        starts = range(0, sizes[dim], capacity)
+        pieces = [{n: a[s : s + capacity] if n in batched else a for n, a in arrays.items()} for s in starts]
+        results = [self._run(entry, piece) for piece in pieces]
+        counts = [min(capacity, sizes[dim] - start) for start in starts]
+        return {name: _joined([result[name] for result in results], counts, join) for name, join in joins.items()}
 
-    def _code(self, entry: str) -> Code:
-        """The code of an entry, compiled when it is first needed."""
+    def _code(self, entry: str, sizes: Mapping[str, int] = MappingProxyType({})) -> Code:
+        """The code of an entry for at least these sizes and the capacity, compiled when it is first needed."""
         with self._lock:
-            if entry not in self.instance.codes:
-                self.instance.attach(self._compile(entry))
+            known = self.instance.codes.get(entry)
+            had: Mapping[str, int] = self.capacity if known is None else known.metadata["dims"]
+            beyond = {name: max(size, 2 * had[name]) for name, size in sizes.items() if size > had[name]}
+            wanted = {**had, **beyond}
+            if known is None or wanted != had:
+                self.instance.attach(self._compile(entry, capacity=wanted))
             return self.instance.codes[entry]
 
     # --- training ------------------------------------------------------------------------------------------------
@@ -175,13 +198,12 @@ class Program:
 
         return fit(self, data, epochs, batch_size, shuffle, validation, metrics, callbacks, progress, check_finite)
 
-    @cached_property
+    @property
     def batch_dim(self) -> str:
         """The named dimension of the first axis of the data."""
-        for shape, _ in self._code("step").signature("step").values():
-            if shape and isinstance(shape[0], str) and shape[0].isidentifier():
-                return shape[0]
-        raise UsageError("no input has a named first axis, so there are no batches; call step() in a loop instead")
+        if self._batch is None:
+            raise UsageError("no input has a named first axis, so there are no batches; call step() in a loop instead")
+        return self._batch.dim
 
     def check_data(self, data: Mapping[str, object], what: str) -> dict[str, Array]:
         """A whole data set as arrays that fit the inputs of a step; the batch axis may have any length but 0."""
@@ -191,6 +213,8 @@ class Program:
         for name, size in sizes.items():
             if name != self.batch_dim and size > self.capacity[name]:
                 raise ShapeError(f"{what}: {name} is {size}, compiled for at most {self.capacity[name]}")
+        if self.check_finite:
+            checks.check_finite(arrays, what)
         return arrays
 
     def rows_of(self, data: Mapping[str, Array]) -> int:
@@ -201,30 +225,35 @@ class Program:
         signature = self._code("step").signature("step")
         return [name for name, (shape, _) in signature.items() if shape and shape[0] == self.batch_dim]
 
-    def run_epoch(self, data: Mapping[str, Array], rows: Array, batch: int) -> Array:
-        """Train on these rows of checked `data` in batches; the loss of each. Stops with an error at a bad index."""
+    def run_epoch(self, data: Mapping[str, Array], rows: Array, batch: int, done: int = 0) -> Array:
+        """Train on these rows of checked `data` in batches; the loss of each. Stops with an error at a bad index.
+
+        `done` is how many batches came before, for messages.
+        """
         code = self._code("step")
         batched = {name: data[name] for name in self._batched}
         fixed = {name: array for name, array in data.items() if name not in batched}
         with self._lock:
             losses, failed = code.epoch("step", self.instance.memory, batched, fixed, rows, batch, self.batch_dim)
         if failed:
-            code.fail("step", failed, f"rows of batch {len(losses) + 1}: ")
+            bad = rows[len(losses) * batch :][:batch].tolist()
+            shown = ", ".join(map(str, bad[:SHOWN_ROWS])) + (", …" if len(bad) > SHOWN_ROWS else "")
+            code.fail("step", failed, f"batch {done + len(losses) + 1}, with rows {shown}: ")
         return losses
 
     # --- keeping -------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
         """Write everything needed to go on bit for bit: parameters, state, hyperparameters, the count of epochs."""
-        from symnet.program.checkpoint import save
+        from symnet.program.checkpoint import as_path, save
 
-        save(self, Path(path))
+        save(self, as_path(path, "save"))
 
     def load(self, path: str | Path) -> None:
         """Go on from what `save` wrote; the names, shapes and dtypes must be this program's, else nothing changes."""
-        from symnet.program.checkpoint import load
+        from symnet.program.checkpoint import as_path, load
 
-        load(self, Path(path))
+        load(self, as_path(path, "load"))
 
     def load_parameters(self, source: Mapping[str, object] | str | Path) -> None:
         """Set parameters and buffers from a mapping of names (a `state_dict`) or a safetensors file; all or nothing."""
@@ -267,14 +296,29 @@ class Program:
     def _entries(self) -> list[str]:
         return ["step", "gradients", "evaluate", *(f"predict_{name}" for name in self.outputs)]
 
+    def __reduce__(self) -> NoReturn:
+        raise DTypeError(
+            "a program cannot be copied or pickled: compile it again where it is wanted, and move what it has learned "
+            "with save() and load()"
+        )
+
     def __repr__(self) -> str:
         count = sum(int(np.prod(self.parameters[name].shape)) for name in self.parameters)
         capacity = ", ".join(f"{name} <= {size}" for name, size in self.capacity.items())
         return f"<Program: {len(self.parameters)} parameters, {count:,} numbers; {capacity or 'fixed sizes'}>"
 
 
-def _joined(pieces: Sequence[Array], counts: Sequence[int], shape: tuple[Dim, ...], dim: str) -> Array:
-    """One output from the outputs of consecutive batches."""
-    if shape and shape[0] == dim:
-        return np.concatenate(pieces)
-    return np.asarray(np.average(np.stack(pieces), axis=0, weights=counts), dtype=pieces[0].dtype)
+def _shown(entry: str) -> str:
+    """The call that runs an entry, for messages."""
+    return f"predict {entry.removeprefix('predict_')!r}" if entry.startswith("predict_") else entry
+
+
+def _joined(pieces: Sequence[Array], counts: Sequence[int], join: Join) -> Array:
+    """One output from the outputs of consecutive pieces of so many rows."""
+    if isinstance(join, int):
+        return np.concatenate(pieces, axis=join)
+    if join == "same":
+        return pieces[0]
+    stacked, kind = np.stack(pieces), pieces[0].dtype
+    total = stacked.sum(axis=0) if join == "sum" else np.average(stacked, axis=0, weights=counts)
+    return np.asarray(total, dtype=kind)

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from symnet.errors import ShapeError, UnknownName, UsageError, nearest
+from symnet.errors import DTypeError, ShapeError, UnknownName, UsageError, nearest
 from symnet.expr import dims
 from symnet.runtime.arrays import Array, as_array
 from symnet.runtime.code import Code
+from symnet.runtime.lock import lock
 from symnet.runtime.memory import Memory
 
 
@@ -18,24 +19,32 @@ class Instance:
     """One arena, and entries compiled for it.
 
     Every `Code` that is attached lays out the persistent buffers (parameters, state, hyperparameters) in the same way
-    at the start of the arena; outputs and scratch follow, and may overlap between entries.
+    at the start of the arena; outputs and scratch follow, and may overlap between entries. Whoever runs an entry or
+    looks into the memory holds the `lock`.
     """
 
     def __init__(self) -> None:
-        self.memory = Memory()
+        self.memory, self.lock = Memory(), lock()
         self.codes: dict[str, Code] = {}
         self.persistent: dict[str, Mapping[str, Any]] = {}
 
     def attach(self, code: Code) -> None:
         """Add the entries of `code`; grows the arena when they need more."""
         persistent = {b["name"]: b for b in code.metadata["buffers"] if b["role"] in ("parameter", "state", "hyper")}
-        self.memory.reserve(code.metadata["arena"], keep=self._persistent_bytes())
-        self.persistent.update(persistent)
-        self.codes.update(dict.fromkeys(code.metadata["entries"], code))
+        with self.lock:
+            self.memory.reserve(code.metadata["arena"], keep=self._persistent_bytes())
+            self.persistent.update(persistent)
+            self.codes.update(dict.fromkeys(code.metadata["entries"], code))
 
     def snapshot(self) -> Array:
         """A copy of the bytes of all that persists: the start of the arena."""
-        return self.memory.bytes[: self._persistent_bytes()].copy()
+        with self.lock:
+            return self.memory.bytes[: self._persistent_bytes()].copy()
+
+    def restore(self, snapshot: Array) -> None:
+        """Make all that persists what it was."""
+        with self.lock:
+            self.memory.bytes[: snapshot.size] = snapshot
 
     def _persistent_bytes(self) -> int:
         return max((b["offset"] + self._view(b).nbytes for b in self.persistent.values()), default=0)
@@ -48,7 +57,8 @@ class Instance:
 
     def read(self, name: str) -> Array:
         """A copy of a persistent buffer, read-only: assigning to it would not reach the program."""
-        value = self._view(self.persistent[name]).copy()
+        with self.lock:
+            value = self._view(self.persistent[name]).copy()
         value.flags.writeable = False
         return value
 
@@ -58,7 +68,8 @@ class Instance:
         array, shape = as_array(name, value, buffer["dtype"]), tuple(buffer["shape"])
         if array.shape != shape:
             raise ShapeError(f"{name}: expected the shape {dims.show(shape)}, got {dims.show(array.shape)}")
-        self._view(buffer)[...] = array
+        with self.lock:
+            self._view(buffer)[...] = array
 
 
 class Persistent(MutableMapping[str, Array]):
@@ -109,7 +120,7 @@ class Hyper(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: object) -> None:
         buffers = self._buffers(name)
-        values = np.atleast_1d(np.asarray(value, dtype=np.float64))
+        values = np.atleast_1d(_numbers(name, value))
         if values.shape != (len(buffers),) or (self._kinds[name] is tuple) != (np.ndim(value) == 1):  # type: ignore[arg-type]
             wanted = f"{len(buffers)} numbers" if self._kinds[name] is tuple else "a number"
             raise ShapeError(f"the hyperparameter {name!r} is {wanted}, got {value!r}")
@@ -134,7 +145,19 @@ class Hyper(MutableMapping[str, Any]):
         return repr(dict(self))
 
 
-class Compile(Protocol):
-    """Gives the code of an entry; with `profile`, one that counts what each kernel takes."""
+def _numbers(name: str, value: object) -> Array:
+    """The value of a hyperparameter as float64; None, text and complex numbers are none."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # a list of unequal parts
+        array = np.asarray(None)
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(f"the hyperparameter {name!r} is set to {value!r}, expected a number")
+    return array.astype(np.float64)
 
-    def __call__(self, entry: str, profile: bool = False) -> Code: ...
+
+class Compile(Protocol):
+    """Gives the code of an entry, for the program's capacity or another; with `profile`, one that counts what each
+    kernel takes."""
+
+    def __call__(self, entry: str, profile: bool = False, capacity: Mapping[str, int] | None = None) -> Code: ...

@@ -17,6 +17,7 @@ import numpy as np
 from symnet.errors import UsageError
 from symnet.runtime.arrays import Array
 from symnet.runtime.code import Code
+from symnet.runtime.lock import lock
 from symnet.runtime.memory import Memory
 
 _POINTER, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
@@ -26,6 +27,7 @@ _SYNC = ctypes.CFUNCTYPE(None, _POINTER)
 _WORKER = ctypes.CFUNCTYPE(None, _POINTER, _I64)
 
 SYNC_BYTES = 1024
+MOST_THREADS = 1024
 ARGUMENTS = (
     "sync", "entry", "table", "slots", "rows", "batch", "first", "last", "dim_slot", "order", "arrays", "records",
     "reached",
@@ -41,33 +43,35 @@ def thread_count(wanted: int | None) -> int:
         text = os.environ.get("SYMNET_THREADS", "")
         if not text:
             return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if not text.isdigit():
-            raise UsageError(f"SYMNET_THREADS is {text!r}, expected a positive integer")
-        wanted = int(text)
-    if isinstance(wanted, bool) or not isinstance(wanted, int) or not 1 <= wanted <= 1024:
-        raise UsageError(f"threads is {wanted!r}, expected an integer from 1 to 1024")
+        if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST_THREADS:
+            raise UsageError(f"SYMNET_THREADS is {text!r}, expected an integer from 1 to {MOST_THREADS}")
+        return int(text)
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or not 1 <= wanted <= MOST_THREADS:
+        raise UsageError(f"threads is {wanted!r}, expected an integer from 1 to {MOST_THREADS}")
     return wanted
 
 
 class Pool:
     """Threads parked inside native code, and the memory through which they are given work.
 
-    The workers are daemon threads of Python that wait without the interpreter's lock. After a fork the child starts
-    its own when it first needs them. One call at a time uses the pool.
+    The workers are daemon threads of Python that wait without the interpreter's lock. One call at a time uses the pool.
+    A fork waits for the call that runs, so that the child finds memory that no call is halfway through; it starts
+    workers of its own when it first needs them.
     """
 
     def __init__(self, functions: Mapping[str, int], owner: object) -> None:
         """`owner` keeps the machine code alive as long as threads may run in it."""
         self._init, self._work = _SYNC(functions["sn_init"]), _WORKER(functions["sn_worker"])
         self._owner = owner
-        self.lock = threading.RLock()
+        self.lock = lock()
         self.address = self._workers = 0
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forked)
+            os.register_at_fork(
+                before=self.lock.acquire, after_in_parent=self.lock.release, after_in_child=self._forked
+            )
 
     def _forked(self) -> None:
-        """In a child process: the threads did not come along, and whoever held the lock is not here to let go."""
-        self.lock = threading.RLock()
+        """In a child process: the threads did not come along."""
         self.address = self._workers = 0
 
     def ready(self, threads: int) -> int:
@@ -80,7 +84,13 @@ class Pool:
         while self._workers < threads - 1:
             self._workers += 1
             arguments = (self.address, self._workers)
-            threading.Thread(target=self._work, args=arguments, daemon=True, name="symnet-worker").start()
+            worker = threading.Thread(target=self._work, args=arguments, daemon=True, name="symnet-worker")
+            try:
+                worker.start()
+            except RuntimeError as error:
+                self._workers -= 1
+                most = self._workers + 1
+                raise UsageError(f"no more than {most} threads can run here: set SYMNET_THREADS={most}") from error
         return self.address
 
 
