@@ -146,6 +146,16 @@ class Module:
         new._relabel()
         return new
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_parent"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        for child in self._modules.values():
+            object.__setattr__(child, "_parent", weakref.ref(self))
+        self._relabel()
+
     def _relabel(self) -> None:
         """Write on every parameter and buffer its path from the outermost module."""
         root = self

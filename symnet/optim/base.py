@@ -124,6 +124,9 @@ class Optimizer:
 
     def _require(self, name: str, low: float, high: float | None = None) -> None:
         """Refuse a hyperparameter outside [low, high)."""
+        given = getattr(self, name)
+        if name not in self.defaults and not isinstance(given, Expr):
+            raise DTypeError(f"{type(self).__name__}: {name} is {given!r}, expected a number")
         value = self.defaults.get(name, ())
         for number in value if isinstance(value, tuple) else (value,):
             if not number >= low or (high is not None and not number < high):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symnet.errors import FileError, ShapeError, UnknownName, nearest
+from symnet.errors import DTypeError, FileError, ShapeError, UnknownName, nearest
 from symnet.expr import dims
 from symnet.runtime.arrays import Array, as_array
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 ROLES = ("parameter", "state", "hyper")
+
+
+def as_path(path: object, what: str) -> Path:
+    """The path that a user gave, as a string or a Path."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise DTypeError(f"{what}: expected the path of a file, got {type(path).__name__}")
+    return Path(path)
 
 
 def save(program: Program, path: Path) -> None:
@@ -35,7 +42,7 @@ def save(program: Program, path: Path) -> None:
 def load(program: Program, path: Path) -> None:
     """Check the whole file against the program first, then take it over."""
     tensors, about = _read(path)
-    if about is None or about.get("format") != FORMAT:
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise FileError(f"{path}: not a checkpoint of symnet (load_parameters reads plain safetensors files)")
     instance = program.instance
     wanted = {f"{role}/{name}": name for role in ROLES for name in instance.names(role)}
@@ -46,9 +53,13 @@ def load(program: Program, path: Path) -> None:
             f"missing {sorted(missing) or 'nothing'}, unknown {sorted(extra) or 'nothing'}"
         )
     values = {name: _fitting(program, name, tensors[key], str(path)) for key, name in wanted.items()}
-    for name, value in values.items():
-        instance.write(name, value)
-    program.seed, program.epochs_done = int(about["seed"]), int(about["epochs_done"])
+    seed, epochs_done = about.get("seed"), about.get("epochs_done")
+    if not isinstance(seed, int) or not isinstance(epochs_done, int):
+        raise FileError(f"{path}: the seed and the number of epochs are missing from this checkpoint")
+    with instance.lock:
+        for name, value in values.items():
+            instance.write(name, value)
+        program.seed, program.epochs_done = seed, epochs_done
 
 
 def load_parameters(program: Program, source: Mapping[str, object] | str | Path) -> None:
@@ -57,7 +68,7 @@ def load_parameters(program: Program, source: Mapping[str, object] | str | Path)
     if isinstance(source, Mapping):
         tensors, where = source, "load_parameters"
     else:
-        read, about = _read(Path(source))
+        read, about = _read(as_path(source, "load_parameters"))
         where = str(source)
         tensors = (
             {k.removeprefix("parameter/"): v for k, v in read.items() if k.startswith("parameter/")} if about else read
@@ -88,7 +99,8 @@ def _fitting(program: Program, name: str, value: Array, where: str) -> Array:
     return value
 
 
-def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any] | None]:
+def _read(path: Path) -> tuple[dict[str, Array], Any]:
+    """The arrays of a file, and what symnet noted in it (None where it did not write the file)."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():

@@ -26,16 +26,12 @@ _KINDS = {name: np.dtype(name) for name in DTYPES}
 
 def as_array(name: str, value: object, dtype: str) -> Array:
     """`value` as a C-contiguous array of `dtype` (without copying when it is one); `DTypeError` says what to do."""
-    if isinstance(value, np.ndarray):
-        array = value
-        if array.dtype is _KINDS[dtype] and array.flags.c_contiguous:  # what almost every call passes
-            return array
-    elif hasattr(value, "detach") and hasattr(value, "cpu"):  # a torch tensor that may require grad or live elsewhere
-        array = np.asarray(value.detach().cpu())
-    elif hasattr(value, "__array__") or not hasattr(value, "__dlpack__"):
-        array = np.asarray(value)
+    if type(value) is np.ndarray:
+        if value.dtype is _KINDS[dtype] and value.flags.c_contiguous:  # what almost every call passes
+            return value
+        array: Array = value
     else:
-        array = np.from_dlpack(value)
+        array = _converted(name, value, dtype)
     if array.dtype == dtype:
         return np.ascontiguousarray(array).reshape(array.shape)
     literal = isinstance(value, (int, float, list, tuple))
@@ -44,7 +40,26 @@ def as_array(name: str, value: object, dtype: str) -> Array:
             f"{name}: expected {dtype}, got {array.dtype} of shape {dims.show(array.shape)}; "
             f"convert it with numpy.asarray({name if name.isidentifier() else '…'}, dtype={dtype!r}) if that is meant"
         )
-    return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+    converted = np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+    if converted.dtype.kind == "i" and not np.array_equal(converted, array):
+        low, high = np.iinfo(converted.dtype).min, np.iinfo(converted.dtype).max
+        raise DTypeError(f"{name}: expected {dtype}, integers from {low} to {high}, got others")
+    return converted
+
+
+def _converted(name: str, value: object, dtype: str) -> Array:
+    """Anything that is no plain array yet as one, of the type that it has."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise DTypeError(f"{name}: expected {dtype}, got a masked array; give what is masked a value with .filled(…)")
+    try:
+        if hasattr(value, "detach") and hasattr(value, "cpu"):  # a torch tensor that may require grad or live elsewhere
+            return np.asarray(value.detach().cpu())
+        if hasattr(value, "__array__") or not hasattr(value, "__dlpack__"):
+            return np.asarray(value)
+        return np.from_dlpack(value)
+    except (TypeError, ValueError, RuntimeError, BufferError) as error:
+        given = type(value).__name__
+        raise DTypeError(f"{name}: expected an array of {dtype}, got a {given} that makes none: {error}") from error
 
 
 def _kind_fits(array: Array, dtype: str) -> bool:
@@ -62,6 +77,8 @@ def bind(signature: Signature, values: Mapping[str, object], what: str) -> tuple
     `signature` gives what is wanted, `values` what came, `what` the call for messages ("step"). Raises `UnknownName`
     for names that are missing or not wanted, `ShapeError` for ranks, sizes and conflicting named dimensions.
     """
+    if not isinstance(values, Mapping):
+        raise DTypeError(f"{what}: expected a mapping from input names to arrays, got {type(values).__name__}")
     for name in values:
         if name not in signature:
             raise UnknownName(f"{what}: there is no input {name!r}{nearest(name, signature)}")

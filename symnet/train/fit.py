@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symnet.errors import NotFinite, ShapeError, UsageError
+from symnet.errors import DTypeError, IndexOutOfRange, NotFinite, ShapeError, UsageError
 from symnet.runtime.arrays import Array
 from symnet.train.history import History, describe
 from symnet.train.metrics import Metric, resolve
@@ -34,30 +36,64 @@ def fit(
     check_finite: bool = False,
 ) -> History:
     """Train for `epochs` passes over `data`; see `Program.fit`."""
-    if epochs < 0:
+    if _whole("epochs", epochs) < 0:
         raise UsageError(f"fit: epochs is {epochs}, expected 0 or more")
     figures = resolve(metrics)
+    if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks := list(callbacks))):
+        raise DTypeError(f"fit: callbacks is {callbacks!r}, expected a list of functions of (program, history)")
     loop = _Loop(program, data, batch_size, shuffle, check_finite)
     checked = program.check_data(validation, "fit, validation") if validation is not None else None
     history = History()
     with _Bar(progress, epochs * loop.steps_per_epoch) as bar:
         for _ in range(epochs):
-            started = time.perf_counter()
-            losses, sizes = loop.epoch(bar)
-            record: dict[str, float] = {"epoch": float(program.epochs_done)}
-            record["loss"] = float(np.dot(losses, sizes) / sizes.sum())
+            with _undone_by_bad_data(program, first=not history.epochs):
+                losses, record = _epoch(program, loop, bar, figures, checked)
             history.losses.extend(losses.tolist())
-            if figures:
-                record |= _evaluate(program, loop.data, figures, "", with_loss=False)
-            if checked is not None:
-                record |= _evaluate(program, checked, figures, "val_", with_loss=True)
-            record["seconds"] = time.perf_counter() - started
             history.epochs.append(record)
             bar.note(describe(record))
             asked_to_stop = [callback(program, history) for callback in callbacks]  # every one is called
             if any(asked_to_stop):
                 break
     return history
+
+
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise DTypeError(f"fit: {name} is {value!r}, expected a whole number")
+    return int(value)
+
+
+@contextmanager
+def _undone_by_bad_data(program: Program, first: bool) -> Iterator[None]:
+    """In the first epoch, which sees all the data, a bad index undoes the steps that were made before it was met."""
+    before = (program.instance.snapshot(), program.epochs_done) if first else None
+    try:
+        yield
+    except IndexOutOfRange:
+        if before is not None:
+            program.instance.restore(before[0])
+            program.epochs_done = before[1]
+        raise
+
+
+def _epoch(
+    program: Program,
+    loop: _Loop,
+    bar: _Bar,
+    figures: Mapping[str, Metric],
+    validation: Mapping[str, Array] | None,
+) -> tuple[Array, dict[str, float]]:
+    """One epoch: the losses of its batches, and its figures."""
+    started = time.perf_counter()
+    losses, sizes = loop.epoch(bar)
+    record: dict[str, float] = {"epoch": float(program.epochs_done)}
+    record["loss"] = float(np.dot(losses, sizes) / sizes.sum())
+    if figures:
+        record |= _evaluate(program, loop.data, figures, "", with_loss=False)
+    if validation is not None:
+        record |= _evaluate(program, validation, figures, "val_", with_loss=True)
+    record["seconds"] = time.perf_counter() - started
+    return losses, record
 
 
 class _Loop:
@@ -70,7 +106,7 @@ class _Loop:
         self.data = program.check_data(data, "fit")
         self.dim = program.batch_dim
         capacity = program.capacity[self.dim]
-        self.batch = capacity if batch_size is None else batch_size
+        self.batch = capacity if batch_size is None else _whole("batch_size", batch_size)
         if not 1 <= self.batch <= capacity:
             raise ShapeError(
                 f"fit: batch_size is {self.batch}; the program was compiled for batch={{{self.dim!r}: {capacity}}}, "
@@ -91,7 +127,7 @@ class _Loop:
         while start < self.rows:
             rows = order[start : start + steps * self.batch]
             began = time.perf_counter()
-            part = program.run_epoch(self.data, rows, self.batch)
+            part = program.run_epoch(self.data, rows, self.batch, done=start // self.batch)
             elapsed = time.perf_counter() - began
             losses.append(part)
             if self.check_finite and not np.isfinite(part).all():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from symnet.errors import UnknownName, UsageError, nearest
+from symnet.errors import DTypeError, UnknownName, UsageError, nearest
 from symnet.runtime.arrays import Array
 
 Metric = Callable[[Mapping[str, Array], Mapping[str, Array]], float]
@@ -43,6 +43,8 @@ METRICS: Mapping[str, Metric] = {"accuracy": accuracy}
 
 def resolve(metrics: Sequence[str | Metric]) -> dict[str, Metric]:
     """The metrics by name; a function's own name is its name."""
+    if isinstance(metrics, str) or not isinstance(metrics, Iterable):
+        raise DTypeError(f'fit: metrics is {metrics!r}, expected a list such as ["accuracy"]')
     chosen: dict[str, Metric] = {}
     for metric in metrics:
         if callable(metric):
