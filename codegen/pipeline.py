@@ -26,6 +26,7 @@ from codegen.passes.schedule import SCHEDULE
 from codegen.passes.shapes import SHAPES
 from codegen.passes.split import SPLIT
 from codegen.spec import Entry, Module
+from symnet.errors import FileError, UsageError
 
 PASSES: tuple[Pass, ...] = (
     # fewer, simpler kernels
@@ -46,17 +47,23 @@ def _environment(name: str) -> str:
     return os.environ.get(name, "")
 
 
+def _check_level(text: str) -> int:
+    if text not in ("", "0", "1", "2"):
+        raise UsageError(f"SYMNET_CHECK is {text!r}, expected 0, 1 or 2")
+    return int(text or 0)
+
+
 @dataclass(frozen=True)
 class Options:
     """How programs are compiled.
 
     passes  what is run, in order
-    check   0: the verifier alone, after every pass; 2: also the interpreter, before and after, on random data
+    check   0, 1: the verifier alone, after every pass; 2: also the interpreter, before and after, on random data
     dump    a folder for the text of the program after every pass; empty for none
     """
 
     passes: tuple[Pass, ...] = PASSES
-    check: int = field(default_factory=lambda: int(_environment("SYMNET_CHECK") or 0))
+    check: int = field(default_factory=lambda: _check_level(_environment("SYMNET_CHECK")))
     dump: str = field(default_factory=lambda: _environment("SYMNET_DUMP"))
 
 
@@ -89,5 +96,8 @@ def optimise(program: Program, options: Options, name: str = "program") -> Progr
 def _dump(program: Program, options: Options, stem: str) -> None:
     if options.dump:
         folder = Path(options.dump)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{stem}.loops").write_text(show(program), encoding="utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{stem}.loops").write_text(show(program), encoding="utf-8")
+        except OSError as error:
+            raise FileError(f"SYMNET_DUMP: cannot write to the folder {options.dump}: {error.strerror}") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from numbers import Integral
 
 from symnet.errors import ShapeError, UnknownName
 
@@ -78,9 +79,11 @@ def canonical(dim: object) -> Dim:
 
 def canonical_shape(shape: object) -> Shape:
     """A shape as a tuple of canonical dimensions; a single dimension stands for a one-axis shape."""
-    if isinstance(shape, (str, int)):
+    if isinstance(shape, (str, Integral)):
         return (canonical(shape),)
-    return tuple(canonical(dim) for dim in shape)  # type: ignore[attr-defined]
+    if not isinstance(shape, Iterable):
+        raise ShapeError(f"a shape is a tuple of integers and names, got {shape!r}")
+    return tuple(canonical(dim) for dim in shape)
 
 
 @lru_cache(maxsize=4096)

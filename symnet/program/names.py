@@ -19,14 +19,14 @@ def leaves_by_name(roots: Iterable[Expr], *ops: str) -> dict[str, Expr]:
             other = found.setdefault(name, node)
             if other is not node:
                 raise UsageError(
-                    f"two different {node.op}s are called {name!r}: {_signature(other)} and {_signature(node)}; "
+                    f"two different things are called {name!r}: {_signature(other)} and {_signature(node)}; "
                     "give one of them another name (for modules: make both children of one Module)"
                 )
     return found
 
 
 def _signature(node: Expr) -> str:
-    return f"{node.dtype}{dims.show(node.shape)}"
+    return f"the {node.op} {node.dtype}{dims.show(node.shape)}"
 
 
 _SIZES = {"dim": "size", "scan": "length"}

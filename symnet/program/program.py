@@ -193,6 +193,9 @@ class Program:
         callbacks    functions of (program, history) called after each epoch; training ends when one returns True
         progress     show a progress bar
         check_finite stop with `NotFinite` at the first loss that is NaN or infinite
+
+        An error about the data (a bad index, a loss that is not finite) undoes the epoch that met it; the earlier ones
+        stay. After KeyboardInterrupt the program is as the last step left it.
         """
         from symnet.train.fit import fit
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from symnet.errors import UsageError
+
 Array = np.ndarray[Any, np.dtype[Any]]
 ALIGNMENT = 4096
 
@@ -22,7 +24,11 @@ class Memory:
         """Make the arena at least `size` bytes long; its first `keep` bytes keep their values."""
         if size <= self.bytes.size:
             return
-        block = np.zeros(size + ALIGNMENT, np.uint8)  # zero pages come from the system when they are first touched
+        try:
+            block = np.zeros(size + ALIGNMENT, np.uint8)  # zero pages come from the system when they are first touched
+        except (MemoryError, ValueError) as error:
+            wanted = f"{size / 2**30:,.1f} GiB"
+            raise UsageError(f"a program of these sizes needs {wanted} of memory, which there is not") from error
         start = -block.ctypes.data % ALIGNMENT
         grown = block[start : start + size]
         grown[:keep] = self.bytes[:keep]

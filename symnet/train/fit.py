@@ -46,7 +46,7 @@ def fit(
     history = History()
     with _Bar(progress, epochs * loop.steps_per_epoch) as bar:
         for _ in range(epochs):
-            with _undone_by_bad_data(program, first=not history.epochs):
+            with _undone_by_bad_data(program, possible=check_finite or not history.epochs):
                 losses, record = _epoch(program, loop, bar, figures, checked)
             history.losses.extend(losses.tolist())
             history.epochs.append(record)
@@ -64,12 +64,12 @@ def _whole(name: str, value: object) -> int:
 
 
 @contextmanager
-def _undone_by_bad_data(program: Program, first: bool) -> Iterator[None]:
-    """In the first epoch, which sees all the data, a bad index undoes the steps that were made before it was met."""
-    before = (program.instance.snapshot(), program.epochs_done) if first else None
+def _undone_by_bad_data(program: Program, possible: bool) -> Iterator[None]:
+    """An epoch that meets a bad index (the first does, if there is one) or a loss that is not finite is undone."""
+    before = (program.instance.snapshot(), program.epochs_done) if possible else None
     try:
         yield
-    except IndexOutOfRange:
+    except (IndexOutOfRange, NotFinite):
         if before is not None:
             program.instance.restore(before[0])
             program.epochs_done = before[1]
