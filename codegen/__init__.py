@@ -67,7 +67,7 @@ def _entries(module: Module, only: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _interpreted(module: Module, only: tuple[str, ...]) -> Code:
-    from codegen.library import metadata
+    from codegen.metadata import metadata
     from codegen.pipeline import compile_entry
     from codegen.reference import InterpretedCode
 

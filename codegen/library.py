@@ -1,26 +1,25 @@
-"""A compiled module: metadata, machine code in this process, and the text of every stage on request."""
+"""A compiled module: metadata, machine code in this process, and the text of every stage on request.
+
+When the cache holds what is asked for, nothing of the compiler is needed: it is imported only to compile.
+"""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from codegen import cache, pipeline
-from codegen.costs import Costs, costs
+from codegen import cache, settings
 from codegen.fingerprint import fingerprint
-from codegen.loops.grammar import PERSISTENT, Buffer, Program, kernels
-from codegen.lower import bind
 from codegen.spec import Module
 from codegen.target import Target
 from symnet.errors import UsageError, nearest
-from symnet.expr import dims as dimension
-from symnet.expr.dtypes import BYTES
-from symnet.expr.node import Expr
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from codegen.loops.grammar import Program
+
 SOURCES = ("loops", "llvm", "asm")
 
 
@@ -35,6 +34,8 @@ class Request:
 
     def programs(self) -> dict[str, Program]:
         """The scheduled loop programs of the entries."""
+        from codegen import pipeline
+
         chosen = (entry for entry in self.module.entries if entry.name in self.only)
         return {entry.name: pipeline.compile_entry(entry, self.module) for entry in chosen}
 
@@ -49,25 +50,32 @@ class Library:
     def __init__(self, request: Request) -> None:
         """Compile, or take what the cache holds for the same request."""
         from codegen.llvm import jit
-        from codegen.llvm.driver import profile_name
         from codegen.llvm.runtime_ir import EXPORTS
 
         self._request = request
-        key = fingerprint(request.module, request.only, request.target, request.profile, jit.VERSION, FORMAT)
-        options = pipeline.Options()
-        found = None if options.dump or options.check else cache.read(key)  # those want every stage to happen
+        key = fingerprint(request.module, request.only, request.target, request.profile, jit.VERSION)
+        dump, check = settings.dump_folder(), settings.check_level()
+        found = None if dump or check else cache.read(key)  # those want every stage to happen
         if found is None:
-            found = self._compile(options.dump)
+            found = self._compile(dump)
             cache.write(key, *found)
         self.metadata, image = found
         symbols = [entry["symbol"] for entry in self.metadata["entries"].values()]
-        counters = [profile_name(entry) for entry in self.metadata["entries"]] if request.profile else []
-        self._code = jit.Loaded(image, [*symbols, *counters, *EXPORTS])
+        self._code = jit.Loaded(image, [*symbols, *self._counters(), *EXPORTS])
         self.functions: Mapping[str, int] = self._code.addresses
+
+    def _counters(self) -> list[str]:
+        """The symbols of the kernels' counters, where there are any."""
+        if not self._request.profile:
+            return []
+        from codegen.llvm.driver import profile_name
+
+        return [profile_name(entry) for entry in self.metadata["entries"]]
 
     def _compile(self, dump: str) -> tuple[dict[str, Any], bytes]:
         from codegen.llvm import jit
         from codegen.llvm.module import library_text
+        from codegen.metadata import metadata
 
         request, programs = self._request, self._request.programs()
         library = library_text(programs, request.target, request.profile)
@@ -118,80 +126,3 @@ class Library:
             return "\n".join(show(program) for program in programs.values())
         text = library_text(programs, self._request.target, self._request.profile).text
         return text if kind == "llvm" else jit.assembly(text, self._request.target)
-
-
-def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
-    """What a caller must know of compiled entries, as plain JSON data.
-
-    format   number of this format                       arena  bytes of the arena, at the capacities
-    dims     named dimension -> capacity                 hyper  names of the hyperparameters (float64 scalars)
-    buffers  [{name, buffer, dtype, shape, role, offset, init}]: inputs, and what a caller reads or writes in the
-             arena; `name` is the user's (an output's: that of its buffer), `buffer` the loop program's
-    entries  name -> {inputs, outputs (name -> buffer), checks (messages), symbol, parallel, kernels}; `parallel` says
-             whether more than one thread pays; kernels: [{name, note, shared, runs, flops, products, functions,
-             bytes, dtype}] in the order in which they run: `shared` says whether several threads run it, the others
-             are its `codegen.costs.Costs`
-    """
-    binding = bind(module)
-    leaves = {buffer.name: node for node, buffer in binding.leaves.items()}
-    buffers: dict[str, Buffer] = {}
-    arena = 0
-    entries: dict[str, Any] = {}
-    for name, program in programs.items():
-        for buffer in program.buffers.values():
-            if buffer.role in (*PERSISTENT, "hyper", "input", "output") and buffer.view_of is None:
-                buffers[buffer.name] = buffer
-            if buffer.offset is not None:
-                arena = max(arena, buffer.offset + _bytes(buffer, program.dims))
-        outputs = next(entry.outputs for entry in module.entries if entry.name == name)
-        entries[name] = {
-            "inputs": [_name(b, leaves) for b in program.buffers.values() if b.role == "input" and b.view_of is None],
-            "outputs": {output: binding.outputs[name, output] for output in outputs},
-            "checks": list(program.checks),
-            "symbol": f"sn_{name}",
-            "parallel": False,
-            "kernels": _kernels(program),
-        }
-    return {
-        "format": FORMAT,
-        "module": module.name,
-        "arena": arena,
-        "dims": dict(module.capacity),
-        "hyper": [_name(buffer, leaves) for buffer in buffers.values() if buffer.role == "hyper"],
-        "buffers": [_about(buffer, leaves) for buffer in buffers.values()],
-        "entries": entries,
-    }
-
-
-def _name(buffer: Buffer, leaves: Mapping[str, Expr]) -> str:
-    """What the user calls it."""
-    leaf = leaves.get(buffer.name)
-    return buffer.name if leaf is None or leaf.name is None else leaf.name
-
-
-def _about(buffer: Buffer, leaves: Mapping[str, Expr]) -> dict[str, Any]:
-    init = leaves[buffer.name].attrs.get("init") if buffer.name in leaves else None
-    return {
-        "name": _name(buffer, leaves),
-        "buffer": buffer.name,
-        "dtype": buffer.dtype,
-        "shape": list(buffer.shape),
-        "role": buffer.role,
-        "offset": buffer.offset,
-        "init": init if isinstance(init, str) else None,
-    }
-
-
-def _kernels(program: Program) -> list[dict[str, Any]]:
-    known: Mapping[str, Costs] = costs(program)
-    return [
-        {"name": kernel.name, "note": kernel.note, "shared": False, **asdict(known[kernel.name])}
-        for kernel in kernels(program.items)
-    ]
-
-
-def _bytes(buffer: Buffer, sizes: Mapping[str, int]) -> int:
-    total = BYTES[buffer.dtype]
-    for size in dimension.evaluate_shape(buffer.shape, sizes):
-        total *= size
-    return total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +24,9 @@ from codegen.passes.reuse import REUSE
 from codegen.passes.schedule import SCHEDULE
 from codegen.passes.shapes import SHAPES
 from codegen.passes.split import SPLIT
+from codegen.settings import check_level, dump_folder
 from codegen.spec import Entry, Module
-from symnet.errors import FileError, UsageError
+from symnet.errors import FileError
 
 PASSES: tuple[Pass, ...] = (
     # fewer, simpler kernels
@@ -43,16 +43,6 @@ PASSES: tuple[Pass, ...] = (
 """In order; each record says in one line what the pass does. `inline` comes again for what hoisting left."""
 
 
-def _environment(name: str) -> str:
-    return os.environ.get(name, "")
-
-
-def _check_level(text: str) -> int:
-    if text not in ("", "0", "1", "2"):
-        raise UsageError(f"SYMNET_CHECK is {text!r}, expected 0, 1 or 2")
-    return int(text or 0)
-
-
 @dataclass(frozen=True)
 class Options:
     """How programs are compiled.
@@ -63,8 +53,8 @@ class Options:
     """
 
     passes: tuple[Pass, ...] = PASSES
-    check: int = field(default_factory=lambda: _check_level(_environment("SYMNET_CHECK")))
-    dump: str = field(default_factory=lambda: _environment("SYMNET_DUMP"))
+    check: int = field(default_factory=check_level)
+    dump: str = field(default_factory=dump_folder)
 
 
 def compile_entry(entry: Entry, module: Module, options: Options | None = None) -> Program:

@@ -1,0 +1,95 @@
+"""What a caller must know of compiled entries: where things are in the arena, what an entry takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from codegen.costs import Costs, costs
+from codegen.loops.grammar import PERSISTENT, Buffer, Program, kernels
+from codegen.lower import bind
+from codegen.spec import Module
+from symnet.expr import dims as dimension
+from symnet.expr.dtypes import BYTES
+from symnet.expr.node import Expr
+
+FORMAT = 1
+"""Number of the form of the metadata; part of the cache's key."""
+
+
+def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
+    """The metadata of these programs, as plain JSON data.
+
+    format   number of this format                       arena  bytes of the arena, at the capacities
+    dims     named dimension -> capacity                 hyper  names of the hyperparameters (float64 scalars)
+    buffers  [{name, buffer, dtype, shape, role, offset, init}]: inputs, and what a caller reads or writes in the
+             arena; `name` is the user's (an output's: that of its buffer), `buffer` the loop program's
+    entries  name -> {inputs, outputs (name -> buffer), checks (messages), symbol, parallel, kernels}; `parallel` says
+             whether more than one thread pays; kernels: [{name, note, shared, runs, flops, products, functions,
+             bytes, dtype}] in the order in which they run: `shared` says whether several threads run it, the others
+             are its `codegen.costs.Costs`
+    """
+    binding = bind(module)
+    leaves = {buffer.name: node for node, buffer in binding.leaves.items()}
+    buffers: dict[str, Buffer] = {}
+    arena = 0
+    entries: dict[str, Any] = {}
+    for name, program in programs.items():
+        for buffer in program.buffers.values():
+            if buffer.role in (*PERSISTENT, "hyper", "input", "output") and buffer.view_of is None:
+                buffers[buffer.name] = buffer
+            if buffer.offset is not None:
+                arena = max(arena, buffer.offset + _bytes(buffer, program.dims))
+        outputs = next(entry.outputs for entry in module.entries if entry.name == name)
+        entries[name] = {
+            "inputs": [_name(b, leaves) for b in program.buffers.values() if b.role == "input" and b.view_of is None],
+            "outputs": {output: binding.outputs[name, output] for output in outputs},
+            "checks": list(program.checks),
+            "symbol": f"sn_{name}",
+            "parallel": False,
+            "kernels": _kernels(program),
+        }
+    return {
+        "format": FORMAT,
+        "module": module.name,
+        "arena": arena,
+        "dims": dict(module.capacity),
+        "hyper": [_name(buffer, leaves) for buffer in buffers.values() if buffer.role == "hyper"],
+        "buffers": [_about(buffer, leaves) for buffer in buffers.values()],
+        "entries": entries,
+    }
+
+
+def _name(buffer: Buffer, leaves: Mapping[str, Expr]) -> str:
+    """What the user calls it."""
+    leaf = leaves.get(buffer.name)
+    return buffer.name if leaf is None or leaf.name is None else leaf.name
+
+
+def _about(buffer: Buffer, leaves: Mapping[str, Expr]) -> dict[str, Any]:
+    init = leaves[buffer.name].attrs.get("init") if buffer.name in leaves else None
+    return {
+        "name": _name(buffer, leaves),
+        "buffer": buffer.name,
+        "dtype": buffer.dtype,
+        "shape": list(buffer.shape),
+        "role": buffer.role,
+        "offset": buffer.offset,
+        "init": init if isinstance(init, str) else None,
+    }
+
+
+def _kernels(program: Program) -> list[dict[str, Any]]:
+    known: Mapping[str, Costs] = costs(program)
+    return [
+        {"name": kernel.name, "note": kernel.note, "shared": False, **asdict(known[kernel.name])}
+        for kernel in kernels(program.items)
+    ]
+
+
+def _bytes(buffer: Buffer, sizes: Mapping[str, int]) -> int:
+    total = BYTES[buffer.dtype]
+    for size in dimension.evaluate_shape(buffer.shape, sizes):
+        total *= size
+    return total
