@@ -147,8 +147,11 @@ VAR = register(
 
 
 def std(x: Operand, axis: Axes = None, keepdims: bool = False, correction: int = 0) -> Expr:
-    """The square root of `var`."""
-    return sqrt(var(x, axis, keepdims, correction))
+    """The square root of `var`. Where all elements are equal the derivative is 0, as PyTorch's."""
+    variance = var(x, axis, keepdims, correction)
+    # The root's slope at 0 is infinite; it must not meet the 0 that flows on from there.
+    constant = equal(variance, 0)
+    return where(constant, 0, sqrt(where(constant, 1, variance)))
 
 
 # --- softmax and its family --------------------------------------------------------------------------------------
