@@ -1,77 +1,15 @@
 """Layers and networks with torch.nn's names, arguments, defaults, parameter names, shapes and initialisation.
 
-A layer is called on expressions and gives an expression; there is nothing else to know about one.
+A layer is called on expressions and gives an expression; there is nothing else to know about one. What a family lists
+in its `__all__` is public here; its functions are public in `sn.nn.functional`.
 """
 
-from symnet.nn import functional, init
-from symnet.nn.activations import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    PReLU,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softmax2d,
-    Softmin,
-    Softplus,
-    Softshrink,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-    Threshold,
-)
-from symnet.nn.linear import Flatten, Identity, Linear
-from symnet.nn.module import Buffer, Module, ModuleList, Parameter, Sequential
+from symnet.nn import activations, functional, init, linear, module
+from symnet.nn.activations import *  # noqa: F403
+from symnet.nn.linear import *  # noqa: F403
+from symnet.nn.module import *  # noqa: F403
 
-__all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "GLU",
-    "SELU",
-    "Buffer",
-    "Flatten",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "Identity",
-    "LeakyReLU",
-    "Linear",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Mish",
-    "Module",
-    "ModuleList",
-    "PReLU",
-    "Parameter",
-    "ReLU",
-    "ReLU6",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softmax2d",
-    "Softmin",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
-    "functional",
-    "init",
-]
+__all__ = ["functional", "init"]
+__all__ += activations.__all__
+__all__ += linear.__all__
+__all__ += module.__all__

@@ -12,9 +12,15 @@ from symnet import ops
 from symnet.errors import ShapeError, UsageError
 from symnet.expr import dims
 from symnet.expr.node import Expr
-from symnet.nn import functional as F
+from symnet.nn import activation_functions as F
 from symnet.nn.init import constant
 from symnet.nn.module import Module, Parameter
+
+__all__ = [
+    "CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
+    "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softmax2d",
+    "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold",
+]  # fmt: skip
 
 
 class _Activation(Module):

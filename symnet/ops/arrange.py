@@ -14,6 +14,12 @@ from symnet.ops.leaves import Operand, Scalar, iota, number
 from symnet.ops.scalar import add, cast, equal, greater_equal, less_equal, where
 from symnet.ops.shape import broadcast_to, concat, place, reshape, take_slice, transpose
 
+__all__ = [
+    "arange", "expand_dims", "eye", "flip", "full", "full_like", "matrix_transpose", "moveaxis", "ones", "ones_like",
+    "pad", "ravel", "repeat", "roll", "split", "squeeze", "stack", "swapaxes", "tile", "tril", "triu", "zeros",
+    "zeros_like",
+]  # fmt: skip
+
 # --- new arrays --------------------------------------------------------------------------------------------------
 
 

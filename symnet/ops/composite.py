@@ -18,6 +18,10 @@ from symnet.ops.reduce import max, restore, spread, sum
 from symnet.ops.scalar import absolute, cast, equal, exp, log, sqrt, square, where
 from symnet.ops.shape import reshape
 
+__all__ = [
+    "log_softmax", "logsumexp", "mean", "one_hot", "softmax", "std", "stop_gradient", "var",
+]  # fmt: skip
+
 
 def _infer_reduction(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
     arity(args, 1)

@@ -13,6 +13,8 @@ from symnet.ops.contract import contract
 from symnet.ops.leaves import Operand
 from symnet.ops.shape import reshape
 
+__all__ = ["conv", "conv1d", "conv2d", "conv3d"]
+
 Spatial = int | Sequence[int]
 
 

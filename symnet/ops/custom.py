@@ -18,6 +18,8 @@ from symnet.ops.coerce import arity, operands
 from symnet.ops.leaves import Operand, arg
 from symnet.ops.shape import broadcast_to
 
+__all__ = ["elementwise"]
+
 
 def _infer(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
     parameters = attrs["body"].parameters

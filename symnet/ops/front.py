@@ -17,6 +17,8 @@ from symnet.ops.coerce import to_expr
 from symnet.ops.leaves import Operand
 from symnet.ops.shape import reshape, take_slice, transpose
 
+__all__ = ["getitem"]
+
 # --- operators ---------------------------------------------------------------------------------------------------
 
 

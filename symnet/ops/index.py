@@ -17,6 +17,8 @@ from symnet.ops.leaves import Operand, constant, dim, input, iota
 from symnet.ops.scalar import add, where
 from symnet.ops.shape import broadcast_to, reshape, take_slice, transpose
 
+__all__ = ["diagonal", "take", "take_along_axis"]
+
 
 def _index_shape(args: Sequence[Expr], count: int) -> Shape:
     """The shape in which the index operands (all but the first) meet."""

@@ -14,6 +14,8 @@ from symnet.expr.node import Expr
 from symnet.expr.op import Sizes
 from symnet.expr.traverse import postorder
 
+__all__ = ["evaluate"]
+
 _GIVEN = ("input", "parameter", "state", "hyper")
 
 

@@ -16,6 +16,10 @@ from symnet.expr.op import Op, Sizes, register
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+__all__ = [
+    "constant", "dim", "hyper", "input", "iota", "parameter", "state",
+]  # fmt: skip
+
 Scalar: TypeAlias = bool | int | float
 Operand: TypeAlias = "Expr | npt.ArrayLike"
 """What operations accept: expressions, Python numbers, and anything that NumPy takes for an array."""

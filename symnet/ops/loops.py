@@ -17,6 +17,8 @@ from symnet.ops.leaves import arg
 from symnet.ops.scan_node import SCAN, items
 from symnet.ops.shape import broadcast_to
 
+__all__ = ["scan"]
+
 _LEAVES = ("input", "parameter", "state", "hyper", "arg")
 _fresh = count(1)
 Tree = Any

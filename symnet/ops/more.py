@@ -33,6 +33,11 @@ from symnet.ops.scalar import (
 )
 from symnet.ops.shape import broadcast_to, reshape, take_slice
 
+__all__ = [
+    "cosh", "count_nonzero", "diff", "exp2", "isfinite", "isinf", "linspace", "log2", "log10", "logaddexp",
+    "logical_xor", "meshgrid", "nan_to_num", "sinh", "tan", "trunc",
+]  # fmt: skip
+
 
 def isinf(x: Operand) -> Expr:
     """Whether x is infinite, of either sign."""

@@ -7,6 +7,8 @@ from symnet.expr.node import Expr, label
 from symnet.ops.coerce import to_expr
 from symnet.ops.leaves import Operand
 
+__all__ = ["name"]
+
 
 def name(text: str, x: Operand) -> Expr:
     """`x`, called `text` in formulas: `h = sn.name("h", sn.relu(z))`."""

@@ -16,6 +16,10 @@ from symnet.ops.reduce import sum
 from symnet.ops.scalar import multiply
 from symnet.ops.shape import reshape, transpose
 
+__all__ = [
+    "dot", "einsum", "matmul", "outer", "tensordot", "trace", "vecdot",
+]  # fmt: skip
+
 
 def einsum(spec: str, *arrays: Operand) -> Expr:
     """Einstein's summation in every form NumPy has: repeated letters, "...", the result left out, any number of arrays.

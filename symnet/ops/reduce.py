@@ -17,6 +17,10 @@ from symnet.ops.leaves import Operand, input, iota
 from symnet.ops.scalar import cast, equal, multiply, where
 from symnet.ops.shape import broadcast_to, place, reshape, take_slice, transpose
 
+__all__ = [
+    "all", "any", "argmax", "argmin", "cumsum", "max", "min", "prod", "sum",
+]  # fmt: skip
+
 
 def unbroadcast(g: Expr, shape: Shape) -> Expr:
     """`g` summed over the axes along which an array of `shape` was repeated to the shape of `g`."""

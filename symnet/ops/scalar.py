@@ -16,6 +16,14 @@ from symnet.ops.coerce import arity, operands, to_expr
 from symnet.ops.leaves import Operand, input
 from symnet.ops.scalar_op import ScalarOp, scalar
 
+__all__ = [
+    "absolute", "add", "cast", "ceil", "clip", "cos", "divide", "equal", "erf", "exp", "expm1", "floor",
+    "floor_divide", "gelu", "gelu_tanh", "greater", "greater_equal", "isnan", "less", "less_equal", "log", "log1p",
+    "log_sigmoid", "logical_and", "logical_not", "logical_or", "maximum", "minimum", "mod", "multiply", "negative",
+    "not_equal", "power", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign", "silu", "sin", "softplus",
+    "sqrt", "square", "subtract", "tanh", "where",
+]  # fmt: skip
+
 _REAL = (-1e4, 1e4)
 _POSITIVE = (1e-30, 1e30)
 _TINY_OR_HUGE = (-1e30, 1e30)

@@ -15,6 +15,10 @@ from symnet.expr.op import Op, Sizes, register
 from symnet.ops.coerce import arity, axis_of, operands, same_dtype, shape_argument, to_expr
 from symnet.ops.leaves import Operand, Scalar, input, number
 
+__all__ = [
+    "broadcast_to", "concat", "place", "reshape", "transpose",
+]  # fmt: skip
+
 # --- reshape -----------------------------------------------------------------------------------------------------
 
 

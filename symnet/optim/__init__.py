@@ -3,8 +3,12 @@
 The update is an expression like any other: it is derived, simplified, fused and compiled with the gradients it uses.
 """
 
-from symnet.optim.adam import Adam, AdamW
-from symnet.optim.base import Optimizer, State
-from symnet.optim.sgd import SGD
+from symnet.optim import adam, base, sgd
+from symnet.optim.adam import *  # noqa: F403
+from symnet.optim.base import *  # noqa: F403
+from symnet.optim.sgd import *  # noqa: F403
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "State"]
+__all__: list[str] = []
+__all__ += adam.__all__
+__all__ += base.__all__
+__all__ += sgd.__all__
