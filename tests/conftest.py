@@ -15,6 +15,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the texts that golden tests compare with")
+    parser.addoption("--peers", action="store_true", help="run PyTorch and Keras live beside their recorded results")
     parser.addoption("--seed", type=int, default=None, help="the seed of randomised tests, as a failure printed it")
 
 
