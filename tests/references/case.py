@@ -99,9 +99,7 @@ def tensors(arrays: Arrays) -> dict[str, Any]:
     """A torch tensor for every array; floats ask for gradients."""
     import torch
 
-    return {
-        name: torch.tensor(array, requires_grad=array.dtype.kind == "f") for name, array in arrays.items()
-    }
+    return {name: torch.tensor(array, requires_grad=array.dtype.kind == "f") for name, array in arrays.items()}
 
 
 def function_case(
