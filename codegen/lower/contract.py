@@ -34,11 +34,15 @@ def parse_spec(node: Expr) -> Spec:
 
 
 def contract(lowering: Lowering, node: Expr) -> Value:
-    """One kernel, or one for each combination of residue classes of the strided output axes."""
-    spec = parse_spec(node)
+    return gathered(lowering, node, parse_spec(node), f"contract {node.attrs['spec']}")
+
+
+def gathered(lowering: Lowering, node: Expr, spec: Spec, note: str) -> Value:
+    """out[f_out(i)] += the product of the operands at f(i): one kernel, or one for each combination of residue classes
+    of the strided output axes."""
     target = lowering.target(node)
     if any(not unknown_letters(spec, axis) for axis in pending_axes(spec)):
-        _diagonal(lowering, node, spec, target)
+        _diagonal(lowering, node, spec, target, note)
         return target
     strided = strided_axes(spec, node.shape)
     choices = list(itertools.product(*(phases_of(spec, axis, node.shape[axis]) for axis in strided)))
@@ -48,21 +52,21 @@ def contract(lowering: Lowering, node: Expr) -> Value:
         present = [phase for phase in choice if phase is not None]
         if len(present) == len(choice):
             plan = solve(lowering, node.shape, spec, dict(zip(strided, present, strict=True)))
-            _emit(lowering, node, spec, plan, target)
+            _emit(lowering, node, spec, plan, target, note)
     return target
 
 
-def _emit(lowering: Lowering, node: Expr, spec: Spec, plan: Plan, target: Place) -> None:
+def _emit(lowering: Lowering, node: Expr, spec: Spec, plan: Plan, target: Place, note: str) -> None:
     value = _product(lowering, node, spec, plan)
     body: list[Stmt] = []
     if plan.inner:
         body.append(Reduce("acc", "sum", tuple(plan.inner), (), value))
         value = Ref("acc", node.dtype)
     body.append(lowering.store(target, plan.index, value))
-    lowering.kernel(target.buffer, tuple(plan.axes), body, f"contract {node.attrs['spec']}")
+    lowering.kernel(target.buffer, tuple(plan.axes), body, note)
 
 
-def _diagonal(lowering: Lowering, node: Expr, spec: Spec, target: Place) -> None:
+def _diagonal(lowering: Lowering, node: Expr, spec: Spec, target: Place, note: str) -> None:
     """An output whose axes are fixed by each other, such as `aa`: zeros, and a kernel that stores where they agree."""
     names = lowering.axis_names()
     plan = Plan()
@@ -73,13 +77,13 @@ def _diagonal(lowering: Lowering, node: Expr, spec: Spec, target: Place) -> None
     plan.index = [compose(form, plan.letters) for form in spec.out]
     extents = {axis.name: axis.extent for axis in plan.axes}
     if not all(inside(i, extents, dim) for i, dim in zip(plan.index, node.shape, strict=True)):
-        raise Unsupported(f"contract: the output of {node.attrs['spec']!r} repeats an index and is not covered by it")
+        raise Unsupported(f"the output of {note!r} repeats an index and is not covered by it")
     lowering.fill(target, node.shape, number(0, node.dtype))
-    _emit(lowering, node, spec, plan, target)
+    _emit(lowering, node, spec, plan, target, note)
 
 
 def _product(lowering: Lowering, node: Expr, spec: Spec, plan: Plan) -> Scalar:
-    """A[…] * B[…] at the plan's letters, zero where a letter or an index is outside its range."""
+    """The product of the operands at the plan's letters, zero where a letter or an index is outside its range."""
     zero = number(0, node.dtype)
     extents = {axis.name: axis.extent for axis in (*plan.axes, *plan.inner)}
     factors: list[Scalar] = []
@@ -92,7 +96,9 @@ def _product(lowering: Lowering, node: Expr, spec: Spec, plan: Plan) -> Scalar:
         for form, dim in zip(forms, arg.shape, strict=True):
             if is_letter(form) and spec.sizes[form.terms[0][0]] == dim:
                 unchecked.discard(form.terms[0][0])
-    value: Scalar = Apply("mul", (factors[0], factors[1]), node.dtype)
+    value = factors[0]
+    for factor in factors[1:]:
+        value = Apply("mul", (value, factor), node.dtype)
     for letter in sorted(unchecked):
         if not inside(plan.letters[letter], extents, spec.sizes[letter]):
             value = Apply("where", (_in_range(plan.letters[letter], spec.sizes[letter]), value, zero), node.dtype)

@@ -26,9 +26,9 @@ LARGE = 1 << 30
 
 @dataclass(frozen=True)
 class Spec:
-    """The index forms, over letters, of the two operands and of the output, and the size of every letter."""
+    """The index forms, over letters, of the operands and of the output, and the size of every letter."""
 
-    operands: tuple[tuple[Affine, ...], tuple[Affine, ...]]
+    operands: tuple[tuple[Affine, ...], ...]
     out: tuple[Affine, ...]
     sizes: Mapping[str, Dim]
 

@@ -11,18 +11,25 @@ from symnet.ops import (
     composite,
     convolution,
     custom,
+    euclidean,
     front,
     index,
+    inference,
     interpret,
     leaves,
+    likelihood,
     linalg,
     loops,
     more,
     naming,
+    noise,
+    pool,
     products,
+    random,
     reduce,
     scalar,
     shape,
+    window,
 )
 from symnet.ops.aliases import *  # noqa: F403
 from symnet.ops.arrange import *  # noqa: F403
@@ -31,17 +38,22 @@ from symnet.ops.convolution import *  # noqa: F403
 from symnet.ops.custom import *  # noqa: F403
 from symnet.ops.front import *  # noqa: F403
 from symnet.ops.index import *  # noqa: F403
+from symnet.ops.inference import *  # noqa: F403
 from symnet.ops.interpret import *  # noqa: F403
 from symnet.ops.leaves import *  # noqa: F403
+from symnet.ops.likelihood import *  # noqa: F403
 from symnet.ops.loops import *  # noqa: F403
 from symnet.ops.more import *  # noqa: F403
 from symnet.ops.naming import *  # noqa: F403
+from symnet.ops.pool import *  # noqa: F403
+from symnet.ops.noise import *  # noqa: F403
 from symnet.ops.products import *  # noqa: F403
 from symnet.ops.reduce import *  # noqa: F403
 from symnet.ops.scalar import *  # noqa: F403
 from symnet.ops.shape import *  # noqa: F403
+from symnet.ops.window import *  # noqa: F403
 
-__all__ = ["linalg"]
+__all__ = ["linalg", "random"]
 __all__ += aliases.__all__
 __all__ += arrange.__all__
 __all__ += composite.__all__
@@ -49,12 +61,17 @@ __all__ += convolution.__all__
 __all__ += custom.__all__
 __all__ += front.__all__
 __all__ += index.__all__
+__all__ += inference.__all__
 __all__ += interpret.__all__
 __all__ += leaves.__all__
+__all__ += likelihood.__all__
 __all__ += loops.__all__
 __all__ += more.__all__
 __all__ += naming.__all__
+__all__ += pool.__all__
+__all__ += noise.__all__
 __all__ += products.__all__
 __all__ += reduce.__all__
 __all__ += scalar.__all__
 __all__ += shape.__all__
+__all__ += window.__all__

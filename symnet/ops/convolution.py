@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symnet.errors import DTypeError, ShapeError, UsageError
+from symnet.errors import ShapeError, UsageError
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
@@ -12,10 +12,9 @@ from symnet.ops.coerce import operands
 from symnet.ops.contract import contract
 from symnet.ops.leaves import Operand
 from symnet.ops.shape import reshape
+from symnet.ops.window import Spatial, each, output_size
 
 __all__ = ["conv", "conv1d", "conv2d", "conv3d"]
-
-Spatial = int | Sequence[int]
 
 
 def conv1d(
@@ -66,7 +65,7 @@ def conv(
         return reshape(result, result.shape[1:])
     if image.ndim != spatial + 2:
         raise ShapeError(f"{name}: the input is {dims.show(image.shape)}, expected {spatial + 2} axes (N, C, …)")
-    steps, dilations = _each(name, "stride", stride, spatial, 1), _each(name, "dilation", dilation, spatial, 1)
+    steps, dilations = each(name, "stride", stride, spatial, 1), each(name, "dilation", dilation, spatial, 1)
     pads = _paddings(name, padding, steps, dilations, kernel.shape[2:])
     result = _grouped(name, image, kernel, steps, pads, dilations, groups)
     if bias is None:
@@ -116,36 +115,6 @@ def _affine(first: tuple[int, str], second: tuple[int, str], offset: int) -> str
     return f"{text}{offset:+d}" if offset else text
 
 
-def output_size(name: str, size: Dim, kernel: Dim, stride: int, pads: tuple[int, int], dilation: int) -> Dim:
-    """How many positions a window of `kernel` elements has along an axis."""
-    reach = dims.add(dims.mul(dims.sub(kernel, 1), dilation), 1)
-    span = dims.sub(dims.add(size, sum(pads)), reach)
-    if isinstance(span, int):
-        if span < 0:
-            raise ShapeError(f"{name}: a window of {reach} elements does not fit an axis of {size} padded by {pads}")
-        return span // stride + 1
-    if stride == 1:
-        return dims.add(span, 1)
-    whole = dims.divide(span, stride)
-    if whole is None:
-        raise ShapeError(
-            f"{name}: an axis of {size} has ({span})/{stride} + 1 positions, which is no whole number for every size; "
-            "give the axis a fixed size"
-        )
-    return dims.add(whole, 1)
-
-
-def _each(name: str, what: str, value: Spatial, rank: int, least: int) -> tuple[int, ...]:
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(values) == 1:
-        values *= rank
-    if len(values) != rank or any(not isinstance(v, int) or isinstance(v, bool) for v in values):
-        raise DTypeError(f"{name}: {what} is {value!r}, expected an integer or {rank} of them")
-    if any(v < least for v in values):
-        raise UsageError(f"{name}: {what} is {value!r}, expected at least {least}")
-    return values
-
-
 def _paddings(
     name: str, padding: Spatial | str, stride: Sequence[int], dilation: Sequence[int], kernel: Sequence[Dim]
 ) -> list[tuple[int, int]]:
@@ -158,7 +127,7 @@ def _paddings(
         return [(total // 2, total - total // 2) for total in totals]
     if isinstance(padding, str):
         raise UsageError(f"{name}: padding is {padding!r}, expected numbers, 'same' or 'valid'")
-    return [(p, p) for p in _each(name, "padding", padding, len(kernel), 0)]
+    return [(p, p) for p in each(name, "padding", padding, len(kernel), 0)]
 
 
 def _fixed(name: str, size: Dim) -> int:
