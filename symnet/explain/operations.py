@@ -237,6 +237,33 @@ def _one_hot(node: Expr, args: Sequence[Form]) -> Form:
     return Call("onehot", tuple(args))
 
 
+def _clip(node: Expr, args: Sequence[Form]) -> Form:
+    """A limit that is infinite is none."""
+    x, low, high = args
+    if _is_constant(node.args[2], float("inf")):
+        return Call("max", (low, x))
+    return Call("min", (high, x)) if _is_constant(node.args[1], float("-inf")) else Call("clip", (x, low, high))
+
+
+def _weighted(weight: Expr, factor: Form, value: Form) -> Form:
+    """A product with the number or the array `weight`, written as `factor`."""
+    return _scaled(factor, value) if is_number(weight) else Product("hadamard", (factor, value))
+
+
+def _xlogy(node: Expr, args: Sequence[Form]) -> Form:
+    return _weighted(node.args[0], args[0], Call("log", (args[1],)))
+
+
+def _bernoulli_nll(node: Expr, args: Sequence[Form]) -> Form:
+    """−t log(p) − (1 − t) log(1 − p)."""
+    (p, t), one = args, Number("1", bold=False)
+    not_p, not_t = (Sum(((one, True), (form, False))) for form in (p, t))
+    hit, miss = (
+        _weighted(node.args[1], weight, Call("log", (form,))) for weight, form in ((t, p), (not_t, not_p))
+    )
+    return Sum(((Negative(hit), True), (miss, False)))
+
+
 def _fence(left: str, right: str) -> Writer:
     return lambda node, args: Fence(left, right, args[0])
 
@@ -265,6 +292,14 @@ def _big(sign: str) -> Writer:
 
 def _reduction(name: str) -> Writer:
     return lambda node, args: Call(name, tuple(args), _along(node, node.attrs["axes"]))
+
+
+def _norm(node: Expr, args: Sequence[Form]) -> Form:
+    return Fence("‖", "‖", args[0], _along(node, node.attrs["axes"]))
+
+
+def _unit(node: Expr, args: Sequence[Form]) -> Form:
+    return Quotient(args[0], _norm(node, args), scalar=not _along(node, node.attrs["axes"]))
 
 
 def _along_axis(name: str) -> Writer:
@@ -421,6 +456,9 @@ _TABLE: dict[str, Writer] = {
     "reciprocal": lambda node, args: _one_over(args[0], node),
     "sigmoid": _function("σ"),
     "log_sigmoid": _function("logσ"),
+    "xlogy": _xlogy,
+    "bernoulli_nll": _bernoulli_nll,
+    "clip": _clip,
     "maximum": _function("max"),
     "minimum": _function("min"),
     "equal": _relation("=="),
@@ -438,6 +476,8 @@ _TABLE: dict[str, Writer] = {
     "prod": _big("∏"),
     **{name: _reduction(name) for name in ("max", "min", "any", "all", "mean", "var", "logsumexp")},
     **{name: _along_axis(name) for name in ("argmax", "argmin")},
+    "norm": _norm,
+    "unit": _unit,
     "softmax": _softmax("softmax"),
     "log_softmax": _softmax("logsoftmax"),
     "one_hot": _one_hot,

@@ -6,19 +6,20 @@
 Each is a plain expression: what is said about formulas, derivatives and programs holds for them as for anything else.
 """
 
-from symnet.losses.classification import (
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-)
-from symnet.losses.regression import MSELoss, mse_loss
+from __future__ import annotations
 
-__all__ = [
-    "BCEWithLogitsLoss",
-    "CrossEntropyLoss",
-    "MSELoss",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "mse_loss",
-]
+from symnet.losses import binary, classification, distances, likelihood, margins, regression
+from symnet.losses.binary import *  # noqa: F403
+from symnet.losses.classification import *  # noqa: F403
+from symnet.losses.distances import *  # noqa: F403
+from symnet.losses.likelihood import *  # noqa: F403
+from symnet.losses.margins import *  # noqa: F403
+from symnet.losses.regression import *  # noqa: F403
+
+__all__: list[str] = []
+__all__ += binary.__all__
+__all__ += classification.__all__
+__all__ += distances.__all__
+__all__ += likelihood.__all__
+__all__ += margins.__all__
+__all__ += regression.__all__

@@ -14,12 +14,12 @@ from symnet.ops import (
     euclidean,
     front,
     index,
-    inference,
     interpret,
     leaves,
     likelihood,
     linalg,
     loops,
+    meaning,
     more,
     naming,
     noise,
@@ -38,11 +38,11 @@ from symnet.ops.convolution import *  # noqa: F403
 from symnet.ops.custom import *  # noqa: F403
 from symnet.ops.front import *  # noqa: F403
 from symnet.ops.index import *  # noqa: F403
-from symnet.ops.inference import *  # noqa: F403
 from symnet.ops.interpret import *  # noqa: F403
 from symnet.ops.leaves import *  # noqa: F403
 from symnet.ops.likelihood import *  # noqa: F403
 from symnet.ops.loops import *  # noqa: F403
+from symnet.ops.meaning import *  # noqa: F403
 from symnet.ops.more import *  # noqa: F403
 from symnet.ops.naming import *  # noqa: F403
 from symnet.ops.pool import *  # noqa: F403
@@ -61,11 +61,11 @@ __all__ += convolution.__all__
 __all__ += custom.__all__
 __all__ += front.__all__
 __all__ += index.__all__
-__all__ += inference.__all__
 __all__ += interpret.__all__
 __all__ += leaves.__all__
 __all__ += likelihood.__all__
 __all__ += loops.__all__
+__all__ += meaning.__all__
 __all__ += more.__all__
 __all__ += naming.__all__
 __all__ += pool.__all__

@@ -116,4 +116,6 @@ FORMULAS: Mapping[str, str] = {
     "less_equal": r"#1 \leq #2",
     "greater": "#1 > #2",
     "greater_equal": r"#1 \geq #2",
+    "xlogy": r"#1 \log{\left(#2 \right)}",
+    "bernoulli_nll": r"- #2 \log{\left(#1 \right)} - \left(1 - #2\right) \log{\left(1 - #1 \right)}",
 }

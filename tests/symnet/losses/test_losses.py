@@ -159,7 +159,7 @@ def test_settings_take_the_type_of_the_logits() -> None:
 
 def test_operands_that_do_not_fit_are_named() -> None:
     x, y = sn.input("x", ("N", 3)), sn.input("y", ("N",), dtype="int64")
-    with pytest.raises(ShapeError, match=r"class indices of shape \[N\] for logits \[N, 3\], got \[N, 3\]"):
+    with pytest.raises(ShapeError, match=r"class indices of shape \[N\] for an input \[N, 3\], got \[N, 3\]"):
         sn.losses.cross_entropy(x, sn.input("y", ("N", 3), dtype="int64"))
     with pytest.raises(ShapeError, match=r"probabilities of the logits' shape \[N, 3\], got \[N\]"):
         sn.losses.cross_entropy(x, sn.input("y", ("N",)))

@@ -1,0 +1,77 @@
+"""Logarithms weighted by probabilities, with 0 log 0 = 0: what entropies and likelihoods are made of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symnet.expr.dims import Shape
+from symnet.expr.node import Expr
+from symnet.ops.leaves import input
+from symnet.ops.scalar import (
+    divide,
+    equal,
+    less_equal,
+    log,
+    log1p,
+    logical_and,
+    maximum,
+    multiply,
+    negative,
+    sigmoid,
+    subtract,
+    where,
+)
+from symnet.ops.scalar_op import ScalarOp, scalar
+
+__all__ = ["xlogy"]
+
+LEAST_LOG = -100.0
+"""What the logarithms of `bernoulli_nll` are limited to, and
+LEAST_VARIANCE what p (1 - p) is limited to in its derivative, are PyTorch's."""
+LEAST_VARIANCE = 1e-12
+
+
+def _xlogy(x: Expr, y: Expr) -> Expr:
+    return where(equal(x, 0), 0, x * log(y))
+
+
+xlogy: ScalarOp = scalar(
+    "xlogy", arity=2, accepts="float", formula=lambda sp, x, y: x * sp.log(y), domain=((-1e4, 1e4), (1e-30, 1e30)),
+    stable=_xlogy, latex=r"#1 \log #2",
+    derivative=(
+        lambda g, y, a, b: where(logical_and(equal(a, 0), less_equal(b, 0)), 0, g * log(b)),
+        lambda g, y, a, b: where(equal(a, 0), 0, g * divide(a, b)),
+    ),
+    doc="x log y, and 0 for x = 0 whatever y is",
+)  # fmt: skip
+
+
+def _limited(logarithm: Expr) -> Expr:
+    return maximum(logarithm, LEAST_LOG)
+
+
+def _bernoulli_nll(p: Expr, t: Expr) -> Expr:
+    return (t - 1.0) * _limited(log1p(negative(p))) - t * _limited(log(p))
+
+
+def _samples(rng: np.random.Generator) -> list[Expr]:
+    """Of sigmoids, which are probabilities."""
+    shapes: list[tuple[Shape, Shape]] = [((5, 3), (5, 3)), (("N", 3), (3,)), ((), ())]
+    return [
+        bernoulli_nll(sigmoid(input("a", a, dtype)), input("b", b, dtype))
+        for dtype in ("float64", "float32")
+        for a, b in shapes
+    ]
+
+
+bernoulli_nll: ScalarOp = scalar(
+    "bernoulli_nll", arity=2, accepts="float", domain=((1e-6, 1.0 - 1e-6), (0.0, 1.0)), stable=_bernoulli_nll,
+    formula=lambda sp, p, t: -t * sp.log(p) - (1 - t) * sp.log(1 - p),
+    # (p - t) / (p (1 - p)) in one piece, so that it is exact at p = t = 0; and finite at the ends, as the value is.
+    derivative=(
+        lambda g, y, p, t: g * divide(subtract(p, t), maximum(multiply(p, 1.0 - p), LEAST_VARIANCE)),
+        lambda g, y, p, t: g * subtract(_limited(log1p(negative(p))), _limited(log(p))),
+    ),
+    samples=_samples,
+    doc="-t log p - (1 - t) log(1 - p) for probabilities p and targets t; the logarithms end at -100",
+)  # fmt: skip
