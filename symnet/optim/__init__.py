@@ -3,12 +3,22 @@
 The update is an expression like any other: it is derived, simplified, fused and compiled with the gradients it uses.
 """
 
-from symnet.optim import adam, base, sgd
+from symnet.optim import adam, adaptive, averaging, base, groups, sgd, sign, state
 from symnet.optim.adam import *  # noqa: F403
+from symnet.optim.adaptive import *  # noqa: F403
+from symnet.optim.averaging import *  # noqa: F403
 from symnet.optim.base import *  # noqa: F403
+from symnet.optim.groups import *  # noqa: F403
 from symnet.optim.sgd import *  # noqa: F403
+from symnet.optim.sign import *  # noqa: F403
+from symnet.optim.state import *  # noqa: F403
 
 __all__: list[str] = []
 __all__ += adam.__all__
+__all__ += adaptive.__all__
+__all__ += averaging.__all__
 __all__ += base.__all__
+__all__ += groups.__all__
 __all__ += sgd.__all__
+__all__ += sign.__all__
+__all__ += state.__all__

@@ -8,134 +8,154 @@
     sn.compile(loss=loss, optimizer=Momentum(lr=0.1, mu=0.9), ...)
 
 The numbers given to the constructor become hyperparameters: float64 values that can be changed while the program runs.
+
+What concerns all parameters at once (clipping by the norm of all gradients, accumulation, averages of the parameters)
+is a change of `updates`, which gives the whole step: its gradients on the way in, its new values on the way out.
+`transform.py` has those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 from symnet import ops
 from symnet.errors import DTypeError, ShapeError, UnknownName, Unsupported, UsageError, nearest
-from symnet.expr import dims, dtypes
-from symnet.expr.dims import canonical_shape
+from symnet.expr import dims
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
+from symnet.optim.groups import Group, Params, read_groups
 from symnet.optim.precision import in_dtype
+from symnet.optim.state import State
 
-__all__ = ["Optimizer", "State"]
+__all__ = ["Optimizer"]
 
-Setting = float | int | bool | str | None | tuple[float, ...] | Expr
-Updates = tuple[tuple[Expr, Expr], ...]
+Number: TypeAlias = float | Expr
+Setting: TypeAlias = "float | int | bool | str | tuple[float, ...] | Expr | None"
+Value: TypeAlias = "float | tuple[float, ...]"
+Pair: TypeAlias = tuple[Expr, Expr]
+Limits: TypeAlias = "Mapping[str, str | tuple[str, ...]]"
 
 STEP = "step"
-
-
-class State:
-    """What an optimizer remembers about one parameter: `s.v` is the old value until `s.v = …` gives the new one.
-
-    A name that is read or written first becomes an array of the parameter's shape and type that starts as zeros;
-    `s.declare` says otherwise.
-    """
-
-    _owner: Expr
-    _prefix: str
-    _old: dict[str, Expr]
-    _new: dict[str, Expr]
-
-    def __init__(self, owner: Expr, prefix: str) -> None:
-        write = super().__setattr__
-        write("_owner", owner)
-        write("_prefix", prefix)
-        write("_old", {})
-        write("_new", {})
-
-    def declare(self, name: str, init: object = "zeros()", shape: object = None, dtype: object = None) -> Expr:
-        """State with another start, shape or type than the usual; returns its old value.
-
-        The new value of float64 state is computed in float64, also beside a float32 parameter.
-        """
-        if name in self._old:
-            raise UsageError(f"the optimizer state {name!r} is declared after it was used")
-        self._old[name] = ops.state(
-            f"{self._prefix}.{name}",
-            self._owner.shape if shape is None else canonical_shape(shape),
-            dtype=self._owner.dtype if dtype is None else dtypes.canonical(dtype),
-            init=init,
-        )
-        return self._old[name]
-
-    def __getattr__(self, name: str) -> Expr:
-        if name.startswith("_"):
-            raise AttributeError(f"the name of optimizer state cannot begin with an underscore: {name!r}")
-        if name in self._new:
-            return self._new[name]
-        return self._old[name] if name in self._old else self.declare(name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        old = getattr(self, name)
-        new = ops.constant(value)  # type: ignore[arg-type]
-        if dims.broadcast(new.shape, old.shape) != old.shape:
-            raise ShapeError(
-                f"the optimizer state {name!r} of {self._prefix!r} has shape {dims.show(old.shape)}, "
-                f"its new value {dims.show(new.shape)}; declare it with s.declare({name!r}, shape=…)"
-            )
-        self._new[name] = new
-
-    def _updates(self) -> list[tuple[Expr, Expr]]:
-        return [(self._old[name], value) for name, value in self._new.items()]
+_RESERVED = frozenset(("params", "groups", "defaults", "update", "updates", "build", "check", "formula", "name"))
 
 
 class Optimizer:
     """Base of all optimizers; the module's docstring shows how to write one.
 
-    Numbers (and tuples of numbers) given to the constructor become hyperparameters, which `update` finds as attributes:
-    expressions of type float64, for a tuple a tuple of them. Everything else (True, False, None, a string) is a plain
-    attribute; it decides which formula is built. An expression may stand for a number: `lr=0.1 * sn.exp(…)`.
+    params    which parameters are trained, with groups that have settings of their own (`symnet.optim.groups`);
+              None: all trainable parameters of the loss
+    settings  numbers (and tuples of numbers) become hyperparameters, which `update` finds as attributes: expressions of
+              type float64, for a tuple a tuple of them. Everything else (True, False, None, a string) is a plain
+              attribute; it decides which formula is built. An expression may stand for a number: `lr=0.1 * sn.exp(…)`.
+
+    In a program, `prog.hyper["lr"]` is a hyperparameter by its name here. What a group sets for itself has the group's
+    name before it: `prog.hyper["head.lr"]`; the groups that set nothing share the common one.
     """
 
-    def __init__(self, **settings: Setting) -> None:
-        self.defaults: dict[str, float | tuple[float, ...]] = {}
-        for name, value in settings.items():
-            setattr(self, name, self._setting(name, value))
+    limits: ClassVar[Limits] = {}
+    """Where the numbers must lie, as intervals: {"lr": "[0, ∞)"}; for a tuple one interval for each of its numbers."""
+    fixed: ClassVar[frozenset[str]] = frozenset()
+    """Numbers that are built into the program instead of being hyperparameters: what state starts from, say."""
 
-    def _setting(self, name: str, value: Setting) -> object:
-        if name in ("defaults", "update", "build"):
+    defaults: dict[str, Value]
+    groups: tuple[Group, ...]
+
+    def __init__(self, params: Params = None, **settings: Setting) -> None:
+        who = type(self).__name__
+        self.groups = read_groups(params, who)
+        self.defaults = {}
+        self._settings = tuple(settings)
+        for name, value in settings.items():
+            self._set(name, value)
+        self.check()
+        self._members = [self._member(group) for group in self.groups]
+
+    def check(self) -> None:
+        """Raise a `UsageError` for settings that do not go together; called for each parameter group."""
+
+    # --- settings ---------------------------------------------------------------------------------------------------
+
+    def _set(self, name: str, value: Setting, prefix: str = "") -> None:
+        """Make a setting an attribute; a number is one by its hyperparameter, whose name begins with `prefix`."""
+        if name in _RESERVED or name.startswith("_"):
             raise UsageError(f"{name!r} cannot be the name of a hyperparameter")
         if isinstance(value, Expr):
             if value.shape != ():
                 raise ShapeError(
                     f"{type(self).__name__}: {name} has the shape {dims.show(value.shape)}, expected a scalar"
                 )
-            return value
-        if isinstance(value, (bool, str)) or value is None:
-            return value
-        if isinstance(value, (tuple, list)):
-            self.defaults[name] = tuple(self._number(name, item) for item in value)
-            return tuple(ops.hyper(f"{name}[{i}]") for i in range(len(value)))
-        self.defaults[name] = self._number(name, value)
-        return ops.hyper(name)
+            self.defaults.pop(name, None)
+            setattr(self, name, value)
+        elif isinstance(value, (bool, str)) or value is None:
+            if name in self.limits:
+                raise DTypeError(f"{type(self).__name__}: {name} is {value!r}, expected a number")
+            setattr(self, name, value)
+        else:
+            number = self._checked(name, value)
+            if name in self.fixed:
+                setattr(self, name, number)
+            else:
+                self.defaults[name] = number
+                setattr(self, name, _hyper(prefix + name, number))
 
-    def _number(self, name: str, value: object) -> float:
+    def _checked(self, name: str, value: object) -> Value:
+        """A number or a tuple of numbers as floats, if they are within the limits."""
+        limits = self.limits.get(name)
+        if isinstance(value, (tuple, list)):
+            if isinstance(limits, str) or (limits and len(limits) != len(value)):
+                raise UsageError(f"{type(self).__name__}: {name} is {value!r}, expected {_wanted(limits)}")
+            return tuple(self._number(name, item, limits[i] if limits else None) for i, item in enumerate(value))
+        if isinstance(limits, tuple):
+            raise UsageError(f"{type(self).__name__}: {name} is {value!r}, expected {_wanted(limits)}")
+        return self._number(name, value, limits)
+
+    def _number(self, name: str, value: object, interval: str | None) -> float:
         try:
-            return float(value)  # type: ignore[arg-type]
+            number = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise DTypeError(f"{type(self).__name__}: {name} is {value!r}, expected a number") from None
-
-    def _require(self, name: str, low: float, high: float | None = None) -> None:
-        """Refuse a hyperparameter outside [low, high)."""
-        given = getattr(self, name)
-        if name not in self.defaults and not isinstance(given, Expr):
-            raise DTypeError(f"{type(self).__name__}: {name} is {given!r}, expected a number")
-        value = self.defaults.get(name, ())
-        for number in value if isinstance(value, tuple) else (value,):
-            if not number >= low or (high is not None and not number < high):
-                expected = f"at least {low:g}" if high is None else f"in [{low:g}, {high:g})"
-                raise UsageError(f"{type(self).__name__}: {name} is {number!r}, expected {expected}")
+        if interval is not None and not _inside(number, interval):
+            raise UsageError(f"{type(self).__name__}: {name} is {number!r}, expected {_shown(interval)}")
+        return number
 
     def _used(self, name: str) -> bool:
         """Whether a hyperparameter that needs memory of its own (momentum) is in the formula: one that is 0 is not."""
         return self.defaults.get(name, 1.0) != 0.0
+
+    def _member(self, group: Group) -> Optimizer:
+        """The optimizer with a group's settings in place of its own."""
+        if not group.settings:
+            return self
+        member = copy.copy(self)
+        member.defaults = dict(self.defaults)
+        for name, value in group.settings.items():
+            if name not in self._settings:
+                raise UnknownName(
+                    f"{type(self).__name__}: there is no setting {name!r} for the parameter group {group.name!r}"
+                    f"{nearest(name, self._settings)}"
+                )
+            if isinstance(getattr(self, name), bool) and not isinstance(value, bool):
+                raise DTypeError(
+                    f"{type(self).__name__}: {name} of the parameter group {group.name!r} is {value!r}, "
+                    "expected True or False"
+                )
+            member._set(name, value, f"{group.name}.")
+        member.check()
+        return member
+
+    def hyperparameters(self) -> dict[str, Value]:
+        """All hyperparameters by their names in `prog.hyper`, with their values; those of groups after the common."""
+        own = {
+            f"{group.name}.{name}": member.defaults[name]
+            for group, member in zip(self.groups, self._members, strict=True)
+            for name in group.settings
+            if name in member.defaults
+        }
+        return {**self.defaults, **own}
+
+    # --- the update -------------------------------------------------------------------------------------------------
 
     def update(self, p: Expr, g: Expr, s: State, t: Expr) -> Expr:
         """The new value of the parameter `p`.
@@ -149,25 +169,43 @@ class Optimizer:
         """
         raise Unsupported(f"{type(self).__name__} has no update(); write one that returns the parameter's new value")
 
-    def build(
-        self, parameters: Sequence[Expr], gradients: Sequence[Expr]
-    ) -> tuple[Updates, dict[str, float | tuple[float, ...]]]:
-        """One step as pairs (parameter or state, new value), and the hyperparameters in it with their values."""
+    def updates(self, parameters: Sequence[Expr], gradients: Sequence[Expr]) -> list[Pair]:
+        """One step of all parameters, as pairs (parameter or state, new value).
+
+        To change what every step does, override it: change the gradients and call this one, or change what it gives.
+        """
         step = ops.state(STEP, (), dtype="int64", init="zeros()")
         number = step + 1
         t = ops.cast(number, "float64")
-        updates: list[tuple[Expr, Expr]] = []
-        taken: set[str] = set()
-        for position, (p, g) in enumerate(zip(parameters, gradients, strict=True)):
+        pairs: list[Pair] = []
+        for p, g, prefix in zip(parameters, gradients, names_of(parameters), strict=True):
+            pairs += self._of_group(p)._updates_of(p, g, t, prefix)
+        return [*pairs, (step, number)]
+
+    def build(self, parameters: Sequence[Expr], gradients: Sequence[Expr]) -> tuple[tuple[Pair, ...], dict[str, Value]]:
+        """One step of those parameters that this optimizer trains, and the hyperparameters in it with their values."""
+        for p, g in zip(parameters, gradients, strict=True):
             if g.shape != p.shape:
                 raise ShapeError(
                     f"the gradient of {p.name!r} has shape {dims.show(g.shape)}, the parameter {dims.show(p.shape)}"
                 )
-            updates += self._updates_of(p, g, t, _unique(p.name or f"parameter{position}", taken))
-        updates.append((step, number))
-        return tuple(updates), self._hyper_in(value for _, value in updates)
+        chosen = [(p, g) for p, g in zip(parameters, gradients, strict=True) if self.trains(p)]
+        if not chosen:
+            known = ", ".join(str(p.name) for p in parameters[:8])
+            raise UsageError(
+                f"{type(self).__name__}: none of its parameters is trained by this loss, which depends on: {known}"
+            )
+        pairs = self.updates([p for p, _ in chosen], [g for _, g in chosen])
+        return tuple(pairs), self._hyper_in(value for _, value in pairs)
 
-    def _updates_of(self, p: Expr, g: Expr, t: Expr, prefix: str) -> Iterable[tuple[Expr, Expr]]:
+    def trains(self, parameter: Expr) -> bool:
+        """Whether the parameter is in one of the groups."""
+        return any(group.has(parameter) for group in self.groups)
+
+    def _of_group(self, parameter: Expr) -> Optimizer:
+        return next(m for group, m in zip(self.groups, self._members, strict=True) if group.has(parameter))
+
+    def _updates_of(self, p: Expr, g: Expr, t: Expr, prefix: str) -> Iterable[Pair]:
         s = State(p, prefix)
         new = self.update(p, g, s, t)
         if not isinstance(new, Expr):
@@ -188,27 +226,33 @@ class Optimizer:
         settled = [*zip((node for node, _ in rounded), values, strict=True), *exact]
         return [(node, ops.broadcast_to(ops.cast(value, node.dtype), node.shape)) for node, value in settled]
 
-    def _hyper_in(self, values: Iterable[Expr]) -> dict[str, float | tuple[float, ...]]:
+    def _hyper_in(self, values: Iterable[Expr]) -> dict[str, Value]:
         """The hyperparameters that occur in the values, in the order of the constructor."""
         present = {node.attrs["name"].partition("[")[0] for node in postorder(values) if node.op == "hyper"}
-        unknown = present - set(self.defaults)
+        known = self.hyperparameters()
+        unknown = present - set(known)
         if unknown:
             raise UnknownName(
                 f"{type(self).__name__} uses the hyperparameter {min(unknown)!r}, which has no value"
-                f"{nearest(min(unknown), self.defaults)}"
+                f"{nearest(min(unknown), known)}"
             )
-        return {name: value for name, value in self.defaults.items() if name in present}
+        return {name: value for name, value in known.items() if name in present}
+
+    # --- printing ---------------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        shown = {
-            name: self.defaults.get(name, value)
-            for name, value in vars(self).items()
-            if name != "defaults" and (name in self.defaults or not isinstance(value, Expr))
-        }
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        given = [f"{name}={self.defaults.get(name, getattr(self, name))!r}" for name in self._settings
+                 if name in self.defaults or not isinstance(getattr(self, name), Expr)]  # fmt: skip
+        groups = [
+            f"{group.name}: {len(group.params)} parameter{'s' * (len(group.params) != 1)}"
+            + "".join(f", {name}={value!r}" for name, value in group.settings.items())
+            for group in self.groups
+            if group.params is not None
+        ]
+        return f"{type(self).__name__}({', '.join([*(f'<{text}>' for text in groups), *given])})"
 
     def __getattr__(self, name: str) -> Any:  # only reached when no ordinary attribute has the name
-        if name.startswith("_") or name == "defaults":
+        if name.startswith("_") or name in _RESERVED:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         raise AttributeError(
             f"{type(self).__name__} has no hyperparameter {name!r}: give it to the constructor, "
@@ -216,11 +260,39 @@ class Optimizer:
         )
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    """`name`, with a number behind it if another parameter of the program has it too."""
-    candidate, count = name, 1
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}#{count}"
-    taken.add(candidate)
-    return candidate
+def names_of(parameters: Sequence[Expr]) -> list[str]:
+    """A name for each parameter, with a number behind it if another one has it too."""
+    taken: set[str] = set()
+    names: list[str] = []
+    for position, parameter in enumerate(parameters):
+        wanted = parameter.name or f"parameter{position}"
+        candidate, count = wanted, 1
+        while candidate in taken:
+            count += 1
+            candidate = f"{wanted}#{count}"
+        taken.add(candidate)
+        names.append(candidate)
+    return names
+
+
+def _hyper(name: str, value: Value) -> Expr | tuple[Expr, ...]:
+    return tuple(ops.hyper(f"{name}[{i}]") for i in range(len(value))) if isinstance(value, tuple) else ops.hyper(name)
+
+
+def _inside(number: float, interval: str) -> bool:
+    low, high = (float(part.replace("∞", "inf")) for part in interval[1:-1].split(","))
+    above = low <= number if interval[0] == "[" else low < number
+    return above and (number <= high if interval[-1] == "]" else number < high)
+
+
+def _shown(interval: str) -> str:
+    low, high = interval[1:-1].split(", ")
+    return f"at least {low}" if high == "∞" and interval[0] == "[" else f"a number in {interval}"
+
+
+def _wanted(limits: str | tuple[str, ...]) -> str:
+    """What a tuple, or no tuple, should have been."""
+    if isinstance(limits, str):
+        return "one number"
+    counts = {2: "two", 3: "three"}
+    return f"{counts.get(len(limits), len(limits))} numbers, {' and '.join(map(_shown, limits))}"

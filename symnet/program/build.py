@@ -60,7 +60,7 @@ def compile(
     plan = _Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity)
     compiler = _Compiler(plan.module, backend, threads, target)
     program = Program(
-        compiler.code, capacity, list(outputs), plan.names, plan.hyper, int(seed), check_finite, plan.batch
+        compiler.code, capacity, list(outputs), plan.names, plan.hyper, int(seed), check_finite, plan.batch, plan.absent
     )
     _initialise(program, plan, int(seed))
     return program
@@ -118,6 +118,7 @@ class _Plan:
         if not trained:
             raise UsageError("compile: the loss depends on no trainable parameter, so there is nothing to train")
         updates, self.hyper = optimizer.build([node for node, _ in trained], [g for _, g in trained])
+        self.absent = {name: v for name, v in optimizer.hyperparameters().items() if name not in self.hyper}
         simplified = simplify(everything)
         values = dict(zip(["loss", *outputs], simplified, strict=True))
         new_values = simplify([value for _, value in updates])

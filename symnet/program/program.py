@@ -57,8 +57,12 @@ class Program:
         seed: int,
         check_finite: bool,
         batch: Batch | None,
+        absent: Mapping[str, Any] | None = None,
     ) -> None:
-        """`names` maps "parameter" and "state" to the user's names and their buffers; `hyper` gives default values."""
+        """`names` maps "parameter" and "state" to the user's names and their buffers; `hyper` gives default values.
+
+        absent  hyperparameters of the optimizer that are not in its update, with their values
+        """
         self.capacity, self.outputs, self.seed, self.check_finite = dict(capacity), tuple(outputs), seed, check_finite
         self.epochs_done = 0
         self._batch = batch
@@ -69,7 +73,7 @@ class Program:
         self.buffers = Persistent(self.instance, names["state"], "buffer")
         parts = {name: tuple(f"{name}[{i}]" for i in range(len(value))) if isinstance(value, tuple) else (name,)
                  for name, value in hyper.items()}  # fmt: skip
-        self.hyper = Hyper(self.instance, parts, {name: type(value) for name, value in hyper.items()})
+        self.hyper = Hyper(self.instance, parts, {name: type(value) for name, value in hyper.items()}, absent)
         self._code("step")
         for name, value in hyper.items():
             self.hyper[name] = value

@@ -108,11 +108,31 @@ class Persistent(MutableMapping[str, Array]):
 
 
 class Hyper(MutableMapping[str, Any]):
-    """`prog.hyper`: hyperparameters by the optimizer's argument names. Assigning takes effect at the next step."""
+    """`prog.hyper`: hyperparameters by the optimizer's argument names. Assigning takes effect at the next step.
 
-    def __init__(self, instance: Instance, parts: Mapping[str, tuple[str, ...]], kinds: Mapping[str, type]) -> None:
-        """`parts` maps a name to its float64 buffers: several for a tuple such as `betas`."""
+    What a parameter group set for itself has the group's name before it ("head.lr"); `names` gives all of a kind.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        parts: Mapping[str, tuple[str, ...]],
+        kinds: Mapping[str, type],
+        absent: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`parts` maps a name to its float64 buffers: several for a tuple such as `betas`.
+
+        absent  the optimizer's hyperparameters that its formula does not use, with their values
+        """
         self._instance, self._parts, self._kinds = instance, dict(parts), dict(kinds)
+        self._absent = dict(absent or {})
+
+    def names(self, setting: str) -> list[str]:
+        """The names under which a setting occurs: the common one, if a group uses it, and those of groups.
+
+        `for name in prog.hyper.names("lr"): prog.hyper[name] *= 0.1`
+        """
+        return [name for name in self._parts if name == setting or name.endswith(f".{setting}")]
 
     def __getitem__(self, name: str) -> Any:
         values = [float(self._instance.read(buffer)) for buffer in self._buffers(name)]
@@ -137,6 +157,13 @@ class Hyper(MutableMapping[str, Any]):
         return len(self._parts)
 
     def _buffers(self, name: str) -> tuple[str, ...]:
+        if name in self._absent and (own := self.names(name)):
+            raise UnknownName(f"no parameter group uses the common {name!r}; known: {', '.join(map(repr, own))}")
+        if name in self._absent:
+            raise UnknownName(
+                f"the hyperparameter {name!r} is not in this program: its update was compiled with "
+                f"{name}={self._absent[name]!r}, which leaves it out; compile with another value to change it later"
+            )
         if name not in self._parts:
             raise UnknownName(f"there is no hyperparameter {name!r}{nearest(name, self._parts)}")
         return self._parts[name]
