@@ -37,6 +37,12 @@ _REASONS: dict[str, str | tuple[str, str]] = {
     "sigmoid": "σ′ = σ·(1 − σ)",
     "log_sigmoid": "(log σ(x))′ = 1 − σ(x) = σ(−x)",
     "softplus": "log(1 + exp x)′ = σ(x)",
+    "xlogy": ("∂(a·log b)/∂a = log b", "∂(a·log b)/∂b = a/b"),
+    "bernoulli_nll": (
+        "(−t·log p − (1 − t)·log(1 − p))′ = (p − t)/(p·(1 − p))",
+        "∂(−t·log p − (1 − t)·log(1 − p))/∂t = log(1 − p) − log p",
+    ),
+    "bernoulli_logit_nll": ("(softplus(x) − t·x)′ = σ(x) − t", "∂(softplus(x) − t·x)/∂t = −x"),
     "gelu": "gelu(x) = x·Φ(x), so gelu′(x) = Φ(x) + x·φ(x)",
     "gelu_tanh": "the product rule on x·(1 + tanh u(x))/2",
     "silu": "(x·σ(x))′ = σ(x)·(1 + x·(1 − σ(x)))",
@@ -50,6 +56,8 @@ _REASONS: dict[str, str | tuple[str, str]] = {
     "mean": "each of the n elements counts 1/n",
     "var": "∂var/∂xᵢ = 2·(xᵢ − mean)/(n − correction)",
     "logsumexp": "∂logsumexp(x)/∂x = softmax(x)",
+    "unit": "∂(x/‖x‖)/∂x keeps the part across x, divided by ‖x‖",
+    "norm": "∂‖x‖/∂x = x/‖x‖, and 0 where x is 0, a subgradient",
     "softmax": "∂pᵢ/∂zⱼ = pᵢ·(1[i = j] − pⱼ)",
     "log_softmax": "∂(log pᵢ)/∂zⱼ = 1[i = j] − pⱼ",
     "contract": (

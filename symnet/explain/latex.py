@@ -19,7 +19,7 @@ _RELATIONS = {
     "mod": r"\;\mathrm{mod}\;",
 }  # fmt: skip
 _PRODUCTS = {"matrix": r" \, ", "hadamard": r" \odot ", "scale": r" \, ", "dot": r" \cdot "}
-_FENCES = {"|": "|", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil"}
+_FENCES = {"|": "|", "‖": r"\|", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil"}
 _BUILT_IN = {"exp", "log", "sin", "cos", "tanh", "max", "min"}
 _ESCAPES = str.maketrans({c: "\\" + c for c in "_%&#${}"})
 
@@ -118,7 +118,7 @@ def _relation(form: n.Relation) -> str:
 
 
 def _fence(form: n.Fence) -> str:
-    return rf"\left{_FENCES[form.left]} {write(form.body)} \right{_FENCES[form.right]}"
+    return rf"\left{_FENCES[form.left]} {write(form.body)} \right{_FENCES[form.right]}{_subscript(form.sub)}"
 
 
 def _range(form: n.Range) -> str:

@@ -149,7 +149,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Big: _big,
     n.Relation: _relation,
     n.Indicator: lambda f: row(_number("𝟏"), _fenced(write(f.condition), left="[", right="]")),
-    n.Fence: lambda f: _fenced(write(f.body), left=f.left, right=f.right),
+    n.Fence: lambda f: _with_subscript(_fenced(write(f.body), left=f.left, right=f.right), f.sub),
     n.Root: lambda f: f"<msqrt>{write(f.body)}</msqrt>",
     n.Index: lambda f: row(_at(f.base, Level.ATOM), _fenced(*_list(f.parts), left="[", right="]")),
     n.Entries: lambda f: _with_subscript(_fenced(write(f.body)), ",".join(f.indices)),

@@ -161,11 +161,12 @@ class Indicator(Form):
 
 @dataclass(frozen=True)
 class Fence(Form):
-    """The body between two signs: |x|, ⌊x⌋."""
+    """The body between two signs, with an optional subscript behind them: |x|, ⌊x⌋, ‖x‖ⱼ."""
 
     left: str
     right: str
     body: Form
+    sub: str = ""
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Big: _big,
     n.Relation: _relation,
     n.Indicator: lambda f: f"1[{write(f.condition)}]",
-    n.Fence: lambda f: f"{f.left}{write(f.body)}{f.right}",
+    n.Fence: lambda f: f"{f.left}{write(f.body)}{f.right}{subscript(f.sub)}",
     n.Root: _root,
     n.Index: _index,
     n.Entries: lambda f: f"({write(f.body)}){subscript(','.join(f.indices))}",

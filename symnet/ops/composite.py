@@ -15,7 +15,7 @@ from symnet.expr.op import Op, register
 from symnet.ops.coerce import Axes, arity, as_type, axes_of, axis_of, check_axes, to_expr, without
 from symnet.ops.leaves import Operand, dim, input, iota, number
 from symnet.ops.reduce import max, restore, spread, sum
-from symnet.ops.scalar import absolute, cast, equal, exp, log, sqrt, square, where
+from symnet.ops.scalar import absolute, cast, equal, exp, log, maximum, sqrt, square, where
 from symnet.ops.shape import reshape
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _infer_reduction(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
+def infer_reduction(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
     arity(args, 1)
     x = args[0]
     if x.dtype not in dtypes.FLOATS:
@@ -40,22 +40,22 @@ def _infer_along(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape,
     return x.shape, x.dtype
 
 
-def _floating(op: str, x: Operand) -> Expr:
+def floating(op: str, x: Operand) -> Expr:
     node = to_expr(x, op)
     return node if node.dtype in dtypes.FLOATS else as_type(node, "float32")
 
 
 def _reduced(op: Op, x: Operand, axis: Axes, keepdims: bool, **attrs: Any) -> Expr:
-    node = _floating(op.name, x)
+    node = floating(op.name, x)
     return make(op, (node,), {"axes": axes_of(op.name, axis, node.ndim), "keepdims": bool(keepdims), **attrs})
 
 
 def _along(op: Op, x: Operand, axis: int) -> Expr:
-    node = _floating(op.name, x)
+    node = floating(op.name, x)
     return make(op, (node,), {"axis": axis_of(op.name, axis, node.ndim)})
 
 
-def _reduction_samples(function: Callable[..., Expr], **options: Any) -> Callable[[np.random.Generator], list[Expr]]:
+def reduction_samples(function: Callable[..., Expr], **options: Any) -> Callable[[np.random.Generator], list[Expr]]:
     x, named = ("x", (3, 4, 5), "float64"), ("x", (3, "N"), "float64")
     return lambda rng: [
         function(input(*named), 1, **options),
@@ -102,11 +102,11 @@ MEAN = register(
     Op(
         name="mean",
         kind="composite",
-        infer=_infer_reduction,
+        infer=infer_reduction,
         define=_define_mean,
         pullback=_pull_mean,
         linear=(0,),
-        samples=_reduction_samples(mean),
+        samples=reduction_samples(mean),
         doc="The sum over axes divided by the number of elements.",
     )
 )
@@ -141,10 +141,10 @@ VAR = register(
     Op(
         name="var",
         kind="composite",
-        infer=_infer_reduction,
+        infer=infer_reduction,
         define=_define_var,
         pullback=_pull_var,
-        samples=_reduction_samples(var, correction=1),
+        samples=reduction_samples(var, correction=1),
         doc="The variance over axes; the sum of squared distances is divided by n - correction.",
     )
 )
@@ -197,10 +197,13 @@ def _define_logsumexp(node: Expr) -> Expr:
 
 
 def _pull_logsumexp(node: Expr, g: Expr) -> list[Expr | None]:
-    """g · exp(x - y), which is softmax; where every x is -inf the derivative is 0."""
+    """g · softmax(x); over several axes g · exp(x - y), which is the same; where every x is -inf the derivative is 0."""
     (x,), axes, keepdims = node.args, node.attrs["axes"], node.attrs["keepdims"]
-    y = restore(node, axes, keepdims, x.shape)
-    shares = exp(x - where(equal(y, float("-inf")), 0, y))
+    if len(axes) == 1:
+        shares = softmax(x, axes[0])
+    else:
+        y = restore(node, axes, keepdims, x.shape)
+        shares = exp(x - where(equal(y, float("-inf")), 0, y))
     return [restore(g, axes, keepdims, x.shape) * shares]
 
 
@@ -213,19 +216,30 @@ LOGSUMEXP = register(
     Op(
         name="logsumexp",
         kind="composite",
-        infer=_infer_reduction,
+        infer=infer_reduction,
         define=_define_logsumexp,
         pullback=_pull_logsumexp,
-        samples=_reduction_samples(logsumexp),
+        samples=reduction_samples(logsumexp),
         doc="The logarithm of the sum of exponentials over axes, without overflow.",
     )
 )
 
 
+def _shifted(x: Expr, axis: int) -> Expr:
+    """x less its largest element along `axis`, which becomes 0; -inf stays -inf, also in a row that has nothing else."""
+    largest = stop_gradient(max(x, axis, keepdims=True))
+    return x - maximum(largest, float(np.finfo(x.dtype).min))
+
+
+def _total(powers: Expr, axis: int) -> Expr:
+    """The sum of exponentials of which the largest is 1: at least 1, but for a row that is -inf throughout."""
+    return maximum(sum(powers, axis, keepdims=True), 1)
+
+
 def _define_softmax(node: Expr) -> Expr:
     (x,), axis = node.args, node.attrs["axis"]
-    powers = exp(x - stop_gradient(max(x, axis, keepdims=True)))
-    return powers / sum(powers, axis, keepdims=True)
+    powers = exp(_shifted(x, axis))
+    return powers / _total(powers, axis)
 
 
 def _pull_softmax(node: Expr, g: Expr) -> list[Expr | None]:
@@ -233,7 +247,11 @@ def _pull_softmax(node: Expr, g: Expr) -> list[Expr | None]:
 
 
 def softmax(x: Operand, axis: int = -1) -> Expr:
-    """exp(x) / Σ exp(x) along `axis`, without overflow."""
+    """exp(x) / Σ exp(x) along `axis`, without overflow.
+
+    An element that is -inf is left out: it gets 0, and so does its derivative. Where all are, nothing is left to share
+    the 1, and all get 0 (as in PyTorch's attention; its softmax gives nan).
+    """
     return _along(SOFTMAX, x, axis)
 
 
@@ -252,8 +270,8 @@ SOFTMAX = register(
 
 def _define_log_softmax(node: Expr) -> Expr:
     (x,), axis = node.args, node.attrs["axis"]
-    shifted = x - stop_gradient(max(x, axis, keepdims=True))
-    return shifted - log(sum(exp(shifted), axis, keepdims=True))
+    shifted = _shifted(x, axis)
+    return shifted - log(_total(exp(shifted), axis))
 
 
 def _pull_log_softmax(node: Expr, g: Expr) -> list[Expr | None]:

@@ -29,7 +29,7 @@ _PER_ELEMENT = {
 }  # fmt: skip
 _PER_OPERAND_ELEMENT = {
     "sum": 1.0, "prod": 1.0, "max": 1.0, "min": 1.0, "any": 1.0, "all": 1.0, "argmax": 2.0, "argmin": 2.0,
-    "mean": 1.0, "var": 4.0, "cumsum": 1.0, "logsumexp": 11.0, "softmax": 12.0, "log_softmax": 12.0,
+    "mean": 1.0, "var": 4.0, "cumsum": 1.0, "logsumexp": 11.0, "norm": 2.0, "unit": 4.0, "softmax": 12.0, "log_softmax": 12.0,
 }  # fmt: skip
 _LEAVES = frozenset(("input", "parameter", "state", "hyper", "dim", "arg"))
 

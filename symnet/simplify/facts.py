@@ -23,12 +23,12 @@ _FINITE = (
     | frozenset(
         "add subtract multiply negative absolute sign floor ceil round square tanh sigmoid log_sigmoid softplus relu "
         "gelu gelu_tanh silu erf sin cos minimum maximum logical_and logical_or logical_not where cast sum prod max "
-        "min any all argmax argmin mean var logsumexp softmax log_softmax one_hot contract scatter_add cumsum "
+        "min any all argmax argmin mean var logsumexp softmax log_softmax norm unit one_hot contract scatter_add cumsum "
         "isnan".split()
     )
 )
 _POSITIVE_ALWAYS = frozenset("exp sigmoid softplus softmax".split())
-_NONNEGATIVE_ALWAYS = _POSITIVE_ALWAYS | frozenset("square absolute relu sqrt rsqrt one_hot iota dim var".split())
+_NONNEGATIVE_ALWAYS = _POSITIVE_ALWAYS | frozenset("square absolute relu sqrt rsqrt one_hot iota dim var norm".split())
 _KEEPS_SIGN = _MOVES | frozenset("add multiply divide minimum maximum sum prod max min mean".split())
 
 

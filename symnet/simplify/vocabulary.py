@@ -9,6 +9,8 @@ from symnet.simplify.pattern import Family, operation
 
 # scalar
 absolute = operation("absolute")
+bernoulli_logit_nll = operation("bernoulli_logit_nll")
+bernoulli_nll = operation("bernoulli_nll")
 cast = operation("cast")
 ceil = operation("ceil")
 cos = operation("cos")
@@ -55,6 +57,7 @@ logsumexp = operation("logsumexp")
 max_ = operation("max")
 mean = operation("mean")
 min_ = operation("min")
+norm = operation("norm")
 prod = operation("prod")
 sum_ = operation("sum")
 

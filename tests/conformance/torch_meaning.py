@@ -31,13 +31,15 @@ def evaluate(roots: Sequence[Expr], leaves: Mapping[str, Tensor], sizes: Sizes) 
             values[id(node)] = SCALAR[node.op](*args)
         elif node.op == "elementwise":
             (values[id(node)],) = evaluate_definition(node, args, sizes)
-        else:
+        elif node.op in OPERATIONS:
             values[id(node)] = OPERATIONS[node.op](node, args, sizes)
+        else:
+            (values[id(node)],) = evaluate_definition(node, args, sizes)
     return [values[id(root)] for root in roots]
 
 
 def evaluate_definition(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> list[Tensor]:
-    """A user's scalar function through its definition (its SymPy formula is what PyTorch cannot know)."""
+    """A composite, or a user's scalar function, through its definition."""
     from symnet.expr.node import make
     from symnet.ops import input as make_input
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from symnet.expr.node import Expr
 from symnet.simplify.facts import logs_well, nonnegative
-from symnet.simplify.pattern import computed, variables
+from symnet.simplify.pattern import Family, computed, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.vocabulary import (
     absolute,
+    bernoulli_logit_nll,
+    bernoulli_nll,
     cos,
     erf,
     exp,
@@ -28,6 +30,7 @@ from symnet.simplify.vocabulary import (
 )
 
 w, x, y, z = variables("w x y z")
+move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to")))
 
 
 def are_opposite(x: Expr, y: Expr) -> bool:
@@ -142,6 +145,16 @@ SIGMOID = [
          reason="1/(1 + eˣ) is σ(-x), without overflow for large x"),
     rule("sigmoid-of-exp", exp(x) / (1 + exp(x)), sigmoid(x), kind=stabilising,
          reason="eˣ/(1 + eˣ) is σ(x), without inf/inf for large x"),
+    rule("exp-times-mirrored-sigmoid", exp(x) * sigmoid(-x), sigmoid(x), kind=stabilising, in_chains=True,
+         reason="eˣ·σ(-x) is eˣ/(1 + eˣ), which is σ(x); eˣ cannot overflow on the way"),
+    rule("mirrored-exp-times-sigmoid", exp(-x) * sigmoid(x), sigmoid(-x), kind=stabilising, in_chains=True,
+         reason="e⁻ˣ·σ(x) is e⁻ˣ/(1 + e⁻ˣ), which is σ(-x); e⁻ˣ cannot overflow on the way"),
+    rule("sigmoid-less-own-square", sigmoid(x) - square(sigmoid(x)), sigmoid(x) * sigmoid(-x), kind=stabilising,
+         reason="σ(x)·(1 - σ(x)), whose digits the difference loses for large x"),
+    rule("sigmoid-less-product", sigmoid(x) - sigmoid(-x) * sigmoid(x), square(sigmoid(x)), kind=stabilising,
+         reason="σ(x)·(1 - σ(-x)) is σ(x)²; the difference loses digits for large negative x"),
+    rule("mirrored-sigmoid-less-product", sigmoid(-x) - sigmoid(-x) * sigmoid(x), square(sigmoid(-x)),
+         kind=stabilising, reason="σ(-x)·(1 - σ(x)) is σ(-x)²; the difference loses digits for large x"),
     rule("one-minus-sigmoid", 1 - sigmoid(x), sigmoid(-x), kind=stabilising,
          reason="1 - σ(x) is σ(-x), which keeps its digits where σ(x) rounds to 1"),
     rule("log-sigmoid", log(sigmoid(x)), log_sigmoid(x), kind=stabilising,
@@ -159,6 +172,8 @@ TANH = [
          reason="sinh over cosh is tanh, without inf/inf for large x"),
     rule("tanh-of-expm1", expm1(x) / (exp(x) + 1), tanh(0.5 * x), kind=stabilising,
          reason="(eˣ - 1)/(eˣ + 1) is tanh(x/2), without inf/inf for large x"),
+    rule("tanh-of-expm1-sigmoid", expm1(x) * sigmoid(-x), tanh(0.5 * x), kind=stabilising, in_chains=True,
+         reason="(eˣ - 1)·σ(-x) is (eˣ - 1)/(eˣ + 1), which is tanh(x/2), without inf·0 for large x"),
     rule("tanh-from-sigmoid", 2 * sigmoid(2 * x) - 1, tanh(x), kind=stabilising,
          reason="2σ(2x) - 1 is tanh(x), which keeps its digits for small x"),
     rule("tanh-of-negative", tanh(-x), -tanh(x), reason="tanh is odd"),
@@ -176,6 +191,15 @@ BINARY_CROSS_ENTROPY = [
          reason="log σ(z) is z - softplus(z), so the cross-entropy of a logit needs one logarithm"),
     rule("bce-logits-turned", (1 - y) * softplus(z) - y * log_sigmoid(z), softplus(z) - y * z,
          reason="log σ(z) is z - softplus(z), so the cross-entropy of a logit needs one logarithm"),
+    rule("bce-of-sigmoid", bernoulli_nll(sigmoid(z), y), bernoulli_logit_nll(z, y), kind=stabilising,
+         assumption="the logarithms are not limited: |z| is below 100",
+         reason="log σ(z) is z - softplus(z), also where σ(z) rounds to 0 or 1"),
+    rule("bce-of-moved-sigmoid", bernoulli_nll(move(sigmoid(z)), y), bernoulli_nll(sigmoid(move(z)), y),
+         reason="moving elements and taking their sigmoid commute"),
+    rule("bce-of-logits", softplus(z) - y * z, bernoulli_logit_nll(z, y), kind=stabilising,
+         reason="the cross-entropy of a logit, which keeps its digits where y·z is nearly softplus(z)"),
+    rule("bce-of-logits-turned", y * z - softplus(z), -bernoulli_logit_nll(z, y), kind=stabilising,
+         reason="the cross-entropy of a logit, which keeps its digits where y·z is nearly softplus(z)"),
     rule("sigmoid-residual", sigmoid(-z) - (1 - y), y - sigmoid(z), reason="σ(-z) is 1 - σ(z)", in_chains=True),
     rule("sigmoid-residual-turned", (1 - y) - sigmoid(-z), sigmoid(z) - y, reason="σ(-z) is 1 - σ(z)", in_chains=True),
 ]  # fmt: skip

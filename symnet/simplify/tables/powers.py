@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from symnet.simplify.facts import nonnegative, positive
-from symnet.simplify.pattern import constants, variables
+from symnet.simplify.pattern import attributes, constants, variables
 from symnet.simplify.rule import rule, stabilising
-from symnet.simplify.vocabulary import absolute, exp, log, maximum, power, relu, rsqrt, sign, sqrt, square
+from symnet.simplify.shapes import all_axes, count_along
+from symnet.simplify.vocabulary import (
+    absolute,
+    contract,
+    exp,
+    log,
+    maximum,
+    mean,
+    norm,
+    power,
+    relu,
+    rsqrt,
+    sign,
+    sqrt,
+    square,
+    sum_,
+)
 
 x, y = variables("x y")
 c, d = constants("c d")
+A, K = attributes("A K")
 
 POWERS = [
     rule("product-with-itself", x * x, square(x), reason="x·x is the square of x"),
@@ -50,6 +67,15 @@ ROOTS = [
     rule("multiply-by-own-rsqrt", x * rsqrt(x), sqrt(x), kind=stabilising,
          reason="x is the square of its root; 0·inf does not arise at 0"),
     rule("square-of-rsqrt", square(rsqrt(x)), 1 / x, reason="the square undoes the root", condition=nonnegative(x)),
+    rule("norm", sqrt(sum_(square(x), axes=A, keepdims=K)), norm(x, axes=A, keepdims=K),
+         reason="the root of a sum of squares is the Euclidean norm, whose derivative at 0 is 0 and not 0·inf"),
+    rule("norm-of-dot", sqrt(contract(x, x, spec="a,a->", sizes=(), shape=())), norm(x, axes=all_axes(x), keepdims=False),
+         reason="the root of a vector's product with itself is its Euclidean norm"),
+    rule("root-mean-square", sqrt(mean(square(x), axes=A, keepdims=K)),
+         norm(x, axes=A, keepdims=K) / sqrt(count_along(x, A)),
+         reason="a mean is a sum divided by the count; the norm's derivative at 0 is 0 and not 0·inf"),
+    rule("square-of-norm", square(norm(x, axes=A, keepdims=K)), sum_(square(x), axes=A, keepdims=K),
+         reason="the square undoes the root"),
     rule("root-of-exp", sqrt(exp(x)), exp(x / 2), kind=stabilising,
          reason="the root of eˣ halves the exponent, before it overflows"),
 ]  # fmt: skip

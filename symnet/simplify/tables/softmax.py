@@ -7,6 +7,7 @@ from symnet.simplify.pattern import Family, Rest, attributes, computed, constant
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import (
     constant_along,
+    count_along,
     is_axis,
     is_squeezed,
     lines_up,
@@ -20,6 +21,7 @@ from symnet.simplify.vocabulary import (
     log,
     log_softmax,
     logsumexp,
+    mean,
     softmax,
     sum_,
     where,
@@ -58,6 +60,9 @@ RULES = [
     rule("exp-of-log-softmax", exp(log_softmax(z, axis=A)), softmax(z, axis=A), reason="exp undoes log"),
     rule("logsumexp", log(sum_(exp(z), axes=A, keepdims=K)), logsumexp(z, axes=A, keepdims=K), kind=stabilising,
          reason="the logarithm of a sum of exponentials, without overflow"),
+    rule("log-of-mean-of-exp", log(mean(exp(z), axes=A, keepdims=K)),
+         logsumexp(z, axes=A, keepdims=K) - log(count_along(z, A)), kind=stabilising,
+         reason="the logarithm of a mean of exponentials, without overflow: a mean is a sum divided by the count"),
     rule("logsumexp-shift", logsumexp(z - m, axes=A, keepdims=K) + w, logsumexp(z, axes=A, keepdims=K),
          condition=(constant_along(m, A, z), is_squeezed(w, m, A, K, z)), assumption="the shift is finite",
          reason="a shift of all inputs shifts the result, and is added back", in_chains=True),

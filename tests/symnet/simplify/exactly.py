@@ -262,6 +262,7 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "mean": _reduce(lambda row, node: sum(row) / len(row)),
     "var": _reduce(_variance),
     "logsumexp": _reduce(lambda row, node: _log(sum(map(mpmath.exp, row)))),
+    "norm": _reduce(lambda row, node: mpmath.sqrt(sum(value * value for value in row))),
     "softmax": _softmax,
     "log_softmax": lambda node, args, values, sizes: _floats(_log)(_softmax(node, args)),
     "argmax": _argument(max),

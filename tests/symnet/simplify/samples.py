@@ -14,6 +14,7 @@ import symnet as sn
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
 from symnet.ops.contract import contract
+from symnet.ops.euclidean import euclidean_norm
 from symnet.ops.index import gather, scatter_add
 from symnet.ops.leaves import input, iota, number
 from symnet.ops.shape import place, take_slice
@@ -198,6 +199,11 @@ WRITTEN: dict[str, Samples] = {
     "log-softmax": lambda rng: [sn.log(sn.softmax(z, axis=a)) for a in (0, 1)],
     "exp-of-log-softmax": lambda rng: [sn.exp(sn.log_softmax(z, axis=a)) for a in (0, 1)],
     "logsumexp": lambda rng: [sn.log(sn.sum(sn.exp(cube), axis=(0, 2), keepdims=k)) for k in (False, True)],
+    "log-of-mean-of-exp": lambda rng: [sn.log(sn.mean(sn.exp(cube), axis=(0, 2), keepdims=k)) for k in (False, True)],
+    "norm": lambda rng: [sn.sqrt(sn.sum(sn.square(cube), axis=(0, 2), keepdims=k)) for k in (False, True)],
+    "norm-of-dot": lambda rng: [sn.sqrt(f64("v", 6) @ f64("v", 6))],
+    "root-mean-square": lambda rng: [sn.sqrt(sn.mean(sn.square(cube), axis=(0, 2), keepdims=k)) for k in (False, True)],
+    "square-of-norm": lambda rng: [sn.square(euclidean_norm(cube, (0, 2), k)) for k in (False, True)],
     "logsumexp-shift": lambda rng: [
         sn.logsumexp(z - m, axis=1, keepdims=True) + m,
         sn.logsumexp(z - m, axis=1) + sn.squeeze(m, 1),
