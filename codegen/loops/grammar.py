@@ -41,11 +41,12 @@ FUNCTIONS: Mapping[str, int] = {
     "mod": 2, "floordiv": 2, "pow": 2, "sqrt": 1, "exp": 1, "expm1": 1, "log": 1, "log1p": 1, "tanh": 1, "erf": 1,
     "sin": 1, "cos": 1, "minimum": 2, "maximum": 2, "equal": 2, "not_equal": 2, "less": 2, "less_equal": 2,
     "greater": 2, "greater_equal": 2, "logical_and": 2, "logical_or": 2, "logical_not": 1, "isnan": 1, "where": 3,
-    "cast": 1,
+    "cast": 1, "philox": 5,
 }  # fmt: skip
 """The scalar functions of the loop program, with NumPy's meaning (NaN passes through maximum and minimum; float
 division by zero gives infinities; `mod` and `floordiv` round down; comparisons give bool). All else is made of these
-before lowering."""
+before lowering. `philox(seed, step, stream, element, bits)` is the random number that `symnet.ops.philox` defines: of
+int64 operands, the last of them a constant, an int32 for up to 31 bits and else an int64."""
 
 REDUCERS = ("sum", "prod", "max", "min", "argmax", "argmin", "any", "all")
 """`argmax` and `argmin` take one axis and give the first position as an int64; NaN counts as extreme, as in NumPy."""

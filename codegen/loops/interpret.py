@@ -35,6 +35,7 @@ from codegen.loops.grammar import (
 )
 from symnet.errors import CompilerBug
 from symnet.expr import dims
+from symnet.ops import philox
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -178,6 +179,8 @@ class _Nest:
         if isinstance(scalar, Load):
             return self.load(scalar)
         args = [self.scalar(arg) for arg in scalar.args]
+        if scalar.fn == "philox":
+            return philox.words(*args[:4], bits=int(args[4]))
         if scalar.fn == "cast":
             return np.asarray(args[0].astype(scalar.dtype))
         return np.asarray(MEANING[scalar.fn](*args), dtype=scalar.dtype)

@@ -272,6 +272,8 @@ def result_dtype(fn: str, args: tuple[Scalar, ...], cast_to: str = "") -> str:
         return cast_to
     if fn in COMPARISONS:
         return "bool"
+    if fn == "philox" and isinstance(args[4], Const):
+        return "int32" if args[4].value < 32 else "int64"
     return args[1].dtype if fn == "where" else args[0].dtype
 
 

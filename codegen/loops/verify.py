@@ -262,6 +262,8 @@ class _KernelRules:
                 raise self.fail(f"{node.fn} of {', '.join(arg.dtype for arg in operands)}")
             if node.dtype != result_dtype(node.fn, node.args):
                 raise self.fail(f"{node.fn} gives {result_dtype(node.fn, node.args)}, not {node.dtype}")
+        if node.fn == "philox" and not (isinstance(node.args[4], Const) and node.args[4].dtype == "int64"):
+            raise self.fail("philox takes int64 operands and a constant number of bits")
         if node.fn == "where" and node.args[0].dtype != "bool":
             raise self.fail("the condition of where is not a bool")
 

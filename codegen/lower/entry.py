@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from codegen.loops.grammar import PERSISTENT, Buffer, Program, Role
-from codegen.lower import contract, index, loops, move, reduce, scalar, window
+from codegen.lower import contract, index, loops, move, random, reduce, scalar, window
 from codegen.lower.context import Lowering, Place, Value, slots
 from codegen.lower.names import Names
 from codegen.lower.prepare import prepare
@@ -21,6 +21,7 @@ TABLE: Mapping[str, Callable[[Lowering, Expr], Value]] = {
     **contract.TABLE,
     **move.TABLE,
     **index.TABLE,
+    **random.TABLE,
     **window.TABLE,
     "item": loops.item,
 }

@@ -42,6 +42,11 @@ class Op:
                the tangent. Multilinear operations list all.
     pushforward (node, tangents) -> tangent, for what is neither linear nor scalar; tangents may hold None.
     define     (node) -> expression with the node's meaning, on `node.args`.
+    inference  (node) -> what the node means in evaluation, where that is not what it means in training (dropout, batch
+               norm): `sn.inference` puts it in the node's place.
+    updates    (node) -> pairs (state, new value) that a training step stores besides what the optimizer changes:
+               running statistics, a counter. The new value is an expression of `node.args`, the state among them; where
+               an earlier node of the graph changes the same state, it sees what that one made of it.
     samples    (rng) -> nodes that exercise the operation at odd sizes; the generated tests run over them.
     exempt     names of generated checks that do not apply, each with the reason.
     """
@@ -54,6 +59,8 @@ class Op:
     linear: tuple[int, ...] = ()
     pushforward: Callable[[Expr, Sequence[Expr | None]], Expr | None] | None = None
     define: Callable[[Expr], Expr] | None = None
+    inference: Callable[[Expr], Expr] | None = None
+    updates: Callable[[Expr], Sequence[tuple[Expr, Expr]]] | None = None
     samples: Callable[[np.random.Generator], Iterable[Expr]] | None = None
     exempt: Mapping[str, str] = field(default_factory=dict)
     doc: str = ""

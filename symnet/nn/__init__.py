@@ -4,12 +4,36 @@ A layer is called on expressions and gives an expression; there is nothing else 
 in its `__all__` is public here; its functions are public in `sn.nn.functional`.
 """
 
-from symnet.nn import activations, functional, init, linear, module
+from symnet.nn import (
+    activations,
+    attention,
+    distance,
+    dropout,
+    functional,
+    init,
+    linear,
+    module,
+    recurrent,
+    recurrent_cells,
+    sparse,
+)
 from symnet.nn.activations import *  # noqa: F403
+from symnet.nn.attention import *  # noqa: F403
+from symnet.nn.distance import *  # noqa: F403
+from symnet.nn.dropout import *  # noqa: F403
 from symnet.nn.linear import *  # noqa: F403
 from symnet.nn.module import *  # noqa: F403
+from symnet.nn.recurrent import *  # noqa: F403
+from symnet.nn.recurrent_cells import *  # noqa: F403
+from symnet.nn.sparse import *  # noqa: F403
 
 __all__ = ["functional", "init"]
 __all__ += activations.__all__
+__all__ += attention.__all__
+__all__ += distance.__all__
+__all__ += dropout.__all__
 __all__ += linear.__all__
 __all__ += module.__all__
+__all__ += recurrent.__all__
+__all__ += recurrent_cells.__all__
+__all__ += sparse.__all__

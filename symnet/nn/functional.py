@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from symnet.nn import activation_functions
+from symnet.nn import (
+    activation_functions,
+    attention_functions,
+    distance_functions,
+    dropout_functions,
+    linear_functions,
+    sparse_functions,
+)
 from symnet.nn.activation_functions import *  # noqa: F403
+from symnet.nn.attention_functions import *  # noqa: F403
+from symnet.nn.distance_functions import *  # noqa: F403
+from symnet.nn.dropout_functions import *  # noqa: F403
+from symnet.nn.linear_functions import *  # noqa: F403
+from symnet.nn.sparse_functions import *  # noqa: F403
 
 __all__: list[str] = []
 __all__ += activation_functions.__all__
+__all__ += attention_functions.__all__
+__all__ += distance_functions.__all__
+__all__ += dropout_functions.__all__
+__all__ += linear_functions.__all__
+__all__ += sparse_functions.__all__

@@ -61,8 +61,11 @@ class Module:
             def forward(self, x):
                 return x + sn.relu(self.linear(x))
 
-    `forward` takes and gives expressions; calling the module calls it.
+    `forward` takes and gives expressions; calling the module calls it. What is random or collects statistics in training
+    (dropout, batch norm) is built with both its meanings while `training` is True, and in inference only after `eval()`.
     """
+
+    training: bool = True
 
     _parameters: dict[str, Expr]
     _buffers: dict[str, Expr]
@@ -225,6 +228,28 @@ class Module:
         """The parameter at `path`."""
         found: Expr = _lookup(path, dict(self.named_parameters()), "parameter")
         return found
+
+    # --- training and inference ---
+
+    def train(self, mode: bool = True) -> Module:
+        """Make this module and all inside it build what means one thing in training and another in inference.
+
+        That is how modules begin. A program evaluates with the inference meaning whatever the mode: it is no switch to
+        turn before predicting, but tells what is built from now on.
+        """
+        if not isinstance(mode, bool):
+            raise DTypeError(f"train: the mode is {mode!r}, expected True or False")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Make this module and all inside it build the inference meaning, in a training program too.
+
+        So a part of a network is frozen for fine-tuning: its batch norm uses its running statistics and does not change
+        them, its dropout is off.
+        """
+        return self.train(False)
 
     # --- printing ---
 

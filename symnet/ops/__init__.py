@@ -18,6 +18,7 @@ from symnet.ops import (
     leaves,
     likelihood,
     linalg,
+    logits,
     loops,
     meaning,
     more,

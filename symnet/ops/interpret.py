@@ -13,6 +13,7 @@ from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
 from symnet.expr.op import Sizes
 from symnet.expr.traverse import postorder
+from symnet.ops.random import SEED, STEP, numbered
 
 __all__ = ["evaluate"]
 
@@ -25,13 +26,15 @@ def evaluate(exprs: Any, values: Mapping[Any, Any] | None = None, sizes: Sizes |
     values  an array for every input, parameter, state and hyperparameter under the expressions, keyed by name or by the
             expression itself; inner expressions may be given too. What is not needed is not looked at: a derivative
             often needs less than the function.
+            The seed and the step that random numbers follow from are 0 unless they are given ("random.seed",
+            "random.step").
     sizes   the sizes of named dimensions; those that occur in the shape of a given array follow from it.
 
     Arithmetic is done in the data types of the expressions. Raises `UnknownName` for a missing value, `ShapeError` and
     `DTypeError` for one that does not fit, `IndexOutOfRange` for positions outside an axis.
     """
     roots, rebuild = _as_list(exprs)
-    values = values or {}
+    roots, values = _numbered(roots, values or {})
     stops = [key for key in values if isinstance(key, Expr)]
     given = _match([node for node in postorder(roots, stops) if node.op in _GIVEN], values)
     arrays = {node: _as_array(node, value) for node, value in given.items()}
@@ -97,6 +100,14 @@ def _as_list(exprs: Any) -> tuple[list[Expr], Any]:
     return roots, rebuild
 
 
+def _numbered(roots: Sequence[Expr], values: Mapping[Any, Any]) -> tuple[list[Expr], dict[Any, Any]]:
+    """Both with streams of random numbers counted from 0."""
+    inner = [key for key in values if isinstance(key, Expr)]
+    new = numbered([*roots, *inner])
+    renamed = dict(zip(inner, new[len(roots) :], strict=True))
+    return new[: len(roots)], {renamed.get(key, key) if isinstance(key, Expr) else key: v for key, v in values.items()}
+
+
 def _match(leaves: Sequence[Expr], values: Mapping[Any, Any]) -> dict[Expr, Any]:
     """The value of each leaf: keyed by the node, else by its name (the declared one, or that of `sn.name`)."""
     by_name: dict[str, list[Expr]] = {}
@@ -112,7 +123,9 @@ def _match(leaves: Sequence[Expr], values: Mapping[Any, Any]) -> dict[Expr, Any]
         elif key in by_name:
             given[by_name[key][0]] = value
     for leaf in leaves:
-        if leaf not in given:
+        if leaf not in given and leaf.op == "state" and leaf.name in (SEED, STEP):
+            given[leaf] = 0
+        elif leaf not in given:
             typed = f"{leaf.dtype}{dims.show(leaf.shape)}"
             known = sorted(str(key.name if isinstance(key, Expr) else key) for key in values)
             raise UnknownName(

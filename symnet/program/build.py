@@ -7,9 +7,13 @@ from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from symnet.errors import DTypeError, ShapeError, UsageError
 from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
+from symnet.ops.meaning import collect_updates, inference
+from symnet.ops.random import SEED, numbered
 from symnet.program.convert import to_dtype
 from symnet.program.names import check_capacity, leaves_by_name
 from symnet.program.program import LOSS, Batch, Program
@@ -44,7 +48,7 @@ def compile(
     backend    "llvm", or "numpy": the slow reference interpreter of the same loop program
     threads    how many at most, by default SYMNET_THREADS or the number of cores; results do not depend on it
     dtype      "float32" or "float64": compute everything in that type; by default as the expressions are
-    seed       decides the initial parameters and the order of the data
+    seed       decides the initial parameters, the order of the data and the random numbers of dropout and the like
     target     "native", or a portable level such as "x86-64-v3"
     check_finite  search inputs for NaN and infinity before each call
 
@@ -53,7 +57,7 @@ def compile(
     _check_kinds(optimizer, outputs, batch, seed)
     outputs = dict(outputs or {})
     _check(loss, outputs)
-    roots = [loss, *outputs.values()]
+    roots = numbered([loss, *outputs.values()])
     if dtype is not None:
         roots = to_dtype(roots, dtype)
     capacity = check_capacity(batch or {}, roots)
@@ -119,20 +123,21 @@ class _Plan:
             raise UsageError("compile: the loss depends on no trainable parameter, so there is nothing to train")
         updates, self.hyper = optimizer.build([node for node, _ in trained], [g for _, g in trained])
         self.absent = {name: v for name, v in optimizer.hyperparameters().items() if name not in self.hyper}
-        simplified = simplify(everything)
-        values = dict(zip(["loss", *outputs], simplified, strict=True))
+        updates = (*updates, *collect_updates([loss]))
+        training, *evaluated = simplify([loss, *inference(everything)])
+        values = dict(zip(["loss", *outputs], evaluated, strict=True))
         new_values = simplify([value for _, value in updates])
         self.updates = tuple(zip([node for node, _ in updates], new_values, strict=True))
         entries = [
-            Entry("step", {"loss": values["loss"]}, self.updates),
-            Entry("gradients", {LOSS: values["loss"], **dict(zip(trainable, gradients, strict=True))}),
+            Entry("step", {"loss": training}, self.updates),
+            Entry("gradients", {LOSS: training, **dict(zip(trainable, gradients, strict=True))}),
             Entry("evaluate", values),
             *(Entry(f"predict_{name}", {name: values[name]}) for name in outputs),
         ]
         self.module = Module("program", tuple(_expanded(entry, expand) for entry in entries), dict(capacity))
         self.batch = _batch(loss, self.module)
         self.leaves = leaves_by_name(
-            [e for entry in entries for e in (*entry.outputs.values(), *(v for p in entry.updates for v in p))],
+            [e for entry in entries for e in (*entry.outputs.values(), *(e for pair in entry.updates for e in pair))],
             "parameter",
             "state",
         )
@@ -206,4 +211,5 @@ def _initialise(program: Program, plan: _Plan, seed: int) -> None:
     from symnet.nn.init import initial_value
 
     for name, node in plan.leaves.items():
-        program.instance.write(name, initial_value(node, seed))
+        is_seed = node.op == "state" and name == SEED
+        program.instance.write(name, np.asarray(seed, "int64") if is_seed else initial_value(node, seed))

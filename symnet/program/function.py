@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 from symnet.errors import DTypeError, UnknownName, UsageError
 from symnet.expr.node import Expr
 from symnet.expr.traverse import substitute
+from symnet.ops.random import numbered
 from symnet.program.names import leaves_by_name, named_dims
 from symnet.runtime import arrays as checks
 from symnet.runtime.arrays import Array
@@ -40,7 +41,7 @@ class Function:
         self.inputs, self._single = tuple(inputs), single
         self._names = [f"in{i}" for i in range(len(self.inputs))]
         self._outputs = [f"out{i}" for i in range(len(outputs))]
-        self._roots = _closed(self.inputs, self._names, simplify(list(outputs)))
+        self._roots = _closed(self.inputs, self._names, simplify(numbered(list(outputs))))
         self._dims = named_dims([*self._roots, *self.inputs])
         self._options: dict[str, Any] = {"backend": backend, "threads": threads, "target": target}
         self._capacity: dict[str, int] = {}

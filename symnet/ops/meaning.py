@@ -1,0 +1,91 @@
+"""Training and inference as two readings of one graph, and what a training step stores besides the optimizer's work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
+
+from symnet.errors import DTypeError, Unsupported
+from symnet.expr.function import Function
+from symnet.expr.node import Expr, make
+from symnet.expr.traverse import postorder, rewrite, substitute
+
+__all__ = ["inference"]
+
+
+@overload
+def inference(exprs: Expr) -> Expr: ...
+@overload
+def inference(exprs: Sequence[Expr]) -> list[Expr]: ...
+@overload
+def inference(exprs: Mapping[str, Expr]) -> dict[str, Expr]: ...
+def inference(exprs: Any) -> Any:
+    """An expression (or a list or dict of them) as it is evaluated: dropout passes its operand on, batch norm uses its
+    running statistics, and so on for every operation that means something else in training.
+
+    A derivative no longer says which operations it came from: take `sn.inference` first and `sn.grad` of the result.
+    """
+    if isinstance(exprs, Expr):
+        return _evaluated([exprs])[0]
+    if isinstance(exprs, Mapping):
+        return dict(zip(exprs, _evaluated(list(exprs.values())), strict=True))
+    if isinstance(exprs, (list, tuple)):
+        return _evaluated(exprs)
+    raise DTypeError(f"inference: got {type(exprs).__name__}, expected an expression or a list or dict of them")
+
+
+def _evaluated(roots: Sequence[Expr]) -> list[Expr]:
+    for root in roots:
+        if not isinstance(root, Expr):
+            raise DTypeError(f"inference: got {type(root).__name__} among the expressions")
+    return rewrite_with_bodies(roots, _meaning)
+
+
+def _meaning(node: Expr) -> Expr:
+    inference = node.declaration.inference
+    return node if inference is None else inference(node)
+
+
+def rewrite_with_bodies(roots: Sequence[Expr], replace: Callable[[Expr], Expr]) -> list[Expr]:
+    """The roots with `replace(node)` for every node, bottom-up, in the bodies of loops too."""
+    bodies: dict[Function, Function] = {}
+
+    def visit(node: Expr) -> Expr:
+        body = node.attrs.get("body")
+        if isinstance(body, Function):
+            if body not in bodies:
+                bodies[body] = Function(body.parameters, rewrite(body.results, visit))
+            node = make(node.declaration, node.args, {**node.attrs, "body": bodies[body]})
+        return replace(node)
+
+    return rewrite(roots, visit)
+
+
+def collect_updates(roots: Sequence[Expr]) -> list[tuple[Expr, Expr]]:
+    """What a training step stores for the operations under `roots`: (state, new value), each state once.
+
+    The nodes are taken in the order of the graph, and where several change one state, each starts from what the one
+    before made of it: a layer that is used twice updates its statistics twice.
+    """
+    current: dict[Expr, Expr] = {}
+    for node in postorder(roots):
+        if node.op == "scan":
+            _refuse_updates(node)
+        if node.declaration.updates is None:
+            continue
+        for state, value in node.declaration.updates(node):
+            known = current.get(state, state)
+            if known is not state:
+                others = {operand: operand for operand in node.args if operand is not state}
+                value = substitute([value], {**others, state: known})[0]
+            current[state] = value
+    return list(current.items())
+
+
+def _refuse_updates(loop: Expr) -> None:
+    for node in postorder(loop.attrs["body"].results):
+        if node.declaration.updates is not None:
+            raise Unsupported(
+                f"{node.op} inside the cell of a scan: what it keeps from step to step of the training cannot be "
+                "updated within a loop; apply it to the loop's whole input or output"
+            )
