@@ -26,6 +26,7 @@ from symnet.expr.node import ArrayValue, Expr
 __all__ = [
     "calculate_gain",
     "constant",
+    "embedding",
     "eye",
     "generator",
     "initial_value",
@@ -78,6 +79,11 @@ def uniform(a: float = 0.0, b: float = 1.0) -> str:
 def normal(mean: float = 0.0, std: float = 1.0) -> str:
     """Normal with this mean and standard deviation."""
     return _text("normal", mean=mean, std=std)
+
+
+def embedding(padding_idx: int) -> str:
+    """A table of rows: normal with mean 0 and standard deviation 1, but 0 in the row `padding_idx`."""
+    return _text("embedding", padding_idx=padding_idx)
 
 
 def trunc_normal(mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> str:
@@ -196,6 +202,12 @@ def _normal(rng: np.random.Generator, sizes: tuple[int, ...], mean: float, std: 
     return rng.normal(mean, std, sizes)
 
 
+def _embedding(rng: np.random.Generator, sizes: tuple[int, ...], padding_idx: float) -> Array:
+    values = _normal(rng, sizes, 0.0, 1.0)
+    values[int(padding_idx)] = 0.0
+    return values
+
+
 def _trunc_normal(
     rng: np.random.Generator, sizes: tuple[int, ...], mean: float, std: float, a: float, b: float
 ) -> Array:
@@ -243,6 +255,7 @@ _INITIALISERS: Mapping[str, _Initialiser] = {
     "eye": _Initialiser(_eye, {}),
     "uniform": _Initialiser(_uniform, {"a": 0.0, "b": 1.0}),
     "normal": _Initialiser(_normal, {"mean": 0.0, "std": 1.0}),
+    "embedding": _Initialiser(_embedding, {"padding_idx": None}),
     "trunc_normal": _Initialiser(_trunc_normal, {"mean": 0.0, "std": 1.0, "a": -2.0, "b": 2.0}),
     "xavier_uniform": _Initialiser(
         lambda rng, sizes, gain: _within(rng, sizes, _SQRT3 * _xavier_std(sizes, gain)), {"gain": 1.0}

@@ -1,4 +1,4 @@
-"""Linear, and the layers that only reshape or pass through."""
+"""Linear and Bilinear, and the layers that only reshape or pass through."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from symnet.errors import ShapeError, UsageError
 from symnet.expr import dims
 from symnet.expr.node import Expr
 from symnet.nn import init
+from symnet.nn.linear_functions import bilinear, linear
 from symnet.nn.module import Module, Parameter
 
-__all__ = ["Flatten", "Identity", "Linear"]
+__all__ = ["Bilinear", "Flatten", "Identity", "Linear"]
 
 
 class Linear(Module):
@@ -37,11 +38,43 @@ class Linear(Module):
                 f"Linear: expected an operand of shape [..., {self.in_features}], got {dims.show(x.shape)} "
                 f"for the weight {self.weight.name!r} {dims.show(self.weight.shape)}"
             )
-        y = ops.einsum("...i,oi->...o", x, self.weight)
-        return y if self.bias is None else y + self.bias
+        return linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Bilinear(Module):
+    """y_o = x₁ᵀ W_o x₂ + b_o: x₁ [..., in1_features], x₂ [..., in2_features] -> y [..., out_features]."""
+
+    weight: Expr
+    bias: Expr | None
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, *, dtype: object = "float32"
+    ) -> None:
+        if in1_features < 1:
+            raise UsageError(f"Bilinear: in1_features is a whole number from 1, got {in1_features!r}")
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        start = init.uniform(-1 / math.sqrt(in1_features), 1 / math.sqrt(in1_features))
+        self.weight = Parameter((out_features, in1_features, in2_features), start, dtype)
+        self.bias = Parameter((out_features,), start, dtype) if bias else None
+
+    def forward(self, x1: Any, x2: Any) -> Expr:
+        x1, x2 = ops.constant(x1), ops.constant(x2)
+        sizes = (self.in1_features, self.in2_features)
+        if not x1.ndim or not x2.ndim or (x1.shape[-1], x2.shape[-1]) != sizes or x1.shape[:-1] != x2.shape[:-1]:
+            raise ShapeError(
+                f"Bilinear: expected operands [..., {sizes[0]}] and [..., {sizes[1]}], "
+                f"got {dims.show(x1.shape)} and {dims.show(x2.shape)}"
+            )
+        return bilinear(x1, x2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+            f"out_features={self.out_features}, bias={self.bias is not None}"
+        )
 
 
 class Flatten(Module):
