@@ -3,10 +3,9 @@
 The update is an expression like any other: it is derived, simplified, fused and compiled with the gradients it uses.
 """
 
-from symnet.optim import adam, adaptive, averages, averaging, base, clip, groups, lr_scheduler, sgd, sign, state, transform
+from symnet.optim import adam, adaptive, averaging, base, clip, groups, lr_scheduler, sgd, sign, state, transform
 from symnet.optim.adam import *  # noqa: F403
 from symnet.optim.adaptive import *  # noqa: F403
-from symnet.optim.averages import *  # noqa: F403
 from symnet.optim.averaging import *  # noqa: F403
 from symnet.optim.base import *  # noqa: F403
 from symnet.optim.clip import *  # noqa: F403
@@ -19,7 +18,6 @@ from symnet.optim.transform import *  # noqa: F403
 __all__ = ["lr_scheduler"]
 __all__ += adam.__all__
 __all__ += adaptive.__all__
-__all__ += averages.__all__
 __all__ += averaging.__all__
 __all__ += base.__all__
 __all__ += clip.__all__

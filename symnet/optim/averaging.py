@@ -1,23 +1,31 @@
-"""Gradient descent whose answer is the mean of the points it passed: ASGD."""
+"""Averages of parameters that a program keeps: ASGD, whose answer they are, and how to read and use them."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
 
 from symnet import ops
+from symnet.errors import UsageError
 from symnet.expr.node import Expr
 from symnet.optim.base import Limits, Number, Optimizer
 from symnet.optim.groups import Params
 from symnet.optim.state import State
 
-__all__ = ["ASGD"]
+if TYPE_CHECKING:
+    from symnet.program.program import Program
+    from symnet.runtime.arrays import Array
+
+__all__ = ["ASGD", "averages", "use_averages"]
 
 
 class ASGD(Optimizer):
     """p ← (1 - lambd·ηₜ)·p - ηₜ·g, with ηₜ₊₁ = lr / (1 + lambd·lr·t)^alpha and η₁ = lr.
 
-    The answer is the mean of the p after step t0, in `prog.buffers["NAME.ax"]`: ax ← ax + μₜ·(p - ax) with
-    μₜ₊₁ = 1 / max(1, t - t0) and μ₁ = 1; before t0 it is p. A new lr has its effect one step later, in the next η.
+    The answer is the mean of the p after step t0, in `prog.buffers["NAME.average"]` (see `sn.optim.averages`):
+    average ← average + μₜ·(p - average), with μₜ₊₁ = 1 / max(1, t - t0) and μ₁ = 1; up to step t0 it is p.
+    A new lr has its effect one step later, in the next η.
 
     weight_decay  adds weight_decay·p to g
     maximize      climbs instead of descending
@@ -57,5 +65,36 @@ class ASGD(Optimizer):
         s.eta = self.lr / (1.0 + self.lambd * self.lr * t) ** self.alpha
         s.mu = 1.0 / ops.maximum(1.0, t - self.t0)
         new = (1.0 - self.lambd * eta) * p - eta * g
-        s.ax = ops.where(ops.equal(mu, 1.0), new, s.ax + mu * (new - s.ax))
+        s.average = ops.where(ops.equal(mu, 1.0), new, s.average + mu * (new - s.average))
         return new
+
+
+_SUFFIX = ".average"
+
+
+def averages(program: Program) -> dict[str, Array]:
+    """The averages that `sn.optim.Averaged` or `sn.optim.ASGD` keeps, by the names of the parameters.
+
+    Before the first step there are none, and the parameters stand for them.
+    """
+    names = [name.removesuffix(_SUFFIX) for name in program.buffers if name.endswith(_SUFFIX)]
+    known = [name for name in names if name in program.parameters]
+    if not known:
+        raise UsageError(
+            "this program keeps no averages; compile it with sn.optim.Averaged(optimizer) or sn.optim.ASGD"
+        )
+    counter = "average_steps" if "average_steps" in program.buffers else "step"
+    if not program.buffers[counter]:
+        return {name: program.parameters[name] for name in known}
+    return {name: program.buffers[name + _SUFFIX] for name in known}
+
+
+@contextmanager
+def use_averages(program: Program) -> Iterator[None]:
+    """Within `with sn.optim.use_averages(prog):` the parameters are their averages; afterwards what they were."""
+    kept = {name: program.parameters[name] for name in averages(program)}
+    program.load_parameters(averages(program))
+    try:
+        yield
+    finally:
+        program.load_parameters(kept)
