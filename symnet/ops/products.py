@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from symnet.errors import ShapeError, UsageError
 from symnet.expr import dims
-from symnet.expr.dims import Dim
-from symnet.expr.node import Expr
-from symnet.ops.coerce import axis_of, operands
+from symnet.expr.dims import Dim, Shape
+from symnet.expr.node import Expr, make
+from symnet.expr.op import Op, register
+from symnet.ops.coerce import arity, axis_of, operands, show
 from symnet.ops.contract import LETTERS, contract
 from symnet.ops.index import diagonal
-from symnet.ops.leaves import Operand
+from symnet.ops.leaves import Operand, input, iota
 from symnet.ops.reduce import sum
-from symnet.ops.scalar import multiply
+from symnet.ops.scalar import cast, equal, multiply
 from symnet.ops.shape import reshape, transpose
 
 __all__ = [
@@ -213,6 +215,46 @@ def tensordot(a: Operand, b: Operand, axes: int | Sequence[object] = 2) -> Expr:
     return einsum(f"{''.join(first)},{''.join(second)}->{''.join(kept)}", left, right)
 
 
+# --- trace -------------------------------------------------------------------------------------------------------
+
+
 def trace(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
-    """The sum of a diagonal."""
-    return sum(diagonal(x, offset, axis1, axis2), -1)
+    """The sum of a diagonal, NumPy's `trace` (`sn.linalg.trace` takes that of the last two axes, as the array API)."""
+    (node,) = operands("trace", (x,), "number")
+    first, second = axis_of("trace", axis1, node.ndim), axis_of("trace", axis2, node.ndim)
+    if offset or first == second or node.shape[first] != node.shape[second]:
+        return sum(diagonal(node, offset, first, second), -1)
+    rest = [a for a in range(node.ndim) if a not in (first, second)]
+    return make(TRACE, (transpose(node, [*rest, first, second]),))
+
+
+def _infer_trace(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
+    arity(args, 1)
+    if args[0].ndim < 2 or args[0].shape[-1] != args[0].shape[-2]:
+        raise ShapeError(f"got {show(args[0])}, expected square matrices in the last two axes")
+    return args[0].shape[:-2], args[0].dtype
+
+
+def _pull_trace(node: Expr, g: Expr) -> list[Expr | None]:
+    shape = node.args[0].shape
+    index = iota(shape[-1])
+    identity = cast(equal(reshape(index, (-1, 1)), index), node.dtype)
+    return [multiply(reshape(g, (*g.shape, 1, 1)), identity)]
+
+
+TRACE = register(
+    Op(
+        name="trace",
+        kind="composite",
+        infer=_infer_trace,
+        define=lambda node: sum(diagonal(node.args[0], axis1=-2, axis2=-1), -1),
+        pullback=_pull_trace,
+        linear=(0,),
+        samples=lambda rng: [
+            trace(input("x", (3, 3), "float64")),
+            trace(input("x", (2, "N", "N"), "float64"), axis1=1, axis2=2),
+            trace(input("k", (3, 3), "int64")),
+        ],
+        doc="The sum of the diagonal of square matrices in the last two axes.",
+    )
+)
