@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from symnet.explain import linear_algebra
 from symnet.explain.contraction import contraction, transposed
 from symnet.explain.identifiers import axis_letter, axis_letters, symbol
 from symnet.explain.notation import (
@@ -264,6 +265,11 @@ def _bernoulli_nll(node: Expr, args: Sequence[Form]) -> Form:
     return Sum(((Negative(hit), True), (miss, False)))
 
 
+def _bernoulli_logit_nll(node: Expr, args: Sequence[Form]) -> Form:
+    x, t = args
+    return Sum(((Call("softplus", (x,)), True), (_multiply(node, (t, x)), False)))
+
+
 def _fence(left: str, right: str) -> Writer:
     return lambda node, args: Fence(left, right, args[0])
 
@@ -458,6 +464,7 @@ _TABLE: dict[str, Writer] = {
     "log_sigmoid": _function("logσ"),
     "xlogy": _xlogy,
     "bernoulli_nll": _bernoulli_nll,
+    "bernoulli_logit_nll": _bernoulli_logit_nll,
     "clip": _clip,
     "maximum": _function("max"),
     "minimum": _function("min"),
@@ -481,6 +488,7 @@ _TABLE: dict[str, Writer] = {
     "softmax": _softmax("softmax"),
     "log_softmax": _softmax("logsoftmax"),
     "one_hot": _one_hot,
+    **linear_algebra.TABLE,
     "contract": _contract,
     "reshape": _reshape,
     "transpose": _transpose,

@@ -9,7 +9,7 @@ from symnet.errors import ShapeError
 from symnet.expr.node import Expr
 from symnet.losses.common import Loss, check_reduction, factors, reduce, same_shape
 from symnet.ops.leaves import Operand
-from symnet.ops.likelihood import bernoulli_nll
+from symnet.ops.likelihood import bernoulli_logit_nll, bernoulli_nll
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss", "SoftMarginLoss", "binary_cross_entropy",
@@ -60,10 +60,9 @@ def binary_cross_entropy_with_logits(
     check_reduction(reduction)
     x, t = same_shape(loss, input, target)
     if pos_weight is None:
-        values = ops.softplus(x) - t * x
+        values = bernoulli_logit_nll(x, t)
     else:
-        positive = factors(loss, "pos_weight", pos_weight, x)
-        values = (1.0 - t) * x + (1.0 + (positive - 1.0) * t) * ops.softplus(-x)
+        values = factors(loss, "pos_weight", pos_weight, x) * t * ops.softplus(-x) + (1.0 - t) * ops.softplus(x)
     if weight is not None:
         values = factors(loss, "weight", weight, x) * values
     return reduce(values, reduction)
@@ -91,7 +90,7 @@ def multilabel_soft_margin_loss(
     x, t = same_shape(loss, input, target)
     if not x.ndim:
         raise ShapeError(f"{loss}: expected logits with a class axis ([N, C] or [C]), got a scalar")
-    values = ops.softplus(x) - t * x
+    values = bernoulli_logit_nll(x, t)
     if weight is not None:
         values = factors(loss, "weight", weight, x) * values
     return reduce(ops.mean(values, axis=-1), reduction)

@@ -10,15 +10,24 @@ from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
 from symnet.losses.common import Loss, check_float, check_reduction, reduce, size_of
 from symnet.ops.leaves import Operand
+from symnet.ops.usually import usually
 
 __all__ = ["CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss"]
+
+
+class _Default(int):
+    """The number -100 where nobody asked for it."""
+
+
+BY_DEFAULT = _Default(-100)
+"""The target that is ignored unless told otherwise, as in PyTorch; formulas take for granted that there is none."""
 
 
 def cross_entropy(
     input: Operand,
     target: Operand,
     weight: Operand | None = None,
-    ignore_index: int | None = None,
+    ignore_index: int | None = BY_DEFAULT,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Expr:
@@ -30,8 +39,12 @@ def cross_entropy(
 
     With indices, "mean" divides by the sum of the targets' weights (by their number without weights); with
     probabilities by the number of examples. Targets equal to `ignore_index` count for nothing; if all do, the mean is
-    nan. Every other target outside 0 … C-1 is an error when the program runs. Unlike PyTorch, which ignores -100 unless
-    told otherwise, nothing is ignored unless asked for: pass `ignore_index=-100`.
+    nan. Every other target outside 0 … C-1 is an error when the program runs.
+
+    As in PyTorch -100 is ignored unless told otherwise. Formulas, and the programs made from them, take for granted that
+    no target is; a program that meets one is compiled again with the mask, and goes on. Derivatives taken by hand
+    (`sn.grad` for an `sn.function`) have no such second form: pass `ignore_index=-100` to have the mask in them, or None
+    to ignore nothing.
     """
     check_reduction(reduction)
     if not 0.0 <= label_smoothing <= 1.0:
@@ -43,7 +56,7 @@ def cross_entropy(
     log_p = ops.log_softmax(logits, axis=axis)
     if not dtypes.is_float(wanted.dtype):
         return _of_indices("cross_entropy", log_p, wanted, axis, factors, ignore_index, reduction, label_smoothing)
-    if ignore_index is not None:
+    if ignore_index is not None and ignore_index >= 0:
         raise UsageError("cross_entropy: ignore_index is for class indices; these targets are probabilities (floats)")
     return _of_probabilities(log_p, wanted, axis, factors, reduction, label_smoothing)
 
@@ -80,8 +93,8 @@ def _of_indices(
             f"{loss_name}: expected class indices of shape {dims.show(expected)} for an input "
             f"{dims.show(log_p.shape)}, got {dims.show(target.shape)}"
         )
-    counted = None if ignore_index is None else ops.not_equal(target, ignore_index)
-    index = ops.expand_dims(target if counted is None else ops.where(counted, target, 0), axis)
+    mask = _counted(target, ignore_index)
+    index = ops.expand_dims(target if mask is None else ops.where(mask, target, 0), axis)
 
     def at_target(values: Expr) -> Expr:
         return ops.squeeze(ops.take_along_axis(values, index, axis=axis), axis)
@@ -94,12 +107,20 @@ def _of_indices(
     if smoothing:
         spread = -ops.sum(over_classes, axis=axis)
         loss = (1.0 - smoothing) * loss + (smoothing / size_of(log_p.shape[axis], log_p.dtype)) * spread
-    if counted is not None:
-        loss = ops.where(counted, loss, 0.0)
-        share = ops.where(counted, 1.0 if share is None else share, ops.constant(0.0, log_p.dtype))
+    if mask is not None:
+        loss = ops.where(mask, loss, 0.0)
+        share = ops.where(mask, 1.0 if share is None else share, ops.constant(0.0, log_p.dtype))
     if reduction == "mean" and share is not None:
         return ops.sum(loss) / ops.sum(share)
     return reduce(loss, reduction)
+
+
+def _counted(target: Expr, ignore_index: int | None) -> Expr | None:
+    """Where a target counts; None: everywhere."""
+    if ignore_index is None:
+        return None
+    ignored = int(ignore_index)
+    return counted(target, ignored) if ignore_index is BY_DEFAULT else ops.not_equal(target, ignored)
 
 
 def _of_probabilities(
@@ -122,7 +143,7 @@ class CrossEntropyLoss(Loss):
     """`cross_entropy` with its settings."""
 
     weight: Operand | None = None
-    ignore_index: int | None = None
+    ignore_index: int | None = BY_DEFAULT
     reduction: str = "mean"
     label_smoothing: float = 0.0
     function = cross_entropy
@@ -132,7 +153,7 @@ def nll_loss(
     input: Operand,
     target: Operand,
     weight: Operand | None = None,
-    ignore_index: int | None = None,
+    ignore_index: int | None = BY_DEFAULT,
     reduction: str = "mean",
 ) -> Expr:
     """-input at the target class: cross entropy for an input of log-probabilities [N, C, …] or [C].
@@ -157,6 +178,6 @@ class NLLLoss(Loss):
     """`nll_loss` with its settings."""
 
     weight: Operand | None = None
-    ignore_index: int | None = None
+    ignore_index: int | None = BY_DEFAULT
     reduction: str = "mean"
     function = nll_loss

@@ -8,8 +8,11 @@ from symnet.expr.dims import Shape
 from symnet.expr.node import Expr
 from symnet.ops.leaves import input
 from symnet.ops.scalar import (
+    absolute,
     divide,
     equal,
+    exp,
+    greater,
     less_equal,
     log,
     log1p,
@@ -74,4 +77,17 @@ bernoulli_nll: ScalarOp = scalar(
     ),
     samples=_samples,
     doc="-t log p - (1 - t) log(1 - p) for probabilities p and targets t; the logarithms end at -100",
+)  # fmt: skip
+
+
+def _bernoulli_logit_nll(x: Expr, t: Expr) -> Expr:
+    return where(greater(x, 0), (1.0 - t) * x, negative(t * x)) + log1p(exp(negative(absolute(x))))
+
+
+bernoulli_logit_nll: ScalarOp = scalar(
+    "bernoulli_logit_nll", arity=2, accepts="float", domain=((-1e4, 1e4), (0.0, 1.0)), stable=_bernoulli_logit_nll,
+    formula=lambda sp, x, t: sp.log(1 + sp.exp(x)) - t * x,
+    latex=r"\operatorname{softplus}\left(#1\right) - #2 \odot #1",
+    derivative=(lambda g, y, x, t: g * subtract(sigmoid(x), t), lambda g, y, x, t: negative(g * x)),
+    doc="softplus(x) - t x: bernoulli_nll of p = sigmoid(x), as a sum of terms that are not negative",
 )  # fmt: skip

@@ -78,6 +78,7 @@ slice_ = operation("slice")
 softmax = operation("softmax")
 stop_gradient = operation("stop_gradient")
 transpose = operation("transpose")
+usually = operation("usually")
 
 COMPARISON_OPS = frozenset("equal not_equal less less_equal greater greater_equal".split())
 UNARY_OPS = frozenset(name for name, op in REGISTRY.items() if isinstance(op, ScalarOp) and op.arity == 1)

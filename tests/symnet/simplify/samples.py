@@ -17,6 +17,7 @@ from symnet.ops.contract import contract
 from symnet.ops.euclidean import euclidean_norm
 from symnet.ops.index import gather, scatter_add
 from symnet.ops.leaves import input, iota, number
+from symnet.ops.likelihood import bernoulli_nll
 from symnet.ops.shape import place, take_slice
 from symnet.simplify.pattern import Apply, Attr, Call, Const, Family, Number, Term, Var
 from symnet.simplify.rule import Rule
@@ -219,6 +220,11 @@ WRITTEN: dict[str, Samples] = {
         sn.log(sn.reshape(sn.exp(z), (2, 6))),
         sn.log(sn.sigmoid(z)[1:, ::-1]),
         sn.log(sn.broadcast_to(sn.softmax(z), (2, 3, 4))),
+    ],
+    "bce-of-moved-sigmoid": lambda rng: [
+        bernoulli_nll(sn.sigmoid(z).T, f64("t", 4, 3)),
+        bernoulli_nll(sn.reshape(sn.sigmoid(z), (12,)), f64("t", 12)),
+        bernoulli_nll(sn.sigmoid(z)[1:, ::-1], f64("t", 4)),
     ],
     "log-of-picked": lambda rng: [sn.log(sn.softmax(z)[np.arange(3), y]), sn.log(sn.exp(f64("w", 4, 2))[y])],
     "log-of-choice": lambda rng: [sn.log(sn.where(flag, sn.softmax(z), 1.0)), sn.log(sn.where(flag, sn.exp(m), 2.0))],
