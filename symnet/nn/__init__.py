@@ -13,6 +13,7 @@ from symnet.nn import (
     init,
     linear,
     module,
+    normalization,
     recurrent,
     recurrent_cells,
     sparse,
@@ -23,6 +24,7 @@ from symnet.nn.distance import *  # noqa: F403
 from symnet.nn.dropout import *  # noqa: F403
 from symnet.nn.linear import *  # noqa: F403
 from symnet.nn.module import *  # noqa: F403
+from symnet.nn.normalization import *  # noqa: F403
 from symnet.nn.recurrent import *  # noqa: F403
 from symnet.nn.recurrent_cells import *  # noqa: F403
 from symnet.nn.sparse import *  # noqa: F403
@@ -34,6 +36,7 @@ __all__ += distance.__all__
 __all__ += dropout.__all__
 __all__ += linear.__all__
 __all__ += module.__all__
+__all__ += normalization.__all__
 __all__ += recurrent.__all__
 __all__ += recurrent_cells.__all__
 __all__ += sparse.__all__

@@ -8,6 +8,7 @@ from symnet.nn import (
     distance_functions,
     dropout_functions,
     linear_functions,
+    normalization_functions,
     sparse_functions,
 )
 from symnet.nn.activation_functions import *  # noqa: F403
@@ -15,6 +16,7 @@ from symnet.nn.attention_functions import *  # noqa: F403
 from symnet.nn.distance_functions import *  # noqa: F403
 from symnet.nn.dropout_functions import *  # noqa: F403
 from symnet.nn.linear_functions import *  # noqa: F403
+from symnet.nn.normalization_functions import *  # noqa: F403
 from symnet.nn.sparse_functions import *  # noqa: F403
 
 __all__: list[str] = []
@@ -23,4 +25,5 @@ __all__ += attention_functions.__all__
 __all__ += distance_functions.__all__
 __all__ += dropout_functions.__all__
 __all__ += linear_functions.__all__
+__all__ += normalization_functions.__all__
 __all__ += sparse_functions.__all__

@@ -18,18 +18,19 @@ from symnet.ops import (
     leaves,
     likelihood,
     linalg,
-    logits,
     loops,
     meaning,
     more,
     naming,
     noise,
+    normalize,
     pool,
     products,
     random,
     reduce,
     scalar,
     shape,
+    usually,
     window,
 )
 from symnet.ops.aliases import *  # noqa: F403
@@ -48,6 +49,7 @@ from symnet.ops.more import *  # noqa: F403
 from symnet.ops.naming import *  # noqa: F403
 from symnet.ops.pool import *  # noqa: F403
 from symnet.ops.noise import *  # noqa: F403
+from symnet.ops.normalize import *  # noqa: F403
 from symnet.ops.products import *  # noqa: F403
 from symnet.ops.reduce import *  # noqa: F403
 from symnet.ops.scalar import *  # noqa: F403
@@ -71,6 +73,7 @@ __all__ += more.__all__
 __all__ += naming.__all__
 __all__ += pool.__all__
 __all__ += noise.__all__
+__all__ += normalize.__all__
 __all__ += products.__all__
 __all__ += reduce.__all__
 __all__ += scalar.__all__
