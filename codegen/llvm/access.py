@@ -2,7 +2,8 @@
 
 The address of an element is a linear form over the axes in scope, with coefficients that are dimensions, plus the
 strides times whatever data-dependent indices there are. Seen along the vector axis an access is uniform (one scalar),
-contiguous (one vector load or store, masked at a tail) or scattered (gather, scatter).
+contiguous (one vector load or store, masked at a tail), strided (every second, third or fourth element of a wider
+vector, spread or picked by a shuffle) or scattered (gather, scatter).
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from symnet.expr.dtypes import BYTES
 
 EmitScalar = Callable[[Scope, Scalar], Value]
 
+WIDEST_STEP = 4
+"""Steps up to which lanes are picked from whole vectors; beyond, most of what is loaded would be dropped."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -25,10 +29,11 @@ class Address:
 
     pointer: Value
     form: str
-    """"uniform", "contiguous", or "scattered": then `offsets` holds an element offset a lane."""
+    """"uniform", "contiguous", "strided" with `step`, or "scattered": then `offsets` holds an element offset a lane."""
     offsets: Value | None = None
     computed: bool = False
     """Whether the address depends on data (a gather), so that a check before it must not be passed."""
+    step: int = 1
 
 
 def load(scope: Scope, node: Load, emit_scalar: EmitScalar) -> Value:
@@ -43,18 +48,14 @@ def load(scope: Scope, node: Load, emit_scalar: EmitScalar) -> Value:
         mask = inside if mask is None else scope.operate("and", mask, inside)
     if node.fill is not None and fill != "zeroinitializer":
         fill = f"splat ({fill})"
-    instruction, operands = _vector_load(scope, node.dtype, address, mask, fill)
-    if node.buffer in scope.stored or address.computed:
-        raw = scope.here(instruction, node.dtype, scope.lanes)
-    else:
-        raw = scope.emit(instruction, operands, node.dtype, scope.lanes)
-    return _from_memory(scope, raw)
+    fixed = node.buffer in scope.stored or address.computed
+    return _from_memory(scope, _vector_load(scope, node.dtype, address, mask, fill, fixed))
 
 
 def store(scope: Scope, node: Store, value: Value, emit_scalar: EmitScalar) -> None:
     """Write (or accumulate) a value; lanes that do not count write nothing."""
     address = _address(scope, node.buffer, node.index, emit_scalar)
-    if node.accumulate and address.form == "contiguous":
+    if node.accumulate and address.form in ("contiguous", "strided"):
         value = _add(scope, _from_memory(scope, _reload(scope, value.dtype, address)), value)
     elif node.accumulate and address.form == "scattered":
         _accumulate_lanes(scope, address, value)
@@ -74,6 +75,10 @@ def store(scope: Scope, node: Store, value: Value, emit_scalar: EmitScalar) -> N
         assert scope.mask is not None
         arguments = f"{kind} {text}, ptr {address.pointer.text}, i32 {size}, {scope.mask.typed}"
         scope.fn.do(f"call void @llvm.masked.store.{suffix}.p0({arguments})")
+    elif address.form == "strided":
+        wide, mask = _spread(scope, value, address.step), _spread_mask(scope, scope.mask, address.step)
+        arguments = f"{wide.typed}, ptr {address.pointer.text}, i32 {size}, {mask.typed}"
+        scope.fn.do(f"call void @llvm.masked.store.{_suffix(value.dtype, wide.lanes)}.p0({arguments})")
     else:
         pointers = _lane_pointers(scope, address, value.dtype)
         mask = _mask_text(scope)
@@ -117,6 +122,8 @@ def _address(
                 total = scope.add(total, term)
         pointer = _advance(scope, pointer, total, dtype, sure)
     pointer = _advance(scope, pointer, scope.dim(offset), dtype, sure)
+    if isinstance(step, int) and 1 < step <= WIDEST_STEP and not spread and dtype != "bool":
+        return Address(pointer, "strided", None, computed, step)
     if spread or step not in (0, 1):
         offsets = scope.mul(scope.positions(index(0), scope.lanes), scope.splat(scope.dim(step), scope.lanes))
         if step == 0:
@@ -180,23 +187,53 @@ def _load_uniform(scope: Scope, node: Load, address: Address, inside: Value | No
     return scope.select(inside, value, const(node.fill.value, node.dtype))
 
 
-def _vector_load(
-    scope: Scope, dtype: str, address: Address, mask: Value | None, fill: str
-) -> tuple[str, tuple[Value, ...]]:
-    """The instruction that loads a vector of the memory type, and the values it depends on."""
+def _vector_load(scope: Scope, dtype: str, address: Address, mask: Value | None, fill: str, fixed: bool) -> Value:
+    """A vector of the memory type; `fixed` loads stay where they are, others may move up and stand for equal ones."""
+
+    def place(instruction: str, operands: tuple[Value, ...], lanes: int) -> Value:
+        return scope.here(instruction, dtype, lanes) if fixed else scope.emit(instruction, operands, dtype, lanes)
+
+    def masked(count: int, where: Value) -> Value:
+        arguments = f"ptr {address.pointer.text}, i32 {size}, {where.typed}, <{count} x {MEMORY_TYPE[dtype]}> {fill}"
+        intrinsic = f"@llvm.masked.load.{_suffix(dtype, count)}.p0"
+        return place(f"call <{count} x {MEMORY_TYPE[dtype]}> {intrinsic}({arguments})", (address.pointer, where), count)
+
     lanes, size = scope.lanes, _align(dtype)
     kind = f"<{lanes} x {MEMORY_TYPE[dtype]}>"
     if address.form == "contiguous" and mask is None:
-        return f"load {kind}, ptr {address.pointer.text}, align {size}", (address.pointer,)
-    operands = (address.pointer, *((mask,) if mask else ()))
-    mask_text = mask.typed if mask else f"<{lanes} x i1> splat (i1 true)"
-    suffix = _suffix(dtype, lanes)
+        return place(f"load {kind}, ptr {address.pointer.text}, align {size}", (address.pointer,), lanes)
     if address.form == "contiguous":
-        arguments = f"ptr {address.pointer.text}, i32 {size}, {mask_text}, {kind} {fill}"
-        return f"call {kind} @llvm.masked.load.{suffix}.p0({arguments})", operands
+        assert mask is not None
+        return masked(lanes, mask)
+    if address.form == "strided":  # with what lies between the lanes, but nothing behind the last one
+        wide = masked(lanes * address.step, _spread_mask(scope, mask, address.step))
+        picked = ", ".join(f"i32 {lane * address.step}" for lane in range(lanes))
+        shuffle = f"shufflevector {wide.typed}, {wide.type} poison, <{lanes} x i32> <{picked}>"
+        return scope.emit(shuffle, (wide,), dtype, lanes)
     pointers = _lane_pointers(scope, address, dtype)
+    mask_text = mask.typed if mask else f"<{lanes} x i1> splat (i1 true)"
     arguments = f"<{lanes} x ptr> {pointers.text}, i32 {size}, {mask_text}, {kind} {fill}"
-    return f"call {kind} @llvm.masked.gather.{suffix}.v{lanes}p0({arguments})", (*operands, pointers)
+    instruction = f"call {kind} @llvm.masked.gather.{_suffix(dtype, lanes)}.v{lanes}p0({arguments})"
+    return place(instruction, (address.pointer, *((mask,) if mask else ()), pointers), lanes)
+
+
+def _spread_mask(scope: Scope, mask: Value | None, step: int) -> Value:
+    """The mask of every step-th element of a wider vector; None stands for all lanes."""
+    lanes = scope.lanes
+    if mask is None:
+        bits = ", ".join(f"i1 {str(element % step == 0).lower()}" for element in range(lanes * step))
+        return Value(f"<{bits}>", "bool", lanes * step)
+    picked = ", ".join(f"i32 {element // step if element % step == 0 else lanes}" for element in range(lanes * step))
+    shuffle = f"shufflevector {mask.typed}, {mask.type} zeroinitializer, <{lanes * step} x i32> <{picked}>"
+    return scope.emit(shuffle, (mask,), "bool", lanes * step)
+
+
+def _spread(scope: Scope, value: Value, step: int) -> Value:
+    """The lanes as every step-th element of a wider vector."""
+    count = value.lanes * step
+    picked = ", ".join(f"i32 {element // step}" if element % step == 0 else "i32 poison" for element in range(count))
+    shuffle = f"shufflevector {value.typed}, {value.type} poison, <{count} x i32> <{picked}>"
+    return scope.emit(shuffle, (value,), value.dtype, count)
 
 
 def _lane_pointers(scope: Scope, address: Address, dtype: str) -> Value:
@@ -233,8 +270,7 @@ def _reload(scope: Scope, dtype: str, address: Address) -> Value:
     if address.form == "uniform":
         kind = MEMORY_TYPE[dtype]
         return scope.here(f"load {kind}, ptr {address.pointer.text}, align {_align(dtype)}", dtype)
-    instruction, _ = _vector_load(scope, dtype, address, scope.mask, "zeroinitializer")
-    return scope.here(instruction, dtype, scope.lanes)
+    return _vector_load(scope, dtype, address, scope.mask, "zeroinitializer", fixed=True)
 
 
 def _add(scope: Scope, a: Value, b: Value) -> Value:

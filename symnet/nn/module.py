@@ -11,11 +11,13 @@ import copy
 import itertools
 import os
 import weakref
-from collections.abc import Iterable, Iterator
-from typing import Any, overload
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self, overload
 
 from symnet.errors import DTypeError, IndexOutOfRange, UnknownName, Unsupported, UsageError, nearest
 from symnet.expr.node import Expr, label, make
+from symnet.nn.loading import with_trainable, with_values
+from symnet.runtime.keys import IncompatibleKeys, compared
 
 __all__ = ["Buffer", "Module", "ModuleList", "Parameter", "Sequential"]
 
@@ -61,8 +63,9 @@ class Module:
             def forward(self, x):
                 return x + sn.relu(self.linear(x))
 
-    `forward` takes and gives expressions; calling the module calls it. What is random or collects statistics in training
-    (dropout, batch norm) is built with both its meanings while `training` is True, and in inference only after `eval()`.
+    `forward` takes and gives expressions; calling the module calls it. What is random or collects statistics in
+    training (dropout, batch norm) is built with both its meanings while `training` is True, and in inference only
+    after `eval()`.
     """
 
     training: bool = True
@@ -161,13 +164,50 @@ class Module:
 
     def _relabel(self) -> None:
         """Write on every parameter and buffer its path from the outermost module."""
+        root = self._root()
+        for name, node in (*root.named_parameters(), *root.named_buffers()):
+            label(node, name)
+
+    def _root(self) -> Module:
+        """The outermost module that this one is part of."""
         root = self
         seen = {id(root)}
         while root._parent is not None and (parent := root._parent()) is not None and id(parent) not in seen:
             root = parent
             seen.add(id(root))
-        for name, node in (*root.named_parameters(), *root.named_buffers()):
-            label(node, name)
+        return root
+
+    # --- values and training ---
+
+    def load_state_dict(self, state_dict: Mapping[str, object], strict: bool = True) -> IncompatibleKeys:
+        """Let the parameters and buffers start from these values: arrays or tensors by name, or `prog.parameters`.
+
+        strict  names that are missing or unexpected are an error; with False they are only reported
+
+        Shapes must fit; after an error nothing has changed. Expressions built from the module before keep the earlier
+        start, so load first, then call the module. (`prog.load_parameters` sets the values of a program.)
+        """
+        what = f"{type(self).__name__}.load_state_dict"
+        nodes = dict([*self.named_parameters(), *self.named_buffers()])
+        found = compared(state_dict, list(nodes), strict, what)
+        self._replace(with_values(nodes, state_dict, what))
+        return found
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """With False the parameters are frozen: programs keep them, but no optimizer changes them.
+
+        They stay the same parameters, under the same names. Expressions built from the module before are not
+        changed, so freeze first, then call the module. Gives the module itself.
+        """
+        self._replace(with_trainable(self.parameters(), bool(requires_grad)))
+        return self
+
+    def _replace(self, new: Mapping[Expr, Expr]) -> None:
+        """Put other nodes in the place of parameters and buffers, wherever these are used."""
+        for module in self._root().modules():
+            for registry in (module._parameters, module._buffers):
+                registry.update({name: new[node] for name, node in registry.items() if node in new})
+        self._relabel()
 
     # --- looking inside ---
 

@@ -14,6 +14,7 @@ import numpy as np
 from symnet.errors import DTypeError, FileError, ShapeError, UnknownName, nearest
 from symnet.expr import dims
 from symnet.runtime.arrays import Array, as_array
+from symnet.runtime.keys import IncompatibleKeys
 
 if TYPE_CHECKING:
     from symnet.program.program import Program
@@ -62,8 +63,8 @@ def load(program: Program, path: Path) -> None:
         program.seed, program.epochs_done = seed, epochs_done
 
 
-def load_parameters(program: Program, source: Mapping[str, object] | str | Path) -> None:
-    """Names may be a subset of the program's parameters and buffers, but not others."""
+def load_parameters(program: Program, source: Mapping[str, object] | str | Path, strict: bool) -> IncompatibleKeys:
+    """Names may be a subset of the program's parameters and buffers; others are an error if `strict`, else left out."""
     tensors: Mapping[str, object]
     if isinstance(source, Mapping):
         tensors, where = source, "load_parameters"
@@ -74,12 +75,18 @@ def load_parameters(program: Program, source: Mapping[str, object] | str | Path)
             {k.removeprefix("parameter/"): v for k, v in read.items() if k.startswith("parameter/")} if about else read
         )
     known = {**dict.fromkeys(program.parameters, program.parameters), **dict.fromkeys(program.buffers, program.buffers)}
+    unexpected = [name for name in tensors if name not in known]
+    if strict and unexpected:
+        raise UnknownName(
+            f"{where}: there is no parameter {unexpected[0]!r}{nearest(unexpected[0], known)} "
+            "(strict=False leaves out what the program does not have)"
+        )
     checked: list[tuple[Any, str, Array]] = []
-    for name, value in tensors.items():
+    for name in tensors:
         if name not in known:
-            raise UnknownName(f"{where}: there is no parameter {name!r}{nearest(name, known)}")
+            continue
         current = known[name][name]
-        array = as_array(name, value, current.dtype.name)
+        array = as_array(name, tensors[name], current.dtype.name)
         if array.shape != current.shape:
             raise ShapeError(
                 f"{where}: {name} has the shape {dims.show(array.shape)}, expected {dims.show(current.shape)}"
@@ -87,6 +94,7 @@ def load_parameters(program: Program, source: Mapping[str, object] | str | Path)
         checked.append((known[name], name, array))
     for mapping, name, array in checked:
         mapping[name] = array
+    return IncompatibleKeys([name for name in program.parameters if name not in tensors], unexpected)
 
 
 def _fitting(program: Program, name: str, value: Array, where: str) -> Array:

@@ -16,6 +16,7 @@ from symnet.runtime import arrays as checks
 from symnet.runtime.arrays import Array
 from symnet.runtime.code import Code
 from symnet.runtime.instance import Compile, Hyper, Instance, Persistent
+from symnet.runtime.keys import IncompatibleKeys
 
 if TYPE_CHECKING:
     from symnet.program.rows import Join
@@ -262,11 +263,15 @@ class Program:
 
         load(self, as_path(path, "load"))
 
-    def load_parameters(self, source: Mapping[str, object] | str | Path) -> None:
-        """Set parameters and buffers from a mapping of names (a `state_dict`) or a safetensors file; all or nothing."""
+    def load_parameters(self, source: Mapping[str, object] | str | Path, strict: bool = True) -> IncompatibleKeys:
+        """Set parameters and buffers from a mapping of names (a `state_dict`) or a safetensors file; all or nothing.
+
+        Names may be missing. strict=False leaves out what the program does not have (the old head of a pretrained
+        network), which is an error otherwise. Gives the parameters that are missing and the unexpected names.
+        """
         from symnet.program.checkpoint import load_parameters
 
-        load_parameters(self, source)
+        return load_parameters(self, source, strict)
 
     # --- looking -------------------------------------------------------------------------------------------------
 
