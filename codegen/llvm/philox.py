@@ -1,7 +1,7 @@
 """Philox4x32-10 in vector lanes; `symnet.ops.philox` says what it computes.
 
-A word is kept in the low half of a 64-bit lane, whose product with a multiplier is one instruction; what collects in the
-high half is shifted out or ignored by the next product.
+A word is kept in the low half of a 64-bit lane, whose product with a multiplier is one instruction; what collects in
+the high half is shifted out or ignored by the next product.
 """
 
 from __future__ import annotations

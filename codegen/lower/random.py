@@ -25,7 +25,8 @@ def random_bits(lowering: Lowering, node: Expr) -> Value:
 
 
 def element_number(index: Sequence[Index], shape: Shape) -> Scalar:
-    """The row-major number of an element: what moves along strides that are numbers as one affine form, plus the rest."""
+    """The row-major number of an element: what moves along strides that are numbers as one affine form, plus the
+    rest."""
     affine, rest = Affine(), list[Scalar]()
     for axis, part in enumerate(index):
         stride = dims.product(shape[axis + 1 :])

@@ -60,7 +60,8 @@ def _dropped(name: str, input: Operand, p: float, training: bool, shape: Shape |
 
 
 def _channels_dropped(name: str, input: Operand, p: float, training: bool, leading: Mapping[int, int]) -> Expr:
-    """`leading`: for each number of axes that x may have, how many of them, the channels the last, are not one event."""
+    """`leading`: for each number of axes that x may have, how many of them, the channels the last, are not one
+    event."""
     x = ops.constant(input)
     if x.ndim not in leading:
         known = " or ".join(map(str, leading))

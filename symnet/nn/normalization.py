@@ -140,11 +140,11 @@ class _WithStatistics(_Normalization):
         self.num_batches_tracked = Buffer((), init.zeros(), "int64") if tracked else None
 
     def _checked(self, x: Any) -> Expr:
-        x = ops.constant(x)
-        if x.ndim not in self.ranks:
+        node = ops.constant(x)
+        if node.ndim not in self.ranks:
             known = " or ".join(map(str, self.ranks))
-            raise ShapeError(f"{type(self).__name__}: expected an operand of {known} axes, got {dims.show(x.shape)}")
-        return x
+            raise ShapeError(f"{type(self).__name__}: expected an operand of {known} axes, got {dims.show(node.shape)}")
+        return node
 
     def extra_repr(self) -> str:
         return (

@@ -73,8 +73,8 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise UsageError("batch_norm: without training it needs running_mean and running_var")
-        given = (_like(part, x) for part in (running_mean, running_var, weight, bias))
-        return core.by_running_statistics(x, *given, eps=eps)  # type: ignore[arg-type]
+        mean, var = ops.constant(running_mean, x.dtype), ops.constant(running_var, x.dtype)
+        return core.by_running_statistics(x, mean, var, _like(weight, x), _like(bias, x), eps)
     return by_batch(x, running_mean, running_var, weight, bias, momentum, eps)
 
 
@@ -88,7 +88,8 @@ def by_batch(
     eps: float,
     count: Expr | None = None,
 ) -> Expr:
-    """The training meaning of `batch_norm`; with a `count` of batches, momentum may be None: the mean of all batches."""
+    """The training meaning of `batch_norm`; with a `count` of batches, momentum may be None: the mean of all
+    batches."""
     x = ops.constant(input)
     if x.ndim < 2:
         raise ShapeError(f"batch_norm: expected an operand [N, C, …], got {dims.show(x.shape)}")
@@ -137,7 +138,9 @@ def local_response_norm(input: Operand, size: int, alpha: float = 1e-4, beta: fl
     """x / (k + alpha · mean of x² over `size` neighbouring channels)^beta, where channels beyond the ends are 0."""
     x = ops.constant(input)
     if x.ndim < 3:
-        raise ShapeError(f"local_response_norm: expected an operand [N, C, …] with at least 3 axes, got {dims.show(x.shape)}")
+        raise ShapeError(
+            f"local_response_norm: expected an operand [N, C, …] with at least 3 axes, got {dims.show(x.shape)}"
+        )
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise UsageError(f"local_response_norm: size is {size!r}, expected a whole number from 1")
     squares = ops.moveaxis(ops.square(x), 1, -1)
@@ -166,9 +169,7 @@ def _state(op: str, name: str, part: Operand | None) -> Expr | None:
     raise UsageError(f"{op}: {name} is changed by training, so it must be a buffer: sn.nn.Buffer(shape)")
 
 
-def _normalized(
-    op: str, x: Expr, shape: int | Sequence[int], weight: Operand | None, bias: Operand | None
-) -> Shape:
+def _normalized(op: str, x: Expr, shape: int | Sequence[int], weight: Operand | None, bias: Operand | None) -> Shape:
     """The last axes as a tuple; errors where operand or parameters do not have them."""
     wanted = dims.canonical_shape((shape,) if isinstance(shape, (int, str)) else tuple(shape))
     if not wanted or x.shape[-len(wanted) :] != wanted:
@@ -182,4 +183,6 @@ def _normalized(
 def _more_than_one(op: str, x: Expr, counted: Sequence[dims.Dim], what: str) -> None:
     """One value has no variance: in training it is an error, as in PyTorch."""
     if dims.product(counted) == 1:
-        raise UsageError(f"{op}: expected more than 1 value per {what} in training, got an operand {dims.show(x.shape)}")
+        raise UsageError(
+            f"{op}: expected more than 1 value per {what} in training, got an operand {dims.show(x.shape)}"
+        )

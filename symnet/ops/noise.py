@@ -38,7 +38,11 @@ def _masked_samples(op: Callable[[], Op], **attrs: float) -> Callable[[np.random
     """Samples with bits that are given, so that finite differences see the same ones."""
     return lambda rng: [
         make(op(), (input("x", shape, dtype), event_of(drawn)), attrs)
-        for shape, dtype, drawn in ((("N", 3), "float64", ("N", 3)), ((2, 3, 5), "float64", (2, 3, 1)), ((7,), "float32", (7,)))
+        for shape, dtype, drawn in (
+            (("N", 3), "float64", ("N", 3)),
+            ((2, 3, 5), "float64", (2, 3, 1)),
+            ((7,), "float32", (7,)),
+        )
     ]
 
 
@@ -65,7 +69,7 @@ def dropout(x: Expr, p: float, shape: Shape) -> Expr:
     return make(DROPOUT, (x, event(shape)), {"p": float(p)})
 
 
-DROPOUT = register(
+DROPOUT: Op = register(
     Op(
         name="dropout",
         kind="composite",
@@ -96,7 +100,7 @@ def alpha_dropout(x: Expr, p: float, shape: Shape) -> Expr:
     return make(ALPHA_DROPOUT, (x, event(shape)), {"p": float(p)})
 
 
-ALPHA_DROPOUT = register(
+ALPHA_DROPOUT: Op = register(
     Op(
         name="alpha_dropout",
         kind="composite",

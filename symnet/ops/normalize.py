@@ -38,7 +38,11 @@ def _infer_same(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, 
 def _over_axes_samples(name: str) -> Any:
     return lambda rng: [
         make(op_of(name), (input("x", shape, dtype),), {"axes": axes, "eps": 0.01})
-        for shape, dtype, axes in ((("N", 5), "float64", (1,)), ((3, 4, 5), "float64", (0, 2)), ((7, 3), "float32", (0,)))
+        for shape, dtype, axes in (
+            (("N", 5), "float64", (1,)),
+            ((3, 4, 5), "float64", (0, 2)),
+            ((7, 3), "float32", (0,)),
+        )
     ]
 
 
@@ -69,7 +73,7 @@ def standardize(x: Expr, axes: tuple[int, ...], eps: float) -> Expr:
     return make(STANDARDIZE, (x,), {"axes": axes, "eps": float(eps)})
 
 
-STANDARDIZE = register(
+STANDARDIZE: Op = register(
     Op(
         name="standardize",
         kind="composite",
@@ -98,7 +102,7 @@ def scale_to_unit(x: Expr, axes: tuple[int, ...], eps: float | None) -> Expr:
     return make(SCALE_TO_UNIT, (x,), {"axes": axes, "eps": None if eps is None else float(eps)})
 
 
-SCALE_TO_UNIT = register(
+SCALE_TO_UNIT: Op = register(
     Op(
         name="scale_to_unit",
         kind="composite",
@@ -220,7 +224,9 @@ def _define_group_norm(node: Expr) -> Expr:
     if split is None:
         raise ShapeError(f"{x.shape[1]} channels cannot be split into {groups} groups")
     grouped = reshape(x, (x.shape[0], groups, split, *x.shape[2:]))
-    return scaled(reshape(standardize(grouped, _last(grouped, grouped.ndim - 2), node.attrs["eps"]), x.shape), weight, bias, 1)
+    return scaled(
+        reshape(standardize(grouped, _last(grouped, grouped.ndim - 2), node.attrs["eps"]), x.shape), weight, bias, 1
+    )
 
 
 GROUP_NORM = register(
@@ -310,7 +316,8 @@ def _by_channel(op: Op, x: Expr, eps: float, momentum: float | None, **parts: Ex
 def batch_norm(x: Expr, eps: float, momentum: float | None, **parts: Expr | None) -> Expr:
     """Each channel (axis 1) standardized over the batch, then ·weight + bias (Ioffe, Szegedy 2015).
 
-    parts  `weight`, `bias`; the running statistics `mean` and `var` (state, which a training step moves by `momentum`, and
+    parts  `weight`, `bias`; the running statistics `mean` and `var` (state, which a training step moves by
+    `momentum`, and
            which inference uses in place of the batch's own) and `count`, how many batches they have seen. A momentum of
            None stands for 1 / count: the mean of all batches.
     """

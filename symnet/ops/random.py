@@ -1,10 +1,10 @@
 """Random numbers as expressions: `sn.random.normal(("N", 8))` is drawn anew in every training step.
 
-The numbers are a function of a seed, of the number of the step, of a stream that tells apart the places of a graph where
-random numbers are drawn, and of the element (see `symnet.ops.philox`). Seed and step are state of the compiled program:
-`sn.compile(seed=…)` sets the one, every training step counts up the other, and both are saved with the rest. So the same
-program draws the same numbers again, on every backend and any number of threads, and the backward pass sees those of the
-forward pass.
+The numbers are a function of a seed, of the number of the step, of a stream that tells apart the places of a graph
+where random numbers are drawn, and of the element (see `symnet.ops.philox`). Seed and step are state of the compiled
+program: `sn.compile(seed=…)` sets the one, every training step counts up the other, and both are saved with the rest.
+So the same program draws the same numbers again, on every backend and any number of threads, and the backward pass
+sees those of the forward pass.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from symnet.expr.op import Op, Sizes, register
 from symnet.expr.traverse import postorder
 from symnet.ops import philox
 from symnet.ops.coerce import arity, as_type, same_dtype, to_expr
-from symnet.ops.meaning import rewrite_with_bodies
 from symnet.ops.leaves import Operand, input, state
-from symnet.ops.scalar import cast, cos, less, less_equal, log, sqrt
+from symnet.ops.meaning import rewrite_with_bodies
+from symnet.ops.scalar import add, cast, cos, less, log, multiply, sqrt, subtract
 
 __all__ = ["bernoulli", "bits", "key", "normal", "numbered", "uniform"]
 
@@ -62,7 +62,7 @@ def _infer_step(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, 
     return (), "int64"
 
 
-RANDOM_STEP = register(
+RANDOM_STEP: Op = register(
     Op(
         name="random_step",
         kind="composite",
@@ -113,7 +113,8 @@ def _infer_bits(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, 
 def _numpy_bits(node: Expr, arrays: Sequence[np.ndarray], sizes: Sizes) -> np.ndarray:
     shape = dims.evaluate_shape(node.shape, sizes)
     stream = node.attrs["stream"] if node.attrs["stream"] is not None else node.attrs["uid"] & philox.LOW
-    return philox.words(*arrays, stream, np.arange(math.prod(shape)).reshape(shape), node.attrs["bits"])
+    seed, step = arrays
+    return philox.words(seed, step, stream, np.arange(math.prod(shape)).reshape(shape), node.attrs["bits"])
 
 
 def bits(shape: object, bits: int = 32, key: object = None, stream: int | None = None) -> Expr:
@@ -126,7 +127,9 @@ def bits(shape: object, bits: int = 32, key: object = None, stream: int | None =
     """
     if isinstance(bits, bool) or not isinstance(bits, int):
         raise DTypeError(f"random.bits: bits is {bits!r}, expected a whole number from 1 to 32")
-    if stream is not None and (isinstance(stream, bool) or not isinstance(stream, int) or not 0 <= stream <= philox.LOW):
+    if stream is not None and (
+        isinstance(stream, bool) or not isinstance(stream, int) or not 0 <= stream <= philox.LOW
+    ):
         raise UsageError(f"random: the stream is {stream!r}, expected a whole number from 0 to 2^32 - 1")
     uid = None if stream is not None else next(_count) << 32 | _nonce
     attrs = {"shape": dims.canonical_shape(shape), "bits": bits, "stream": stream, "uid": uid}
@@ -142,7 +145,7 @@ RANDOM_BITS = register(
         pullback=lambda node, g: [None, None],
         samples=lambda rng: [
             bits(shape, count, (input("seed", (), "int64"), input("step", (), "int64")), stream=7)
-            for shape, count in (((3, 5), 31), (("N", 6), 24), ((2, "N", 3), 32), (("N", "M"), 31), ((), 1))
+            for shape, count in (((3, 5), 31), (("N", 6), 24), ((2, "N", 3), 32), (("N", "N"), 31), ((), 1))
         ],
         doc="Random whole numbers that follow from a seed, a step, a stream and the place.",
     )
@@ -154,11 +157,12 @@ def numbered(exprs: Expr) -> Expr: ...
 @overload
 def numbered(exprs: Sequence[Expr]) -> list[Expr]: ...
 def numbered(exprs: Any) -> Any:
-    """An expression, or a list of them, whose streams of random numbers are 0, 1, 2, … in the order of their definition.
+    """An expression, or a list of them, whose streams of random numbers are 0, 1, 2, … in the order of their
+    definition.
 
-    `sn.compile`, `sn.function` and `sn.evaluate` do this to all that they are given at once, so what a program draws does
-    not depend on what else was defined. A loss and its gradient that are compiled apart draw alike if the gradient is taken
-    of the numbered loss.
+    `sn.compile`, `sn.function` and `sn.evaluate` do this to all that they are given at once, so what a program draws
+    does not depend on what else was defined. A loss and its gradient that are compiled apart draw alike if the
+    gradient is taken of the numbered loss.
     """
     roots = [exprs] if isinstance(exprs, Expr) else list(exprs)
     drawn = [node for node in postorder(roots) if node.op == "random_bits"]
@@ -214,9 +218,9 @@ def _distribution(name: str, define: Any, doc: str) -> Op:
     def samples(rng: np.random.Generator) -> list[Expr]:
         words = 1 if name == "standard_uniform" else 2
         given = (input("seed", (), "int64"), input("step", (), "int64"))
+        made = ([w for _ in range(words) for w in _words(("N", 3), dtype, given)] for dtype in dtypes.FLOATS)
         return [
-            make(op, [w for _ in range(words) for w in _words(("N", 3), dtype, given)], {"dtype": dtype})
-            for dtype in dtypes.FLOATS
+            make(op, numbered(operands), {"dtype": dtype}) for operands, dtype in zip(made, dtypes.FLOATS, strict=True)
         ]
 
     op = Op(
@@ -247,7 +251,7 @@ def uniform(
     The bounds may be expressions, through which derivatives flow. `key` as for `bits`.
     """
     u = make(STANDARD_UNIFORM, _words(shape, dtype, key), {"dtype": dtypes.canonical(dtype)})
-    return _moved(u, low, high if _is(low, 0.0) else high - low)  # type: ignore[operator]
+    return _moved(u, low, _difference(high, low))
 
 
 def normal(
@@ -262,22 +266,22 @@ def normal(
     return _moved(make(STANDARD_NORMAL, words, {"dtype": dtypes.canonical(dtype)}), mean, std)
 
 
-def _moved(x: Expr, start: Operand, scale: Operand) -> Expr:
+def _difference(a: Any, b: Any) -> Operand:
+    """a - b, of two numbers a number (which takes the type of what it meets)."""
+    return a - b if isinstance(a, (int, float)) and isinstance(b, (int, float)) else subtract(a, b)
+
+
+def _moved(x: Expr, start: Any, scale: Any) -> Expr:
     """start + scale x, without what changes nothing."""
-    scaled = x if _is(scale, 1.0) else scale * x
-    return scaled if _is(start, 0.0) else start + scaled
-
-
-def _is(value: Operand, number: float) -> bool:
-    return isinstance(value, (int, float)) and value == number
+    scaled = x if isinstance(scale, (int, float)) and scale == 1 else multiply(scale, x)
+    return scaled if isinstance(start, (int, float)) and start == 0 else add(start, scaled)
 
 
 def bernoulli(p: Operand, shape: object = None, dtype: object = "float32", key: object = None) -> Expr:
     """1 with probability p, else 0; of the shape of p unless another is given. No derivative flows to p."""
     probability = to_expr(p, "random.bernoulli")
     kind = probability.dtype if probability.dtype in dtypes.FLOATS else "float32"
-    u = uniform(probability.shape if shape is None else shape, dtype=kind, key=key)
-    return cast(less(u, probability), dtype)
+    return cast(less(uniform(probability.shape if shape is None else shape, dtype=kind, key=key), probability), dtype)
 
 
 def event(shape: object, key: object = None) -> Expr:
@@ -286,6 +290,5 @@ def event(shape: object, key: object = None) -> Expr:
 
 
 def happens(bits: Expr, p: float) -> Expr:
-    """True with probability p: whether the bits of an `event` are below p·2³¹."""
-    threshold = round(p * 2.0**RESOLUTION)
-    return less(bits, threshold) if threshold < 2**RESOLUTION else less_equal(bits, threshold - 1)
+    """True with probability p < 1: whether the bits of an `event` are below p·2³¹."""
+    return less(bits, min(round(p * 2.0**RESOLUTION), 2**RESOLUTION - 1))
