@@ -20,8 +20,8 @@ __all__ = [
 ]  # fmt: skip
 
 Distance = Callable[[Expr, Expr], Expr]
-LEAST_SQUARE = 1e-12
-"""What PyTorch adds to the squared lengths of vectors whose angle it takes."""
+LEAST_SQUARE = 9.999999960041972e-13
+"""What PyTorch adds to the squared lengths of vectors whose angle it takes: 1e-12 in single precision."""
 
 
 def cosine_embedding_loss(

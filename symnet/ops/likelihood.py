@@ -29,9 +29,9 @@ from symnet.ops.scalar_op import ScalarOp, scalar
 __all__ = ["xlogy"]
 
 LEAST_LOG = -100.0
-"""What the logarithms of `bernoulli_nll` are limited to, and
-LEAST_VARIANCE what p (1 - p) is limited to in its derivative, are PyTorch's."""
-LEAST_VARIANCE = 1e-12
+"""What the logarithms of `bernoulli_nll` are limited to, as PyTorch's."""
+LEAST_VARIANCE = 9.999999960041972e-13
+"""What p (1 - p) is limited to in its derivative: 1e-12, which PyTorch keeps in single precision."""
 
 
 def _xlogy(x: Expr, y: Expr) -> Expr:
