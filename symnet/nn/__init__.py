@@ -17,6 +17,7 @@ from symnet.nn import (
     recurrent,
     recurrent_cells,
     sparse,
+    transformer,
 )
 from symnet.nn.activations import *  # noqa: F403
 from symnet.nn.attention import *  # noqa: F403
@@ -28,6 +29,7 @@ from symnet.nn.normalization import *  # noqa: F403
 from symnet.nn.recurrent import *  # noqa: F403
 from symnet.nn.recurrent_cells import *  # noqa: F403
 from symnet.nn.sparse import *  # noqa: F403
+from symnet.nn.transformer import *  # noqa: F403
 
 __all__ = ["functional", "init"]
 __all__ += activations.__all__
@@ -40,3 +42,4 @@ __all__ += normalization.__all__
 __all__ += recurrent.__all__
 __all__ += recurrent_cells.__all__
 __all__ += sparse.__all__
+__all__ += transformer.__all__

@@ -16,6 +16,8 @@ def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8)
     As in PyTorch, the limit changes the value of a norm and not its derivative.
     """
     x1, x2 = ops.constant(x1), ops.constant(x2)
+    ndim = max(x1.ndim, x2.ndim)
+    x1, x2 = (ops.reshape(x, ((1,) * (ndim - x.ndim) + x.shape)) for x in (x1, x2))
     return ops.sum(x1 / _limited_norm(x1, dim, eps) * (x2 / _limited_norm(x2, dim, eps)), dim)
 
 

@@ -50,7 +50,8 @@ def embedding_bag(
     per_sample_weights  factors of the rows, of the shape of input, for mode "sum"
     padding_idx         entries that are this position belong to no bag
 
-    Of several equal maxima the first gets the gradient. `max_norm`, `norm_type` and `sparse` as in `embedding`.
+    Of several equal maxima the first gets the gradient. `scale_grad_by_freq` is as in `embedding` (PyTorch 2.13 divides
+    by the counts of other rows here); so are `max_norm`, `norm_type` and `sparse`.
     """
     check_unsupported("embedding_bag", max_norm, norm_type, sparse)
     check_mode(mode)
