@@ -76,8 +76,8 @@ def store(scope: Scope, node: Store, value: Value, emit_scalar: EmitScalar) -> N
         arguments = f"{kind} {text}, ptr {address.pointer.text}, i32 {size}, {scope.mask.typed}"
         scope.fn.do(f"call void @llvm.masked.store.{suffix}.p0({arguments})")
     elif address.form == "strided":
-        wide, mask = _spread(scope, value, address.step), _spread_mask(scope, scope.mask, address.step)
-        arguments = f"{wide.typed}, ptr {address.pointer.text}, i32 {size}, {mask.typed}"
+        wide, chosen = _spread(scope, value, address.step), _spread_mask(scope, scope.mask, address.step)
+        arguments = f"{wide.typed}, ptr {address.pointer.text}, i32 {size}, {chosen.typed}"
         scope.fn.do(f"call void @llvm.masked.store.{_suffix(value.dtype, wide.lanes)}.p0({arguments})")
     else:
         pointers = _lane_pointers(scope, address, value.dtype)

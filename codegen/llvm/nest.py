@@ -10,16 +10,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 from codegen.llvm.builder import FunctionText
 from codegen.llvm.kernel import KernelText
-from codegen.llvm.nest_plan import lanes, merge, partition, vector_axes
+from codegen.llvm.nest_plan import lanes, merge, partition, unrolled, vector_axes
 from codegen.llvm.nest_reduce import Accumulator, Arg
 from codegen.llvm.scalars import emit_block, emit_scalar
 from codegen.llvm.scope import Scope, Value, index
 from codegen.llvm.signature import Signature, signature
 from codegen.loops.grammar import Axis, Kernel, Loop, Program, Reduce, Stmt
 from codegen.target import Target
+from symnet.expr import dims as dimension
 
 CHUNK = 1024
 """Elements of the vector axis in one share, where the axis is shared out together with others."""
@@ -213,8 +215,19 @@ class _Nest:
             self.block(stmt.body)
             accumulator.update(emit_scalar(self.scope, stmt.value), stmt.axes[-1].name)
 
-        self._inner(inner, body)
+        if self.scope.vector is not None and unrolled(stmt):
+            self._unrolled(stmt.axes, body)
+        else:
+            self._inner(inner, body)
         self.scope.refs[stmt.name] = accumulator.result()
+
+    def _unrolled(self, axes: tuple[Axis, ...], body: Callable[[], None]) -> None:
+        """`body` at every position of the axes, one after the other."""
+        names = [axis.name for axis in axes]
+        extents = [dimension.evaluate(axis.extent, {}) for axis in axes]
+        for place in product(*map(range, extents)):
+            with self.scope.fixed(dict(zip(names, map(index, place), strict=True))):
+                body()
 
     def _accumulator(self, stmt: Reduce, count: int, across: bool) -> Accumulator:
         kind = Arg if stmt.reducer in ("argmax", "argmin") else Accumulator

@@ -37,6 +37,8 @@ WIDTHS = (8, 4, 2, 1)
 """Vectors of accumulators that a cheap reduction may keep, to hide the latency of adding and to read long runs."""
 PASS_COST = 2
 """What one more pass over the data costs besides its vectors, in vectors."""
+UNROLLED = 32
+"""Iterations up to which a reduction inside a vector is written out: the windows of pools and small filters."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,12 @@ def lanes(body: tuple[Stmt, ...], axis: Axis, target: Target) -> int:
     The widest float that differs between lanes fills one register; without floats the widest integer does. Several
     registers at once where sums would otherwise wait for each other, as long as the extent fills them.
     """
-    varying = _varying(body, axis.name)
+    varying, all_of = _varying(body, axis.name), list(statements(body))
     dtypes = {scalar.dtype for scalar in varying} or {"float32"}
     floats = [dtype for dtype in dtypes if is_float(dtype)]
     width = max(BYTES[dtype] for dtype in floats or dtypes)
     count = max(1, min(target.vector_bytes, 64) // width)
-    accumulates = any(isinstance(stmt, Reduce) for stmt in statements(body))
+    accumulates = any(isinstance(stmt, Reduce) and (_over(stmt, axis.name) or not unrolled(stmt)) for stmt in all_of)
     costly = any(isinstance(scalar, Apply) and scalar.fn in (*MATH, "pow", "mod", "floordiv") for scalar in varying)
     if not accumulates or costly or width == 1 or sum(isinstance(scalar, Load) for scalar in varying) > 4:
         return count
@@ -104,6 +106,13 @@ def lanes(body: tuple[Stmt, ...], axis: Axis, target: Target) -> int:
         return 4 * count
     vectors = -(-dimension.evaluate(axis.extent, {}) // count)
     return count * min(WIDTHS, key=lambda factor: -(-vectors // factor) * (factor + PASS_COST))
+
+
+def unrolled(stmt: Reduce) -> bool:
+    """Whether a reduction is so short that every iteration is written out, its addresses constants."""
+    straight = not stmt.each and not any(isinstance(inner, (Loop, Reduce)) for inner in statements(stmt.body))
+    count = dimension.product(axis.extent for axis in stmt.axes)
+    return straight and isinstance(count, int) and count <= UNROLLED
 
 
 def _varying(body: tuple[Stmt, ...], axis: str) -> list[Scalar]:

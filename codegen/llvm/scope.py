@@ -111,6 +111,14 @@ class Scope:
         self.axes, self.refs = axes, refs
 
     @contextmanager
+    def fixed(self, axes: Mapping[str, Value]) -> Iterator[None]:
+        """Axes that stand at given positions; the names bound inside end with it."""
+        before, refs = dict(self.axes), dict(self.refs)
+        self.axes.update(axes)
+        yield
+        self.axes, self.refs = before, refs
+
+    @contextmanager
     def loop(self, axis: str, start: Value, stop: Value, step: int = 1, reverse: bool = False) -> Iterator[Value]:
         """A loop over positions of `axis`; `reverse` runs from stop - 1 down to start (step 1)."""
         with self.level(), self.fn.loop(start.text, stop.text, str(step), stem=self._stem()) as counter:

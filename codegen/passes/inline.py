@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypeGuard
 
 from codegen.loops.grammar import (
     Affine,
     Axis,
-    Const,
-    Index,
     Item,
     Kernel,
     Let,
@@ -34,11 +31,11 @@ from codegen.loops.grammar import (
     stores,
     subscalars,
 )
-from codegen.loops.ranges import never_negative
+from codegen.loops.ranges import injective
 from codegen.loops.rewrite import map_scalar, substitute
-from codegen.passes.core import Pass, axes_in, contraction, cost, map_kernels, storage, with_items
-from symnet.expr import dims
-from symnet.expr.dims import Dim
+from codegen.passes.core import Pass, axes_in, bound_axes, contraction, cost, map_kernels, storage, with_items
+from codegen.passes.guards import guard_moves, guarded, may_leave
+from symnet.expr.dims import Dim, Shape
 
 NEARLY_FREE = 2
 """What may be computed once for every reader."""
@@ -73,11 +70,13 @@ class Producer:
 
 @dataclass(frozen=True)
 class Site:
-    """A place where a kernel reads a producer's buffer."""
+    """A place where a kernel reads a producer's buffer: in a loop that repeats it, as an operand of a contraction,
+    with a guard that is needed along the axes `leaving` of the buffer."""
 
     load: Load
     repeated: bool
     operand: bool
+    leaving: frozenset[int]
 
 
 def inline(program: Program) -> Program:
@@ -117,11 +116,15 @@ class _Inliner:
             if producer is None:
                 continue
             for reader in self._chosen(number, producer):
-                self.kernels[reader] = _substituted(self.kernels[reader], producer)
+                self.kernels[reader] = self._substituted(self.kernels[reader], producer)
                 del self.readers[producer.buffer][reader]
                 self._note_reads(reader)
         numbered = iter(self.kernels)
         return with_items(self.program, map_kernels(self.program.items, lambda _: next(numbered)))
+
+    def _substituted(self, kernel: Kernel, producer: Producer) -> Kernel:
+        shape = self.program.buffers[producer.buffer].shape
+        return replace(kernel, body=_Substitution(kernel, producer, shape).block(kernel.body, {}))
 
     # --- what can be substituted ---
 
@@ -153,11 +156,14 @@ class _Inliner:
     def _chosen(self, number: int, producer: Producer) -> list[int]:
         """The readers that the producer is substituted into."""
         readers = [r for r in self.readers[producer.buffer] if self._unchanged(number, r, producer)]
-        sites = {r: list(_sites(self.kernels[r], producer.buffer)) for r in readers}
+        shape = self.program.buffers[producer.buffer].shape
+        sites = {r: list(_sites(self.kernels[r], producer.buffer, shape)) for r in readers}
         if producer.cost == 0:
             return [r for r in readers if all(self._can_move(producer, site) for site in sites[r])]
         every = [site for reader in readers for site in sites[reader]]
-        if len(readers) < len(self.readers[producer.buffer]) or any(s.operand or s.load.fill for s in every):
+        if len(readers) < len(self.readers[producer.buffer]) or any(s.operand for s in every):
+            return []
+        if any(s.load.fill is not None and (producer.lets or not self._guard_moves(producer, s)) for s in every):
             return []
         if not any(producer.axes):
             return readers if producer.cost <= SCALAR_COST else []
@@ -190,23 +196,13 @@ class _Inliner:
         if isinstance(source, Load):
             if not all(isinstance(part, Affine) for part in source.index) and (site.operand or site.repeated):
                 return False
-            return site.load.fill is None or self._guard_moves(producer, site.load.fill)
+            return site.load.fill is None or self._guard_moves(producer, site)
         return site.load.fill is None and not site.operand
 
-    def _guard_moves(self, producer: Producer, fill: Const) -> bool:
-        """Whether leaving the producer's buffer is the same as leaving what it copies from."""
-        source = producer.value
-        assert isinstance(source, Load)
-        if source.fill is not None and source.fill != fill:
-            return False
-        shape = self.program.buffers[source.buffer].shape
-        at = {part.terms[0][0]: (part, dim) for part, dim in zip(source.index, shape, strict=True) if _one_axis(part)}
-        if not all(_one_axis(part) or part == Affine() for part in source.index):
-            return False
-        for axis in producer.axes:
-            if axis is None or axis.name not in at or not _covers(axis.extent, *at[axis.name]):
-                return False
-        return True
+    def _guard_moves(self, producer: Producer, site: Site) -> bool:
+        """Whether leaving the producer's buffer is the same as leaving what it is computed from."""
+        assert site.load.fill is not None
+        return guard_moves(self.program, producer.value, _leaving(producer, site.leaving), site.load.fill)
 
     def _unchanged(self, number: int, reader: int, producer: Producer) -> bool:
         """Whether what the producer reads has the same values when the reader runs."""
@@ -223,17 +219,9 @@ class _Inliner:
         return True
 
 
-def _one_axis(part: Index) -> TypeGuard[Affine]:
-    return isinstance(part, Affine) and len(part.terms) == 1 and abs(part.terms[0][1]) == 1
-
-
-def _covers(extent: Dim, part: Affine, size: Dim) -> bool:
-    """Whether every i with 0 <= ±i + offset < size has 0 <= i < extent."""
-    if part.terms[0][1] == 1:
-        low, high = dims.mul(part.offset, -1), dims.sub(size, part.offset)
-    else:
-        low, high = dims.add(dims.sub(part.offset, size), 1), dims.add(part.offset, 1)
-    return never_negative(low) and never_negative(dims.sub(extent, high))
+def _leaving(producer: Producer, positions: frozenset[int]) -> tuple[Axis, ...]:
+    """The producer's axes at these positions of its buffer."""
+    return tuple(axis for position, axis in enumerate(producer.axes) if axis is not None and position in positions)
 
 
 # --- where it is read --------------------------------------------------------------------------------------------
@@ -243,9 +231,9 @@ def _loads_in(scalar: Scalar) -> list[Load]:
     return [node for node in subscalars(scalar) if isinstance(node, Load)]
 
 
-def _sites(kernel: Kernel, buffer: str) -> Iterator[Site]:
+def _sites(kernel: Kernel, buffer: str, shape: Shape) -> Iterator[Site]:
     """Every read of the buffer in a kernel."""
-    product = contraction(kernel)
+    product, extents = contraction(kernel), _extents(kernel)
 
     def visit(body: tuple[Stmt, ...], axes: tuple[Axis, ...]) -> Iterator[Site]:
         for stmt in body:
@@ -254,8 +242,10 @@ def _sites(kernel: Kernel, buffer: str) -> Iterator[Site]:
                 for load in _loads_in(scalar):
                     if load.buffer == buffer:
                         used = axes_in(load.index)
-                        repeated = any(axis.name not in used for axis in inner if axis.extent != 1)
-                        yield Site(load, repeated, product is not None and stmt is kernel.body[0])
+                        unused = any(axis.name not in used for axis in inner if axis.extent != 1)
+                        repeated = unused or not injective(load.index, extents)
+                        operand = product is not None and stmt is kernel.body[0]
+                        yield Site(load, repeated, operand, may_leave(load, shape, extents))
             if isinstance(stmt, (Loop, Reduce)):
                 yield from visit(stmt.body, inner)
             if isinstance(stmt, Reduce):
@@ -264,23 +254,23 @@ def _sites(kernel: Kernel, buffer: str) -> Iterator[Site]:
     return visit(kernel.body, kernel.axes)
 
 
+def _extents(kernel: Kernel) -> dict[str, Dim]:
+    return {axis.name: axis.extent for axis in (*kernel.axes, *bound_axes(kernel.body))}
+
+
 # --- substitution ------------------------------------------------------------------------------------------------
-
-
-def _substituted(kernel: Kernel, producer: Producer) -> Kernel:
-    return replace(kernel, body=_Substitution(kernel, producer).block(kernel.body, {}), note=kernel.note)
 
 
 class _Substitution:
     """Replaces the reads of a producer's buffer in one kernel; each index is computed once in a block."""
 
-    def __init__(self, kernel: Kernel, producer: Producer) -> None:
-        self.producer = producer
+    def __init__(self, kernel: Kernel, producer: Producer, shape: Shape) -> None:
+        self.producer, self.shape, self.extents = producer, shape, _extents(kernel)
         self.taken = {s.name for s in statements(kernel.body) if isinstance(s, (Let, Reduce))}
-        reads = [load.index for load in loads(kernel.body) if load.buffer == producer.buffer]
-        self.count = {index: reads.count(index) for index in reads}
+        reads = [load for load in loads(kernel.body) if load.buffer == producer.buffer]
+        self.count = {load: reads.count(load) for load in reads}
 
-    def block(self, body: tuple[Stmt, ...], known: dict[tuple[Index, ...], Scalar]) -> tuple[Stmt, ...]:
+    def block(self, body: tuple[Stmt, ...], known: dict[Load, Scalar]) -> tuple[Stmt, ...]:
         known, result = dict(known), list[Stmt]()
         for stmt in body:
             if isinstance(stmt, Loop):
@@ -291,12 +281,12 @@ class _Substitution:
                 result += self._simple(stmt, known)
         return tuple(result)
 
-    def _reduce(self, stmt: Reduce, known: dict[tuple[Index, ...], Scalar]) -> Reduce:
+    def _reduce(self, stmt: Reduce, known: dict[Load, Scalar]) -> Reduce:
         inner = list(self.block(stmt.body, known))
         value = self._scalar(stmt.value, dict(known), inner)
         return replace(stmt, body=tuple(inner), value=value, each=self.block(stmt.each, known))
 
-    def _simple(self, stmt: Stmt, known: dict[tuple[Index, ...], Scalar]) -> list[Stmt]:
+    def _simple(self, stmt: Stmt, known: dict[Load, Scalar]) -> list[Stmt]:
         before: list[Stmt] = []
         if isinstance(stmt, Let):
             stmt = Let(stmt.name, self._scalar(stmt.value, known, before))
@@ -308,13 +298,13 @@ class _Substitution:
             stmt = replace(stmt, condition=self._scalar(stmt.condition, known, before))
         return [*before, stmt]
 
-    def _scalar(self, scalar: Scalar, known: dict[tuple[Index, ...], Scalar], before: list[Stmt]) -> Scalar:
+    def _scalar(self, scalar: Scalar, known: dict[Load, Scalar], before: list[Stmt]) -> Scalar:
         def visit(node: Scalar) -> Scalar:
             if not isinstance(node, Load) or node.buffer != self.producer.buffer:
                 return node
-            if node.index not in known:
-                known[node.index] = self._value(node, before)
-            return known[node.index]
+            if node not in known:
+                known[node] = self._value(node, before)
+            return known[node]
 
         return map_scalar(scalar, visit)
 
@@ -332,11 +322,11 @@ class _Substitution:
             name = self._fresh(let.name)
             before.append(Let(name, renamed(let.value)))
             bound[let.name] = Ref(name, let.value.dtype)
-        value = renamed(producer.value)
+        value = producer.value
         if load.fill is not None:
-            assert isinstance(value, Load)
-            return replace(value, fill=load.fill)
-        once = self.count.get(load.index, 2) == 1 and producer.cost <= MOST_NESTED
+            value = guarded(value, _leaving(producer, may_leave(load, self.shape, self.extents)), load.fill)
+        value = renamed(value)
+        once = self.count.get(load, 2) == 1 and producer.cost <= MOST_NESTED
         if producer.cost == 0 or not any(producer.axes) or once:
             return value
         name = self._fresh(producer.buffer)

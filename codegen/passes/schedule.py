@@ -37,6 +37,16 @@ MIN_SHARES = 16
 """Shares that the parallel axes should give, so that threads come out even."""
 
 
+FULL = 8
+"""Lanes that an axis should at least fill."""
+
+GAIN = {1: 32, 2: 16, 3: 8, 4: 8}
+"""What an access to every first, second, … element is worth when all lanes are filled."""
+
+FAR = -24
+"""What an access to elements far apart is worth."""
+
+
 def schedule(program: Program) -> Program:
     """Every kernel with a schedule."""
     return with_items(program, map_kernels(program.items, lambda kernel: _scheduled(program, kernel)))
@@ -103,13 +113,15 @@ def _vector_axis(program: Program, kernel: Kernel) -> str | None:
     reductions = [stmt for stmt in statements(kernel.body) if isinstance(stmt, Reduce)]
     serial = {axis.name for stmt in reductions if stmt.each for axis in stmt.axes}
     candidates = {axis.name: axis for axis in (*kernel.axes, *bound_axes(kernel.body)) if axis.extent != 1}
-    score = dict.fromkeys(candidates, 0)
+    filled = {name: min(volume(program, (axis,)) / FULL, 1) ** 2 for name, axis in candidates.items()}
+    score = dict.fromkeys(candidates, 0.0)
     for access, times in _accesses(program, kernel.body, volume(program, kernel.axes)):
+        shape = program.buffers[access.buffer].shape
         for position, part in enumerate(access.index):
+            last = all(dim == 1 for dim in shape[position + 1 :])
             for axis, coefficient in part.terms if isinstance(part, Affine) else ():
                 if axis in score:
-                    contiguous = position == len(access.index) - 1 and coefficient == 1
-                    score[axis] += times * (4 if contiguous else -1)
+                    score[axis] += times * (GAIN[coefficient] * filled[axis] if last and coefficient in GAIN else FAR)
     for store in stores(kernel.body):
         if store.accumulate:
             used = {axis for part in store.index if isinstance(part, Affine) for axis, _ in part.terms}

@@ -16,7 +16,7 @@ from symnet.expr.op import Op, register
 from symnet.ops import reduce
 from symnet.ops.coerce import arity, to_expr
 from symnet.ops.leaves import Operand, constant, input, iota, number
-from symnet.ops.scalar import absolute, equal, greater_equal, isnan, less, logical_and, logical_not, negative, where
+from symnet.ops.scalar import absolute, cast, equal, floor_divide, isnan, less, maximum, where
 from symnet.ops.shape import reshape
 from symnet.ops.window import WINDOWS, Frame, Spatial, frame, frame_of, overlap, view
 
@@ -57,12 +57,13 @@ def _define_argmax_pool(node: Expr) -> Expr:
     (x,), (seen, given) = node.args, _candidates(node)
     top = reshape(make(MAX_POOL, (x,), node.attrs), (*seen.shape[: seen.ndim - given.rank], *(1,) * given.rank))
     offsets = offsets_in(given)
-    key = where(isnan(seen), negative(offsets), offsets) if x.dtype in dtypes.FLOATS else offsets
+    key = where(isnan(seen), constant(-offsets.attrs["value"].array), offsets) if x.dtype in dtypes.FLOATS else offsets
     beaten = less(seen, top)
-    if (outside := _outside(given, x.shape)) is not None:
-        key = where(outside, number(prod(given.size), "int32"), key)
-    best = reduce.min(where(beaten, number(prod(given.size), "int32"), key), given.offsets)
-    return absolute(best)
+    best = absolute(reduce.min(where(beaten, number(prod(given.size), "int32"), key), given.offsets))
+    if all(low >= 0 for low in given.start):
+        return best
+    lowest = equal(make(MAX_POOL, (x,), node.attrs), reduce.neutral("max", x.dtype))
+    return where(lowest, _first_inside(given), best)
 
 
 def offsets_in(given: Frame) -> Expr:
@@ -70,22 +71,15 @@ def offsets_in(given: Frame) -> Expr:
     return constant(np.arange(prod(given.size), dtype=np.int32).reshape(given.size))
 
 
-def _outside(given: Frame, shape: Shape) -> Expr | None:
-    """Which elements of the view are in the padding: bool, broadcastable to the view; None where no window has any."""
-    inside: Expr | None = None
-    for axis, extent in enumerate(shape[len(shape) - given.rank :]):
-        low, count, reach = given.start[axis], given.count[axis], given.dilation[axis] * (given.size[axis] - 1)
-        high = dims.add(dims.mul(dims.sub(count, 1), given.stride[axis]), low + reach)
-        spare = dims.sub(dims.sub(extent, 1), high)
-        if low >= 0 and isinstance(spare, int) and spare >= 0:
-            continue
-        alone = Frame(*((values[axis],) for values in vars(given).values()))
-        position = view(iota(extent), alone, -1)
-        spread = [1] * (2 * given.rank)
-        spread[axis], spread[given.rank + axis] = count, given.size[axis]  # type: ignore[call-overload]
-        here = reshape(greater_equal(position, 0), tuple(spread))
-        inside = here if inside is None else logical_and(inside, here)
-    return None if inside is None else logical_not(inside)
+def _first_inside(given: Frame) -> Expr:
+    """The offset of each window's first element that is not in the padding: int32, broadcastable to the windows."""
+    total: Expr = number(0, "int32")
+    for axis, count in enumerate(given.count):
+        begin = iota(count) * given.stride[axis] + given.start[axis]
+        skipped = maximum(0, -floor_divide(begin, given.dilation[axis]))
+        step = prod(given.size[axis + 1 :])
+        total = total + reshape(cast(skipped * step, "int32"), (-1, *(1,) * (given.rank - 1 - axis)))
+    return total
 
 
 def _infer_argmax_pool(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
