@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symnet import data as data
+    from symnet import keras as keras
     from symnet import losses as losses
     from symnet import nn as nn
     from symnet import optim as optim
@@ -97,7 +98,7 @@ _HOME = {
     "Expr": "symnet.expr.node",
     "init": "symnet.nn",
 }  # fmt: skip
-_SUBPACKAGES = ("data", "losses", "nn", "optim")
+_SUBPACKAGES = ("data", "keras", "losses", "nn", "optim")
 
 
 class _Package(ModuleType):
