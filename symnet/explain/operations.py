@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from symnet.explain import linear_algebra
-from symnet.explain.contraction import contraction, transposed
+from symnet.explain.contraction import as_row, contraction, transposed
 from symnet.explain.identifiers import axis_letter, axis_letters, symbol
 from symnet.explain.notation import (
     Big,
@@ -132,7 +132,17 @@ def _multiply(node: Expr, args: Sequence[Form]) -> Form:
     if any(scalars):
         first, second = args if scalars[0] else (args[1], args[0])
         return _scaled(first, second)
+    if _is_outer(*node.args):
+        return Product("matrix", (args[0], as_row(args[1])))
+    if _is_outer(*reversed(node.args)):
+        return Product("matrix", (args[1], as_row(args[0])))
     return Product("hadamard", tuple(args))
+
+
+def _is_outer(column: Expr, row: Expr) -> bool:
+    """Whether a column meets a row, so that their product is the matrix of all products."""
+    is_column = len(column.shape) == 2 and column.shape[0] != 1 and column.shape[1] == 1
+    return is_column and len(row.shape) in (1, 2) and row.shape[-1] != 1 and row.shape[:-1] in ((), (1,))
 
 
 def _scaled(factor: Form, body: Form) -> Form:
@@ -483,6 +493,7 @@ _TABLE: dict[str, Writer] = {
     "prod": _big("∏"),
     **{name: _reduction(name) for name in ("max", "min", "any", "all", "mean", "var", "logsumexp")},
     **{name: _along_axis(name) for name in ("argmax", "argmin")},
+    "usually": lambda node, args: args[0],
     "norm": _norm,
     "unit": _unit,
     "softmax": _softmax("softmax"),

@@ -41,10 +41,10 @@ def cross_entropy(
     probabilities by the number of examples. Targets equal to `ignore_index` count for nothing; if all do, the mean is
     nan. Every other target outside 0 … C-1 is an error when the program runs.
 
-    As in PyTorch -100 is ignored unless told otherwise. Formulas, and the programs made from them, take for granted that
-    no target is; a program that meets one is compiled again with the mask, and goes on. Derivatives taken by hand
-    (`sn.grad` for an `sn.function`) have no such second form: pass `ignore_index=-100` to have the mask in them, or None
-    to ignore nothing.
+    As in PyTorch -100 is ignored unless told otherwise. Formulas, and the programs made from them, take for granted
+    that no target is; a program that meets one is compiled again with the mask, and goes on. Derivatives taken by hand
+    (`sn.grad` for an `sn.function`) have no such second form: pass `ignore_index=-100` to have the mask in them, or
+    None to ignore nothing.
     """
     check_reduction(reduction)
     if not 0.0 <= label_smoothing <= 1.0:
@@ -93,7 +93,22 @@ def _of_indices(
             f"{loss_name}: expected class indices of shape {dims.show(expected)} for an input "
             f"{dims.show(log_p.shape)}, got {dims.show(target.shape)}"
         )
-    mask = _counted(target, ignore_index)
+    if ignore_index is BY_DEFAULT:
+        forms = (_form(log_p, target, axis, weight, ignored, reduction, smoothing) for ignored in (None, -100))
+        return usually(*forms, unless="a target is -100")
+    return _form(log_p, target, axis, weight, ignore_index, reduction, smoothing)
+
+
+def _form(
+    log_p: Expr,
+    target: Expr,
+    axis: int,
+    weight: Expr | None,
+    ignore_index: int | None,
+    reduction: str,
+    smoothing: float,
+) -> Expr:
+    mask = None if ignore_index is None else ops.not_equal(target, ignore_index)
     index = ops.expand_dims(target if mask is None else ops.where(mask, target, 0), axis)
 
     def at_target(values: Expr) -> Expr:
@@ -113,14 +128,6 @@ def _of_indices(
     if reduction == "mean" and share is not None:
         return ops.sum(loss) / ops.sum(share)
     return reduce(loss, reduction)
-
-
-def _counted(target: Expr, ignore_index: int | None) -> Expr | None:
-    """Where a target counts; None: everywhere."""
-    if ignore_index is None:
-        return None
-    ignored = int(ignore_index)
-    return counted(target, ignored) if ignore_index is BY_DEFAULT else ops.not_equal(target, ignored)
 
 
 def _of_probabilities(

@@ -14,6 +14,7 @@ from symnet.expr.node import Expr
 from symnet.expr.op import Sizes
 from symnet.expr.traverse import postorder
 from symnet.ops.random import SEED, STEP, numbered
+from symnet.ops.usually import exactly
 
 __all__ = ["evaluate"]
 
@@ -34,7 +35,7 @@ def evaluate(exprs: Any, values: Mapping[Any, Any] | None = None, sizes: Sizes |
     `DTypeError` for one that does not fit, `IndexOutOfRange` for positions outside an axis.
     """
     roots, rebuild = _as_list(exprs)
-    roots, values = _numbered(roots, values or {})
+    roots, values = _settled(roots, values or {})
     stops = [key for key in values if isinstance(key, Expr)]
     given = _match([node for node in postorder(roots, stops) if node.op in _GIVEN], values)
     arrays = {node: _as_array(node, value) for node, value in given.items()}
@@ -100,10 +101,10 @@ def _as_list(exprs: Any) -> tuple[list[Expr], Any]:
     return roots, rebuild
 
 
-def _numbered(roots: Sequence[Expr], values: Mapping[Any, Any]) -> tuple[list[Expr], dict[Any, Any]]:
-    """Both with streams of random numbers counted from 0."""
+def _settled(roots: Sequence[Expr], values: Mapping[Any, Any]) -> tuple[list[Expr], dict[Any, Any]]:
+    """Both in their exact form, with streams of random numbers counted from 0."""
     inner = [key for key in values if isinstance(key, Expr)]
-    new = numbered([*roots, *inner])
+    new = numbered(exactly([*roots, *inner]))
     renamed = dict(zip(inner, new[len(roots) :], strict=True))
     return new[: len(roots)], {renamed.get(key, key) if isinstance(key, Expr) else key: v for key, v in values.items()}
 

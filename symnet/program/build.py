@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,13 @@ from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
 from symnet.ops.meaning import collect_updates, inference
 from symnet.ops.random import SEED, numbered
+from symnet.ops.usually import exactly
+from symnet.program.about import About, Watched, about_output
 from symnet.program.convert import to_dtype
-from symnet.program.names import check_capacity, leaves_by_name
+from symnet.program.names import check_capacity, inputs_in_order, leaves_by_name
 from symnet.program.program import LOSS, Batch, Program
 from symnet.runtime.code import Code
+from symnet.runtime.instance import Compile
 
 if TYPE_CHECKING:
     from codegen.spec import Entry, Module
@@ -61,11 +65,22 @@ def compile(
     if dtype is not None:
         roots = to_dtype(roots, dtype)
     capacity = check_capacity(batch or {}, roots)
-    plan = _Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity)
-    compiler = _Compiler(plan.module, backend, threads, target)
+
+    def planned(roots: Sequence[Expr]) -> tuple[_Plan, Compile]:
+        plan = _Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity)
+        return plan, _Compiler(plan, backend, threads, target).code
+
+    def for_unusual_data() -> tuple[Compile, Batch | None]:
+        plan, code = planned(exact)
+        return code, plan.batch
+
+    exact = exactly(roots)
+    plan, code = planned(roots)
     program = Program(
-        compiler.code, capacity, list(outputs), plan.names, plan.hyper, int(seed), check_finite, plan.batch, plan.absent
-    )
+        code, capacity, list(outputs), plan.names, plan.hyper, int(seed), check_finite, plan.batch,
+        About(inputs_in_order(loss, plan.watched.values().values()), plan.outputs, plan.watched), plan.absent,
+        None if all(map(is_, exact, roots)) else for_unusual_data,
+    )  # fmt: skip
     _initialise(program, plan, int(seed))
     return program
 
@@ -134,6 +149,8 @@ class _Plan:
             Entry("evaluate", values),
             *(Entry(f"predict_{name}", {name: values[name]}) for name in outputs),
         ]
+        self.watched = Watched(entries[0], {str(node.name): gradient for node, gradient in trained})
+        self.outputs = {name: about_output(values[name]) for name in outputs}
         self.module = Module("program", tuple(_expanded(entry, expand) for entry in entries), dict(capacity))
         self.batch = _batch(loss, self.module)
         self.leaves = leaves_by_name(
@@ -141,6 +158,15 @@ class _Plan:
             "parameter",
             "state",
         )
+
+    def module_with(self, entry: str) -> Module:
+        """The module, with the entry added to it if that is a step that reports on itself."""
+        from symnet.simplify import expand
+
+        if any(known.name == entry for known in self.module.entries):
+            return self.module
+        added = _expanded(self.watched.entry(entry), expand)
+        return replace(self.module, entries=(*self.module.entries, added))
 
     @property
     def names(self) -> dict[str, dict[str, str]]:
@@ -188,16 +214,17 @@ def _expanded(entry: Entry, expand: Any) -> Entry:
 class _Compiler:
     """Compiles entries of a module one at a time; all share one layout of what persists."""
 
-    def __init__(self, module: Module, backend: str, threads: int | None, target: str) -> None:
+    def __init__(self, plan: _Plan, backend: str, threads: int | None, target: str) -> None:
         if backend not in BACKENDS:
             raise UsageError(f"compile: there is no backend {backend!r}; known: {', '.join(BACKENDS)}")
-        self.module, self.backend, self.threads, self.target = module, backend, threads, target
+        self.plan, self.backend, self.threads, self.target = plan, backend, threads, target
 
     def code(self, entry: str, profile: bool = False, capacity: Mapping[str, int] | None = None) -> Code:
         import codegen
 
+        module = self.plan.module_with(entry)
         return codegen.compile(
-            self.module if capacity is None else replace(self.module, capacity=dict(capacity)),
+            module if capacity is None else replace(module, capacity=dict(capacity)),
             only=(entry,),
             target=self.target,
             threads=self.threads,

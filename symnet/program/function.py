@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import is_
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
-from symnet.errors import DTypeError, UnknownName, UsageError
+from symnet.errors import DTypeError, IndexOutOfRange, UnknownName, UsageError
 from symnet.expr.node import Expr
 from symnet.expr.traverse import substitute
 from symnet.ops.random import numbered
+from symnet.ops.usually import exactly
 from symnet.program.names import leaves_by_name, named_dims
 from symnet.runtime import arrays as checks
 from symnet.runtime.arrays import Array
@@ -41,7 +43,10 @@ class Function:
         self.inputs, self._single = tuple(inputs), single
         self._names = [f"in{i}" for i in range(len(self.inputs))]
         self._outputs = [f"out{i}" for i in range(len(outputs))]
-        self._roots = _closed(self.inputs, self._names, simplify(numbered(list(outputs))))
+        numbers = numbered(list(outputs))
+        self._roots = _closed(self.inputs, self._names, simplify(numbers))
+        exact = exactly(numbers)
+        self._exact = None if all(map(is_, exact, numbers)) else exact
         self._dims = named_dims([*self._roots, *self.inputs])
         self._options: dict[str, Any] = {"backend": backend, "threads": threads, "target": target}
         self._capacity: dict[str, int] = {}
@@ -52,10 +57,28 @@ class Function:
         """The outputs as new arrays: a list, or one array when the function was made of one expression."""
         arrays, sizes = self._bound(arguments)
         with self._lock:
-            code = self._compiled(sizes)
-            results = code.run("call", self._instance.memory, self._wanted(code, arrays), sizes)
+            try:
+                results = self._run(arrays, sizes)
+            except IndexOutOfRange:
+                if not self._became_exact():
+                    raise
+                results = self._run(arrays, sizes)
         values = [results[name] for name in self._outputs]
         return values[0] if self._single else values
+
+    def _run(self, arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> dict[str, Array]:
+        code = self._compiled(sizes)
+        return code.run("call", self._instance.memory, self._wanted(code, arrays), sizes)
+
+    def _became_exact(self) -> bool:
+        """Go over to the exact form, for data that is not usual (`symnet.ops.usually`); False: it is in force already."""
+        from symnet.simplify import simplify
+
+        if self._exact is None:
+            return False
+        self._roots = _closed(self.inputs, self._names, simplify(self._exact))
+        self._exact, self._capacity, self._codes = None, {}, {}
+        return True
 
     def profile(self, *arguments: object) -> Profile:
         """Where the time of a call with these arrays goes, kernel by kernel; see `Program.profile`."""

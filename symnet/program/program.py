@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
-from symnet.errors import DTypeError, ShapeError, UnknownName, UsageError, nearest
+from symnet.errors import DTypeError, IndexOutOfRange, ShapeError, UnknownName, UsageError, nearest
 from symnet.runtime import arrays as checks
 from symnet.runtime.arrays import Array
 from symnet.runtime.code import Code
@@ -19,12 +19,13 @@ from symnet.runtime.instance import Compile, Hyper, Instance, Persistent
 from symnet.runtime.keys import IncompatibleKeys
 
 if TYPE_CHECKING:
+    from symnet.program.about import About
     from symnet.program.rows import Join
     from symnet.runtime.profile import Profile
-    from symnet.train.fit import Callback
+    from symnet.train.fit import Metrics
     from symnet.train.history import History
-    from symnet.train.metrics import Metric
 
+Result = TypeVar("Result")
 SOURCES = ("loops", "llvm", "asm")
 SHOWN_ROWS = 8
 LOSS = "loss value"
@@ -45,8 +46,11 @@ class Program:
     parameters   name -> array; assigning replaces the value        hyper     name -> number; no recompiling
     buffers      the same for state that is not trained             capacity  named dimension -> the largest size
     check_finite whether inputs are searched for NaN and infinity before each call
-    epochs_done  passes over the data that `fit` has made so far; with `seed` it decides the order of the rows
+    epochs_done  epochs that `fit` has made so far; with `seed` it decides the order of the rows
+    history      the `History` of the last `fit`, also of one that is running or was interrupted
     """
+
+    history: History | None
 
     def __init__(
         self,
@@ -58,15 +62,20 @@ class Program:
         seed: int,
         check_finite: bool,
         batch: Batch | None,
+        about: About,
         absent: Mapping[str, Any] | None = None,
+        exact: Callable[[], tuple[Compile, Batch | None]] | None = None,
     ) -> None:
         """`names` maps "parameter" and "state" to the user's names and their buffers; `hyper` gives default values.
 
+        about   what `fit` wants to know
         absent  hyperparameters of the optimizer that are not in its update, with their values
+        exact   gives what takes the place of `compile_entry` and `batch` once data is not what they assume
         """
         self.capacity, self.outputs, self.seed, self.check_finite = dict(capacity), tuple(outputs), seed, check_finite
-        self.epochs_done = 0
-        self._batch = batch
+        self.epochs_done, self.history = 0, None
+        self.about = about
+        self._batch, self._exact = batch, exact
         self._compile, self._profiled = compile_entry, dict[str, Code]()
         self.instance = Instance()
         self._lock = self.instance.lock
@@ -87,11 +96,11 @@ class Program:
         Inputs are given by name and may have any size up to the compiled one in the named dimensions. After an error
         nothing has changed.
         """
-        return self._run("step", inputs)
+        return self.run_entry("step", inputs)
 
     def gradients(self, /, **inputs: object) -> dict[str, Array]:
         """The gradient of the loss by each trainable parameter's name; changes nothing."""
-        found = self._run("gradients", inputs)
+        found = self.run_entry("gradients", inputs)
         del found[LOSS]  # computed along, so that its inputs are checked
         return found
 
@@ -101,7 +110,7 @@ class Program:
         More rows than the compiled batch are run in pieces, where the results for all rows follow from those for
         pieces (`symnet.program.rows`); else the evaluation is compiled again for as many rows.
         """
-        return self._on_all_rows("evaluate", inputs)
+        return self._for_any_data(lambda: self._on_all_rows("evaluate", inputs))
 
     def predict(self, output: str | None = None, /, **inputs: object) -> Array:
         """One output by name (the only one may be left unnamed) from the inputs it depends on; any number of rows."""
@@ -113,7 +122,31 @@ class Program:
             raise DTypeError(f"predict: an output is given by its name, a string, got {type(output).__name__}")
         if output not in self.outputs:
             raise UnknownName(f"predict: there is no output {output!r}{nearest(output, self.outputs)}")
-        return self._on_all_rows(f"predict_{output}", inputs)[output]
+        return self._for_any_data(lambda: self._on_all_rows(f"predict_{output}", inputs))[output]
+
+    def _for_any_data(self, attempt: Callable[[], Result]) -> Result:
+        """`attempt()`; where it meets data that the program was compiled without, again with the exact program."""
+        try:
+            return attempt()
+        except IndexOutOfRange:
+            if not self._became_exact():
+                raise
+            return attempt()
+
+    def _became_exact(self) -> bool:
+        """Go over to the exact form (`symnet.ops.usually`), which keeps all values; False: it is in force already."""
+        with self._lock:
+            if self._exact is None:
+                return False
+            self._compile, self._batch = self._exact()
+            self._exact = None
+            self._profiled.clear()
+            self.instance.replace(self._compile("step"))
+            return True
+
+    def run_entry(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
+        """Run an entry once on inputs that fit the compiled sizes; its outputs."""
+        return self._for_any_data(lambda: self._run(entry, inputs))
 
     def _run(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
         code = self._code(entry)
@@ -152,6 +185,8 @@ class Program:
         dim = self._batch.dim if self._batch is not None else ""
         if self._batch is None or sizes.get(dim, 0) <= code.metadata["dims"].get(dim, 0):
             return self._run(entry, arrays)
+        from symnet.program.rows import joined
+
         joins = self._batch.joins[entry]
         if "whole" in joins.values():
             self._code(entry, {dim: sizes[dim]})
@@ -162,7 +197,7 @@ class Program:
         pieces = [{n: a[s : s + capacity] if n in batched else a for n, a in arrays.items()} for s in starts]
         results = [self._run(entry, piece) for piece in pieces]
         counts = [min(capacity, sizes[dim] - start) for start in starts]
-        return {name: _joined([result[name] for result in results], counts, join) for name, join in joins.items()}
+        return {name: joined([result[name] for result in results], counts, join) for name, join in joins.items()}
 
     def _code(self, entry: str, sizes: Mapping[str, int] = MappingProxyType({})) -> Code:
         """The code of an entry for at least these sizes and the capacity, compiled when it is first needed."""
@@ -179,32 +214,56 @@ class Program:
 
     def fit(
         self,
-        data: Mapping[str, object],
+        data: object,
         epochs: int = 1,
         batch_size: int | None = None,
         shuffle: bool = True,
-        validation: Mapping[str, object] | None = None,
-        metrics: Sequence[str | Metric] = (),
-        callbacks: Sequence[Callback] = (),
+        validation: object = None,
+        metrics: Metrics = (),
+        callbacks: Sequence[object] = (),
         progress: bool = True,
         check_finite: bool = False,
+        steps_per_epoch: int | None = None,
+        gradient_norms: bool = False,
     ) -> History:
-        """Train for `epochs` passes over `data` (input name -> all its rows); returns the `History`.
+        """Train for `epochs` passes over `data`; returns the `History`, which is also `self.history`.
 
-        batch_size   rows in a batch, by default the compiled size; the last batch of an epoch may be smaller
-        shuffle      visit the rows in an order that follows from the program's seed and the epoch's number
-        validation   data on which the loss and the metrics are computed after each epoch
-        metrics      "accuracy", or functions of (outputs, data); on the training data after each epoch
-        callbacks    functions of (program, history) called after each epoch; training ends when one returns True
-        progress     show a progress bar
-        check_finite stop with `NotFinite` at the first loss that is NaN or infinite
+        data             input name -> all its rows (NumPy, a memory-mapped file, pandas, torch, anything with the array
+                         or DLPack protocol); or an iterable of batches (a DataLoader, a list), each a mapping or a
+                         tuple in the order of `inputs`; or a function that gives such an iterable for each epoch
+        batch_size       rows in a batch, by default the compiled size; the last batch of an epoch may be smaller
+        shuffle          visit the rows in an order that follows from the program's seed and the epoch's number
+        validation       data on which the loss and the metrics are computed after each epoch, in any form of `data`
+        metrics          names such as "accuracy", objects of `sn.metrics`, functions of (outputs, data); or a mapping
+                         from outputs to lists of these; computed on the training data, too, after each epoch
+        callbacks        objects of `sn.callbacks`, schedulers of `sn.optim.lr_scheduler`, and functions of (program,
+                         history) called after each epoch; training ends when one returns True
+        progress         show a progress bar
+        check_finite     stop with `NotFinite` at the first step in which the loss, a gradient, a parameter or optimizer
+                         state becomes NaN or infinite; the error tells the expression that made it
+        steps_per_epoch  batches in an epoch; the next epoch goes on where this one ended
+        gradient_norms   keep the norm of every parameter's gradient in every step, in `history.gradient_norms`
 
-        An error about the data (a bad index, a loss that is not finite) undoes the epoch that met it; the earlier ones
-        stay. After KeyboardInterrupt the program is as the last step left it.
+        An error about the data (a bad index) undoes the epoch that met it, and one about a batch of an iterable that
+        batch; `check_finite` leaves the program as it was before the bad step. After KeyboardInterrupt the program is
+        as the last step left it, and `self.history` has all that was done.
         """
         from symnet.train.fit import fit
 
-        return fit(self, data, epochs, batch_size, shuffle, validation, metrics, callbacks, progress, check_finite)
+        return fit(
+            self, data, epochs, batch_size, shuffle, validation, metrics, callbacks, progress, check_finite,
+            steps_per_epoch, gradient_norms,
+        )  # fmt: skip
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs of a step, in the order in which they were defined."""
+        return self.about.inputs
+
+    @property
+    def signature(self) -> checks.Signature:
+        """The inputs of a step: name -> (shape, dtype)."""
+        return self._code("step").signature("step")
 
     @property
     def batch_dim(self) -> str:
@@ -215,7 +274,7 @@ class Program:
 
     def check_data(self, data: Mapping[str, object], what: str) -> dict[str, Array]:
         """A whole data set as arrays that fit the inputs of a step; the batch axis may have any length but 0."""
-        arrays, sizes = checks.bind(self._code("step").signature("step"), data, what)
+        arrays, sizes = checks.bind(self.signature, data, what)
         if sizes.get(self.batch_dim) == 0:
             raise ShapeError(f"{what}: the data has no rows")
         for name, size in sizes.items():
@@ -225,29 +284,45 @@ class Program:
             checks.check_finite(arrays, what)
         return arrays
 
+    def bound(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
+        """Inputs of an entry as checked arrays."""
+        return self._bind(self._code(entry), entry, inputs)[0]
+
     def rows_of(self, data: Mapping[str, Array]) -> int:
-        return len(data[self._batched[0]])
+        """How many rows the inputs have; 1 for a program without a batch axis."""
+        return len(data[self.batched[0]]) if self.batched else 1
 
     @cached_property
-    def _batched(self) -> list[str]:
-        signature = self._code("step").signature("step")
-        return [name for name, (shape, _) in signature.items() if shape and shape[0] == self.batch_dim]
+    def batched(self) -> list[str]:
+        """The inputs whose first axis is that of the rows."""
+        dim = self._batch.dim if self._batch is not None else None
+        return [name for name, (shape, _) in self.signature.items() if shape and shape[0] == dim]
 
-    def run_epoch(self, data: Mapping[str, Array], rows: Array, batch: int, done: int = 0) -> Array:
-        """Train on these rows of checked `data` in batches; the loss of each. Stops with an error at a bad index.
+    def joins(self, entry: str) -> Mapping[str, Join]:
+        """How the outputs of an entry on all rows follow from those on pieces; empty without a batch axis."""
+        return self._batch.joins[entry] if self._batch is not None else {}
 
-        `done` is how many batches came before, for messages.
+    def run_batches(
+        self, entry: str, data: Mapping[str, Array], rows: Array, batch: int, done: int = 0
+    ) -> dict[str, Array]:
+        """Run a training step over these rows of checked `data` in batches, natively; every output of each, stacked.
+
+        Stops with an error at a bad index. `done` is how many batches came before, for messages.
         """
-        code = self._code("step")
-        batched = {name: data[name] for name in self._batched}
+        code = self._code(entry)
+        batched = {name: data[name] for name in self.batched}
         fixed = {name: array for name, array in data.items() if name not in batched}
         with self._lock:
-            losses, failed = code.epoch("step", self.instance.memory, batched, fixed, rows, batch, self.batch_dim)
+            kept, failed = code.epoch(entry, self.instance.memory, batched, fixed, rows, batch, self.batch_dim)
+        reached = len(kept["loss"])
+        if failed and self._became_exact():
+            rest = self.run_batches(entry, data, rows[reached * batch :], batch, done + reached)
+            return {name: np.concatenate([kept[name], rest[name]]) for name in rest} if reached else rest
         if failed:
-            bad = rows[len(losses) * batch :][:batch].tolist()
+            bad = rows[reached * batch :][:batch].tolist()
             shown = ", ".join(map(str, bad[:SHOWN_ROWS])) + (", …" if len(bad) > SHOWN_ROWS else "")
-            code.fail("step", failed, f"batch {done + len(losses) + 1}, with rows {shown}: ")
-        return losses
+            code.fail("step", failed, f"batch {done + reached + 1}, with rows {shown}: ")
+        return kept
 
     # --- keeping -------------------------------------------------------------------------------------------------
 
@@ -323,14 +398,3 @@ class Program:
 def _shown(entry: str) -> str:
     """The call that runs an entry, for messages."""
     return f"predict {entry.removeprefix('predict_')!r}" if entry.startswith("predict_") else entry
-
-
-def _joined(pieces: Sequence[Array], counts: Sequence[int], join: Join) -> Array:
-    """One output from the outputs of consecutive pieces of so many rows."""
-    if isinstance(join, int):
-        return np.concatenate(pieces, axis=join)
-    if join == "same":
-        return pieces[0]
-    stacked, kind = np.stack(pieces), pieces[0].dtype
-    total = stacked.sum(axis=0) if join == "sum" else np.average(stacked, axis=0, weights=counts)
-    return np.asarray(total, dtype=kind)

@@ -36,6 +36,16 @@ class Instance:
             self.persistent.update(persistent)
             self.codes.update(dict.fromkeys(code.metadata["entries"], code))
 
+    def replace(self, code: Code) -> None:
+        """Drop all code for `code`, which may lay out what persists in another way; the values stay."""
+        with self.lock:
+            values = {name: self.read(name) for name in self.persistent}
+            self.codes.clear()
+            self.persistent.clear()
+            self.attach(code)
+            for name, value in values.items():
+                self.write(name, value)
+
     def snapshot(self) -> Array:
         """A copy of the bytes of all that persists: the start of the arena."""
         with self.lock:

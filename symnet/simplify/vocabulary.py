@@ -61,6 +61,15 @@ norm = operation("norm")
 prod = operation("prod")
 sum_ = operation("sum")
 
+# linear algebra
+det = operation("det")
+inverse = operation("inverse")
+logabsdet = operation("logabsdet")
+logdet = operation("logdet")
+solve = operation("solve")
+solve_triangular = operation("solve_triangular")
+trace = operation("trace")
+
 # arrays
 broadcast_to = operation("broadcast_to")
 concat = operation("concat")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from symnet.simplify.rule import Rule
 from symnet.simplify.tables import (
     arithmetic,
+    assumptions,
     constants,
     contractions,
     exponentials,
     indexing,
+    linear_algebra,
     lowering,
     movement,
     powers,
@@ -28,5 +30,7 @@ TOPICS: dict[str, list[Rule]] = {
     "reductions": reductions.RULES,
     "movement": movement.RULES,
     "contractions": contractions.RULES,
+    "linear algebra": linear_algebra.RULES,
+    "assumptions": assumptions.RULES,
     "lowering": lowering.RULES,
 }

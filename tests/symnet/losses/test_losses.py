@@ -75,12 +75,16 @@ def test_everything_ignored_is_nan_for_the_mean_and_0_for_the_sum() -> None:
 
 def test_a_class_outside_the_range_is_an_error_unless_it_is_the_ignored_one() -> None:
     x, y = sn.input("x", ("N", 3)), sn.input("y", ("N",), dtype="int64")
-    for wrong in (3, -1, -100):
+    for wrong in (3, -1, -99):
         values = {"x": np.ones((2, 3), np.float32), "y": np.array([0, wrong])}
         with pytest.raises(IndexOutOfRange, match=str(wrong)):
             sn.evaluate(sn.losses.cross_entropy(x, y), values)
         loss = sn.losses.cross_entropy(x, y, ignore_index=wrong)
         assert sn.evaluate(loss, values) == pytest.approx(np.log(3))
+    values = {"x": np.ones((2, 3), np.float32), "y": np.array([0, -100])}
+    assert sn.evaluate(sn.losses.cross_entropy(x, y), values) == pytest.approx(np.log(3))
+    with pytest.raises(IndexOutOfRange, match="-100"):
+        sn.evaluate(sn.losses.cross_entropy(x, y, ignore_index=None), values)
 
 
 def test_the_documented_number() -> None:

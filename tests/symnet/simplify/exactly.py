@@ -244,6 +244,51 @@ def _contract(node: Expr, args: list[Array], values: Mapping[str, Array], sizes:
     return np.asarray(np.einsum(node.attrs["spec"], *args), object)
 
 
+# --- linear algebra ----------------------------------------------------------------------------------------------
+
+
+def _each_matrix(function: Callable[..., Any]) -> Callable[..., Array]:
+    """A function of one matrix (and a right side, and the attributes) for stacks of them."""
+
+    def apply(node: Expr, args: list[Array], *_: Any) -> Array:
+        lead = args[0].shape[:-2]
+        results = [function(node.attrs, *(arg[index] for arg in args)) for index in np.ndindex(lead)]
+        whole = np.empty((len(results), *np.shape(results[0])), object)
+        for place, result in enumerate(results):
+            whole[place] = result
+        return whole.reshape((*lead, *np.shape(results[0])))
+
+    return apply
+
+
+def _gauss(a: Array, b: Array) -> tuple[Array, Any]:
+    """The solution of a x = b, and the determinant of a."""
+    a, b, det = a.copy(), b.copy(), mpmath.mpf(1)
+    for k in range(len(a)):
+        pivot = k + max(range(len(a) - k), key=lambda i: abs(a[k + i, k]))
+        if not a[pivot, k]:
+            return np.full(b.shape, mpmath.nan), mpmath.mpf(0)
+        if pivot != k:
+            a[[k, pivot]], b[[k, pivot]], det = a[[pivot, k]], b[[pivot, k]], -det
+        det *= a[k, k]
+        b[k], a[k] = b[k] / a[k, k], a[k] / a[k, k]
+        for i in range(len(a)):
+            if i != k:
+                b[i], a[i] = b[i] - a[i, k] * b[k], a[i] - a[i, k] * a[k]
+    return b, det
+
+
+def _determinant(a: Array) -> Any:
+    return _gauss(a, a[:, :0])[1]
+
+
+def _triangular(attrs: Mapping[str, Any], t: Array, b: Array) -> Array:
+    t = np.tril(t) if attrs["lower"] else np.triu(t)
+    if attrs["unit"]:
+        np.fill_diagonal(t, number(1))
+    return _gauss(t.T if attrs["transposed"] else t, b)[0]
+
+
 SPECIAL: dict[str, Callable[..., Array]] = {
     "input": _input,
     "constant": _constant,
@@ -265,6 +310,7 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "mean": _reduce(lambda row, node: sum(row) / len(row)),
     "var": _reduce(_variance),
     "logsumexp": _reduce(lambda row, node: _log(sum(map(mpmath.exp, row)))),
+    "usually": lambda node, args, values, sizes: args[1],
     "norm": _reduce(lambda row, node: mpmath.sqrt(sum(value * value for value in row))),
     "softmax": _softmax,
     "log_softmax": lambda node, args, values, sizes: _floats(_log)(_softmax(node, args)),
@@ -278,6 +324,14 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "concat": _through_numpy,
     "gather": _through_numpy,
     "stop_gradient": _through_numpy,
+    "inverse": _each_matrix(lambda attrs, a: _gauss(a, _exact(np.eye(len(a))))[0]),
+    "solve": _each_matrix(lambda attrs, a, b: _gauss(a.T if attrs["transposed"] else a, b)[0]),
+    "solve_triangular": _each_matrix(_triangular),
+    "det": _each_matrix(lambda attrs, a: _determinant(a)),
+    "det_sign": _each_matrix(lambda attrs, a: mpmath.sign(_determinant(a))),
+    "logabsdet": _each_matrix(lambda attrs, a: _log(abs(_determinant(a)))),
+    "logdet": _each_matrix(lambda attrs, a: _real(_log, (_determinant(a),))),
+    "trace": _each_matrix(lambda attrs, a: sum(np.diagonal(a))),
     "place": _place,
     "scatter_add": _scatter,
     "contract": _contract,

@@ -19,6 +19,7 @@ from symnet.ops.index import gather, scatter_add
 from symnet.ops.leaves import input, iota, number
 from symnet.ops.likelihood import bernoulli_nll
 from symnet.ops.shape import place, take_slice
+from symnet.ops.usually import usually
 from symnet.simplify.pattern import Apply, Attr, Call, Const, Family, Number, Term, Var
 from symnet.simplify.rule import Rule
 from symnet.simplify.vocabulary import SCALAR_OPS
@@ -150,7 +151,49 @@ def shifted(op: str, sign: int) -> list[Expr]:
     ]
 
 
+square, other, stack = f64("square", 3, 3), f64("other", 3, 3), f64("stack", 2, 3, 3)
+tall, vector = f64("tall", 3, 2), f64("vector", 3)
+gram = tall @ tall.T + 0.5 * sn.eye(3, dtype="float64")
+identity = sn.one_hot(sn.arange(3), 3, "float64")
+linalg = sn.linalg
+
+
+def determinants(node: Expr) -> list[Expr]:
+    """Every function of a determinant."""
+    return [raw(op, node) for op in ("det", "det_sign", "logdet", "logabsdet")]
+
+
 WRITTEN: dict[str, Samples] = {
+    # linear algebra
+    "inverse-of-transpose": lambda rng: [linalg.inv(square.T), linalg.inv(sn.matrix_transpose(stack))],
+    "inverse-of-symmetric": lambda rng: [linalg.inv(gram).T, linalg.inv(linalg.inv(2.0 * gram)).T],
+    "solve-with-transpose": lambda rng: [
+        linalg.solve(square.T, tall),
+        raw("solve", sn.matrix_transpose(stack), other + stack, transposed=True),
+    ],
+    "solve-with-symmetric": lambda rng: [raw("solve", gram, tall, transposed=True)],
+    "triangular-with-transpose": lambda rng: [
+        linalg.solve_triangular(square.T, tall, lower=True),
+        linalg.solve_triangular(square.T, tall, trans="T", unit_diagonal=True),
+    ],
+    "determinant-of-transpose": lambda rng: determinants(square.T),
+    "trace-of-transpose": lambda rng: [linalg.trace(square.T)],
+    "inverse-twice": lambda rng: [linalg.inv(linalg.inv(square)), linalg.inv(linalg.inv(stack))],
+    "inverse-times": lambda rng: [linalg.inv(square) @ tall, linalg.inv(square).T @ vector],
+    "solve-for-identity": lambda rng: [linalg.solve(square, identity)],
+    "solve-with-transpose-for-identity": lambda rng: [raw("solve", square, identity, transposed=True)],
+    "determinant-of-inverse": lambda rng: [linalg.det(linalg.inv(square)), linalg.det(linalg.inv(stack))],
+    "log-determinant-of-inverse": lambda rng: [raw("logdet", linalg.inv(gram)), raw("logabsdet", linalg.inv(square))],
+    "determinant-of-product": lambda rng: [linalg.det(square @ other), linalg.det(stack @ sn.flip(stack, 0))],
+    "log-determinant-of-product": lambda rng: [raw("logabsdet", square @ other)],
+    "trace-of-product": lambda rng: [linalg.trace(square @ other), linalg.trace(stack @ sn.matrix_transpose(stack))],
+    "symmetric-inverse-times": lambda rng: [contract(linalg.inv(gram), square, "ij,ik->jk")],
+    "times-symmetric-inverse": lambda rng: [contract(square, linalg.inv(gram), "ij,kj->ik")],
+    "times-identity": lambda rng: [square @ identity, contract(square, identity, "ij,ki->kj")],
+    "identity-times": lambda rng: [identity @ tall, contract(identity, vector, "ij,i->j")],
+    "log-of-determinant": lambda rng: [sn.log(linalg.det(gram)), sn.log(linalg.det(stack))],
+    "log-of-determinant-size": lambda rng: [sn.log(sn.abs(linalg.det(square)))],
+    "contract-unit-index": lambda rng: [contract(m, f64("row", 1, 4), "ij,jk->ik"), contract(m, m, "ij,kj->ik")],
     # constants
     "fold-unary": lambda rng: [
         sn.negative(sn.constant(2.5)),
@@ -205,6 +248,7 @@ WRITTEN: dict[str, Samples] = {
     "norm-of-dot": lambda rng: [sn.sqrt(f64("v", 6) @ f64("v", 6))],
     "root-mean-square": lambda rng: [sn.sqrt(sn.mean(sn.square(cube), axis=(0, 2), keepdims=k)) for k in (False, True)],
     "square-of-norm": lambda rng: [sn.square(euclidean_norm(cube, (0, 2), k)) for k in (False, True)],
+    "usually": lambda rng: [usually(x, x + 0.0, "never"), usually(sn.exp(m), sn.exp(m), "never")],
     "logsumexp-shift": lambda rng: [
         sn.logsumexp(z - m, axis=1, keepdims=True) + m,
         sn.logsumexp(z - m, axis=1) + sn.squeeze(m, 1),

@@ -1,0 +1,78 @@
+"""An expression in two forms: the plain one, and the exact one for data that hardly anybody has.
+
+PyTorch's losses of class indices ignore the target -100 unless told otherwise. A mask for it would stand in every
+formula and every kernel, for data in which it never occurs. So such a loss is written in both forms. Simplifying takes
+the plain one (the rule `usually` states what it assumes); a program that meets other data goes on with the exact one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import is_
+from typing import Any
+
+from symnet.errors import CompilerBug
+from symnet.expr.dims import Shape
+from symnet.expr.function import Function
+from symnet.expr.node import Expr, make
+from symnet.expr.op import Op, register
+from symnet.expr.traverse import rewrite
+from symnet.ops.coerce import arity
+from symnet.ops.leaves import input
+from symnet.ops.scalar import absolute
+
+__all__: list[str] = []
+
+
+def usually(plain: Expr, exact: Expr, unless: str) -> Expr:
+    """`exact`, which is equal to `plain` unless … (a clause for people: "a target is -100").
+
+    Where it is not, evaluating `plain` must fail a check (an index outside its axis): a program takes that as the sign
+    to go on with `exact`. So no number is ever wrong.
+    """
+    return make(USUALLY, (plain, exact), {"unless": unless})
+
+
+def exactly(roots: Sequence[Expr]) -> list[Expr]:
+    """The roots with every expression in its exact form, also inside loops; the same nodes where there is nothing else."""
+    bodies: dict[Function, Function] = {}
+
+    def visit(node: Expr) -> Expr:
+        if node.op == "usually":
+            return node.args[1]
+        body = node.attrs.get("body")
+        if not isinstance(body, Function):
+            return node
+        if body not in bodies:
+            results = exactly(body.results)
+            same = all(map(is_, results, body.results))
+            bodies[body] = body if same else Function(body.parameters, results)
+        new = bodies[body]
+        return node if new is body else make(node.declaration, node.args, {**node.attrs, "body": new})
+
+    return rewrite(roots, visit)
+
+
+def _infer(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
+    arity(args, 2)
+    plain, exact = args
+    if (plain.shape, plain.dtype) != (exact.shape, exact.dtype):
+        raise CompilerBug(f"the two forms differ: {plain.dtype}{plain.shape} and {exact.dtype}{exact.shape}")
+    return exact.shape, exact.dtype
+
+
+def _samples(rng: object) -> list[Expr]:
+    x = input("x", ("N", 3), "float64")
+    return [usually(absolute(x) * absolute(x), x * x, "never")]
+
+
+USUALLY = register(
+    Op(
+        name="usually",
+        kind="composite",
+        infer=_infer,
+        define=lambda node: node.args[1],
+        samples=_samples,
+        doc="The second operand, to which the first is equal for all usual data.",
+    )
+)
