@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from codegen.llvm.math import UNARY, symbol
-from codegen.llvm.philox import philox
 from codegen.llvm.scope import Scope, Value, const
 from symnet.errors import Unsupported
 from symnet.expr.dtypes import is_float, is_int
@@ -209,7 +208,6 @@ _OTHERS: dict[str, Callable[[Scope, Sequence[Value], str], Value]] = {
     "where": _where,
     "cast": lambda scope, args, dtype: cast(scope, args[0], dtype),
     "isnan": lambda scope, args, dtype: isnan(scope, args[0]),
-    "philox": philox,
     "logical_not": lambda scope, args, dtype: scope.operate("xor", args[0], const(True, "bool")),
     "minimum": lambda scope, args, dtype: extreme(scope, "minimum", *args),
     "maximum": lambda scope, args, dtype: extreme(scope, "maximum", *args),

@@ -99,7 +99,7 @@ def lanes(body: tuple[Stmt, ...], axis: Axis, target: Target) -> int:
     width = max(BYTES[dtype] for dtype in floats or dtypes)
     count = max(1, min(target.vector_bytes, 64) // width)
     accumulates = any(isinstance(stmt, Reduce) and (_over(stmt, axis.name) or not unrolled(stmt)) for stmt in all_of)
-    costly = any(isinstance(scalar, Apply) and scalar.fn in (*MATH, "pow", "mod", "floordiv") for scalar in varying)
+    costly = any(isinstance(scalar, Apply) and scalar.fn in (*MATH, "pow", "mod", "floordiv", "philox") for scalar in varying)
     if not accumulates or costly or width == 1 or sum(isinstance(scalar, Load) for scalar in varying) > 4:
         return count
     if dimension.names(axis.extent):
@@ -177,12 +177,13 @@ def merge(program: Program, body: tuple[Stmt, ...], axes: tuple[Axis, ...]) -> t
 
 
 def _mergeable(program: Program, body: tuple[Stmt, ...], outer: Axis, inner: Axis) -> bool:
-    names = {outer.name, inner.name}
     for stmt in statements(body):
         for scalar in scalars_of(stmt):
             for part in subscalars(scalar):
-                if isinstance(part, Position) and names & {axis for axis, _ in part.affine.terms}:
-                    return False
+                if isinstance(part, Position):
+                    step = dimension.mul(inner.extent, part.affine.coefficient(inner.name))
+                    if part.affine.coefficient(outer.name) != step:
+                        return False
     for access in accesses(body):
         outer_step, inner_step = (_step(program, access, axis.name) for axis in (outer, inner))
         if outer_step != dimension.mul(inner.extent, inner_step):

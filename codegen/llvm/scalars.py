@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from codegen.llvm import access, functions
+from codegen.llvm import access, functions, philox
 from codegen.llvm.scope import Scope, Value, const
 from codegen.loops.grammar import Check, Const, Let, Load, Position, Ref, Scalar, Stmt, Store
 from symnet.errors import CompilerBug
@@ -36,6 +36,8 @@ def emit_scalar(scope: Scope, scalar: Scalar) -> Value:
         return access.affine(scope, scalar.affine)
     if isinstance(scalar, Load):
         return access.load(scope, scalar, emit_scalar)
+    if scalar.fn == "philox":
+        return philox.emit(scope, scalar, emit_scalar)
     return functions.apply(scope, scalar.fn, [emit_scalar(scope, arg) for arg in scalar.args], scalar.dtype)
 
 

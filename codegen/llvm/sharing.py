@@ -81,7 +81,7 @@ def _scalar_cost(part: object) -> float:
     if isinstance(part, Load):
         return 1.0
     if isinstance(part, Apply):
-        return MATH_COST if part.fn in (*MATH, "pow", "div", "sqrt", "mod", "floordiv") else 1.0
+        return MATH_COST if part.fn in (*MATH, "pow", "div", "sqrt", "mod", "floordiv", "philox") else 1.0
     return 0.0
 
 

@@ -125,7 +125,7 @@ def axes_of(scalar: Scalar) -> set[str]:
 # --- cost --------------------------------------------------------------------------------------------------------
 
 DEAR = {"exp": 8, "expm1": 8, "log": 8, "log1p": 8, "tanh": 8, "erf": 8, "sin": 8, "cos": 8, "pow": 16, "mod": 4,
-        "floordiv": 4, "div": 3, "sqrt": 3}  # fmt: skip
+        "floordiv": 4, "div": 3, "sqrt": 3, "philox": 8}  # fmt: skip
 """What scalar functions cost, in additions; all others cost one."""
 
 
