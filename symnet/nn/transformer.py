@@ -1,7 +1,8 @@
 """Transformers (Vaswani et al. 2017, arXiv:1706.03762): layers of encoder and decoder, their stacks, and both together.
 
-Masks of booleans are True where one may not look, masks of floats are added to the scores, as in MultiheadAttention. An
-`is_causal` is no hint here but means what it says: position i looks at the positions 0 … i only, with a mask or without.
+Masks of booleans are True where one may not look, masks of floats are added to the scores, as in MultiheadAttention.
+An `is_causal` is no hint here but means what it says: position i looks at the positions 0 … i only, with a mask or
+without.
 """
 
 from __future__ import annotations
@@ -59,22 +60,25 @@ class TransformerEncoderLayer(Module):
     def forward(
         self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False
     ) -> Expr:
-        def attention(x: Expr) -> Expr:
+        def attention(x: Expr) -> Any:
             return self.dropout1(_attended(self.self_attn, x, x, src_mask, src_key_padding_mask, is_causal))
 
-        x = ops.constant(src)
+        x: Expr = ops.constant(src)
         if self.norm_first:
             x = x + attention(self.norm1(x))
-            return x + self._feed_forward(self.norm2(x))
-        x = self.norm1(x + attention(x))
-        return self.norm2(x + self._feed_forward(x))
+            x = x + self._feed_forward(self.norm2(x))
+        else:
+            x = self.norm1(x + attention(x))
+            x = self.norm2(x + self._feed_forward(x))
+        return x
 
-    def _feed_forward(self, x: Expr) -> Expr:
+    def _feed_forward(self, x: Expr) -> Any:
         return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
 class TransformerDecoderLayer(Module):
-    """x ← norm₁(x + attention(x, x, x));  x ← norm₂(x + attention(x, memory, memory));  x ← norm₃(x + W₂ activation(W₁ x)).
+    """x ← norm₁(x + attention(x, x, x));  x ← norm₂(x + attention(x, memory, memory));
+    x ← norm₃(x + W₂ activation(W₁ x)).
 
     With `norm_first` the norms come before attention and W₁ and not after the sums. Dropout is after the activation and
     before each sum. Forms as in `TransformerEncoderLayer`; the memory [S, N, d_model] is an encoder's output.
@@ -103,23 +107,25 @@ class TransformerDecoderLayer(Module):
     ) -> Expr:  # fmt: skip
         memory = ops.constant(memory)
 
-        def attention(x: Expr) -> Expr:
+        def attention(x: Expr) -> Any:
             return self.dropout1(_attended(self.self_attn, x, x, tgt_mask, tgt_key_padding_mask, tgt_is_causal))
 
-        def look_up(x: Expr) -> Expr:
+        def look_up(x: Expr) -> Any:
             masks = (memory_mask, memory_key_padding_mask, memory_is_causal)
             return self.dropout2(_attended(self.multihead_attn, x, memory, *masks))
 
-        x = ops.constant(tgt)
+        x: Expr = ops.constant(tgt)
         if self.norm_first:
             x = x + attention(self.norm1(x))
             x = x + look_up(self.norm2(x))
-            return x + self._feed_forward(self.norm3(x))
-        x = self.norm1(x + attention(x))
-        x = self.norm2(x + look_up(x))
-        return self.norm3(x + self._feed_forward(x))
+            x = x + self._feed_forward(self.norm3(x))
+        else:
+            x = self.norm1(x + attention(x))
+            x = self.norm2(x + look_up(x))
+            x = self.norm3(x + self._feed_forward(x))
+        return x
 
-    def _feed_forward(self, x: Expr) -> Expr:
+    def _feed_forward(self, x: Expr) -> Any:
         return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
@@ -136,14 +142,14 @@ class TransformerEncoder(Module):
         self, encoder_layer: Module, num_layers: int, norm: Module | None = None, enable_nested_tensor: bool = False
     ) -> None:
         if enable_nested_tensor:
-            raise Unsupported("TransformerEncoder: enable_nested_tensor=True: there are no nested tensors; leave it out")
+            raise Unsupported("TransformerEncoder: enable_nested_tensor=True: nested tensors do not exist here")
         self.layers = _copies("TransformerEncoder", encoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
 
     def forward(
         self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool | None = None
     ) -> Expr:
-        x = ops.constant(src)
+        x: Expr = ops.constant(src)
         for layer in self.layers:
             x = layer(x, src_mask=mask, src_key_padding_mask=src_key_padding_mask, is_causal=bool(is_causal))
         return x if self.norm is None else self.norm(x)
@@ -162,7 +168,7 @@ class TransformerDecoder(Module):
         self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None, tgt_key_padding_mask: Any = None,
         memory_key_padding_mask: Any = None, tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
     ) -> Expr:  # fmt: skip
-        x = ops.constant(tgt)
+        x: Expr = ops.constant(tgt)
         for layer in self.layers:
             x = layer(
                 x, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
@@ -217,10 +223,11 @@ class Transformer(Module):
                 f"got {dims.show(src.shape)} and {dims.show(tgt.shape)}"
             )
         memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
-        return self.decoder(
+        output: Expr = self.decoder(
             tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, tgt_is_causal,
             memory_is_causal,
         )  # fmt: skip
+        return output
 
     @staticmethod
     def generate_square_subsequent_mask(sz: Dim, dtype: object = "float32") -> Expr:
@@ -231,7 +238,7 @@ class Transformer(Module):
 def _attended(
     attention: MultiheadAttention, x: Expr, memory: Expr, mask: Any, padding: Any, is_causal: bool
 ) -> Expr:
-    output, _ = attention(
+    output, _ = attention.forward(
         x, memory, memory, key_padding_mask=padding, need_weights=False, attn_mask=mask, is_causal=is_causal
     )
     return output

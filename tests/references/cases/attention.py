@@ -1,4 +1,4 @@
-"""Attention and transformers: masks of every form, rows that see nothing, heads, projections, norms; also in evaluation."""
+"""Attention and transformers: masks of every form, rows that see nothing, heads, projections, norms; evaluation."""
 
 from __future__ import annotations
 
