@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -104,10 +105,21 @@ DIM = _leaf(
 ARG = _leaf("arg", "A parameter of a Function (the body of a loop).")
 
 
+_defined: dict[tuple[object, ...], int] = {}
+_definitions = itertools.count(1)
+
+
 def input(name: str, shape: object = (), dtype: object = "float32") -> Expr:
     """A value that the caller gives: `sn.input("x", ("N", 784))`. Strings in the shape are named dimensions."""
     _check_name("input", name)
-    return make(INPUT, (), {"name": name, "shape": dims.canonical_shape(shape), "dtype": dtypes.canonical(dtype)})
+    node = make(INPUT, (), {"name": name, "shape": dims.canonical_shape(shape), "dtype": dtypes.canonical(dtype)})
+    _defined[name, node.shape, node.dtype] = next(_definitions)
+    return node
+
+
+def definition_number(node: Expr) -> int:
+    """Inputs that were defined later have a greater number; those that never were by `input` (loaded ones) have 0."""
+    return _defined.get((node.name, node.shape, node.dtype), 0)
 
 
 def parameter(

@@ -8,6 +8,7 @@ from symnet.errors import ShapeError, UnknownName, UsageError
 from symnet.expr import dims
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
+from symnet.ops.leaves import definition_number
 
 
 def leaves_by_name(roots: Iterable[Expr], *ops: str) -> dict[str, Expr]:
@@ -23,6 +24,12 @@ def leaves_by_name(roots: Iterable[Expr], *ops: str) -> dict[str, Expr]:
                     "give one of them another name (for modules: make both children of one Module)"
                 )
     return found
+
+
+def inputs_in_order(loss: Expr, step: Iterable[Expr]) -> tuple[str, ...]:
+    """The names of the inputs of a step that was made from this loss, in the order in which the user defined them."""
+    defined, used = leaves_by_name([loss], "input"), leaves_by_name(step, "input")
+    return tuple(sorted(used, key=lambda name: definition_number(defined.get(name, used[name]))))
 
 
 def _signature(node: Expr) -> str:

@@ -260,10 +260,11 @@ class Program:
         """The names of the inputs of a step, in the order in which they were defined."""
         return self.about.inputs
 
-    @property
+    @cached_property
     def signature(self) -> checks.Signature:
-        """The inputs of a step: name -> (shape, dtype)."""
-        return self._code("step").signature("step")
+        """The inputs of a step in their order: name -> (shape, dtype)."""
+        signature = self._code("step").signature("step")
+        return {name: signature[name] for name in self.inputs}
 
     @property
     def batch_dim(self) -> str:

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+import numpy as np
+
 from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 from symnet.ops.contract import Index, parse_spec
+from symnet.runtime.arrays import Array
 
 Join = int | Literal["same", "sum", "mean", "whole"]
 """An axis along which the pieces are concatenated, or what is done with their values."""
@@ -52,6 +55,17 @@ _JOINS: Mapping[Kind, Join] = {FREE: "same", TOTAL: "sum", MEAN: "mean"}
 def joins(roots: Sequence[Expr], dim: str) -> list[Join]:
     """For each (expanded) root, how its value for all rows follows from those for pieces along the dimension `dim`."""
     return [_join(status) for status in _statuses(roots, dim, {})]
+
+
+def joined(pieces: Sequence[Array], counts: Sequence[int], join: Join) -> Array:
+    """One output from the outputs of consecutive pieces of so many rows."""
+    if isinstance(join, int):
+        return np.concatenate(pieces, axis=join)
+    if join == "same":
+        return pieces[0]
+    stacked, kind = np.stack(pieces), pieces[0].dtype
+    total = stacked.sum(axis=0) if join == "sum" else np.average(stacked, axis=0, weights=counts)
+    return np.asarray(total, dtype=kind)
 
 
 def _join(status: Status) -> Join:

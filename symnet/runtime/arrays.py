@@ -30,6 +30,8 @@ def as_array(name: str, value: object, dtype: str) -> Array:
         if value.dtype is _KINDS[dtype] and value.flags.c_contiguous:  # what almost every call passes
             return value
         array: Array = value
+    elif is_table(value):
+        return _from_table(name, value, dtype)
     else:
         array = _converted(name, value, dtype)
     if array.dtype == dtype:
@@ -60,6 +62,31 @@ def _converted(name: str, value: object, dtype: str) -> Array:
     except (TypeError, ValueError, RuntimeError, BufferError) as error:
         given = type(value).__name__
         raise DTypeError(f"{name}: expected an array of {dtype}, got a {given} that makes none: {error}") from error
+
+
+def is_table(value: object) -> bool:
+    """Whether it is a DataFrame or Series of pandas."""
+    return type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "to_numpy")
+
+
+def _from_table(name: str, table: Any, dtype: str) -> Array:
+    """Columns of a table as an array of `dtype`. Its numbers have no type that was chosen, so floats are rounded to it;
+    integers must be whole, and nothing may be missing or be text."""
+    kinds = {str(column): kind for column, kind in getattr(table, "dtypes", {}).items()} if table.ndim == 2 else {}
+    kinds = kinds or {str(table.name): table.dtype}
+    for column, kind in kinds.items():
+        if getattr(kind, "kind", "O") not in "fiub":
+            raise DTypeError(f"{name}: the column {column!r} is {kind}, expected numbers; encode it first")
+    missing = table.isna()
+    if missing.to_numpy().any():
+        counts = missing.sum() if table.ndim == 2 else {table.name: missing.sum()}
+        shown = ", ".join(f"{int(count)} in {column!r}" for column, count in counts.items() if count)
+        raise DTypeError(f"{name}: values are missing, {shown}; fill or drop them first (fillna, dropna)")
+    array = table.to_numpy(np.float64 if any(kind.kind == "f" for kind in kinds.values()) else np.int64)
+    converted: Array = np.asarray(array, order="C").astype(dtype)
+    if not dtype.startswith("float") and not np.array_equal(converted, array):
+        raise DTypeError(f"{name}: expected {dtype}, got a column {', '.join(kinds)} of other numbers")
+    return converted
 
 
 def _kind_fits(array: Array, dtype: str) -> bool:

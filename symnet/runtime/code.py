@@ -74,22 +74,24 @@ class Code(ABC):
         rows: Array,
         batch: int,
         dim: str,
-    ) -> tuple[Array, int]:
+    ) -> tuple[dict[str, Array], int]:
         """Run an entry over batches of `batch` rows taken from `data` in the order of `rows` (int64).
 
-        `fixed` are the inputs without a batch axis, `dim` the dimension of the batch axis. Returns the loss of every
-        batch that ran, and 0 or 1 + the code of the check that stopped it. Backends override this with a native loop.
+        `fixed` are the inputs without a batch axis, `dim` the dimension of the batch axis. Returns every output of
+        every batch that ran, stacked, and 0 or 1 + the code of the check that stopped it. The shapes of the outputs do
+        not depend on the batch. Backends override this with a native loop.
         """
-        losses: list[float] = []
-        loss = self.metadata["entries"][entry]["outputs"]["loss"]
+        outputs = self.metadata["entries"][entry]["outputs"]
+        kept: dict[str, list[Array]] = {name: [] for name in outputs}
         for start in range(0, len(rows), batch):
             chosen = rows[start : start + batch]
             inputs = {**{name: np.ascontiguousarray(array[chosen]) for name, array in data.items()}, **fixed}
             sizes = {**self.sizes_of(entry, inputs), dim: len(chosen)}
             if code := self.call(entry, memory, inputs, sizes):
-                return np.asarray(losses), code
-            losses.append(float(self.view(loss, memory, sizes)))
-        return np.asarray(losses), 0
+                return {name: np.asarray(values) for name, values in kept.items()}, code
+            for name, buffer in outputs.items():
+                kept[name].append(self.view(buffer, memory, sizes).copy())
+        return {name: np.asarray(values) for name, values in kept.items()}, 0
 
     def sizes_of(self, entry: str, inputs: Mapping[str, Array]) -> dict[str, int]:
         """The named dimensions as these (already checked) inputs have them."""

@@ -160,12 +160,13 @@ class NativeCode(Code):
         rows: Array,
         batch: int,
         dim: str,
-    ) -> tuple[Array, int]:
+    ) -> tuple[dict[str, Array], int]:
         threads, count = self._threads[entry], len(rows)
         steps = -(-count // batch)
         sizes = self.sizes_of(entry, {**data, **fixed})
-        loss = self.view(self.metadata["entries"][entry]["outputs"]["loss"], memory, sizes)
-        losses = np.zeros(steps, loss.dtype)
+        outputs = self.metadata["entries"][entry]["outputs"]
+        left = {name: self.view(buffer, memory, sizes) for name, buffer in outputs.items()}
+        kept = {name: np.zeros((steps, *value.shape), value.dtype) for name, value in left.items()}
         staging = {name: np.empty((batch, *array.shape[1:]), array.dtype) for name, array in data.items()}
         with self._pool.lock:
             table = self._fill(memory, {**data, **fixed}, sizes, threads)
@@ -179,7 +180,11 @@ class NativeCode(Code):
                     staging[name].ctypes.data,
                 )
             ]
-            records = [loss.ctypes.data, loss.itemsize, losses.ctypes.data, COPY_EACH]
+            records = [
+                number
+                for name, value in left.items()
+                for number in (value.ctypes.data, value.nbytes, kept[name].ctypes.data, COPY_EACH)
+            ]
             values = {
                 "sync": self._pool.address,
                 "entry": self._entry[entry],
@@ -192,11 +197,12 @@ class NativeCode(Code):
                 "dim_slot": self._dims.get(dim, -1),
                 "order": rows.ctypes.data,
                 "arrays": len(data),
-                "records": 1,
+                "records": len(kept),
                 "reached": 0,
             }
             block = np.zeros(ARRAYS + len(arrays) + len(records), np.int64)
             block[: len(ARGUMENTS)] = [values[name] for name in ARGUMENTS]
             block[ARRAYS:] = arrays + records
             code = int(self._epoch(self._pool.address, block.ctypes.data, threads))
-            return losses[: int(block[ARGUMENTS.index("reached")])].astype(np.float64), code
+            reached = int(block[ARGUMENTS.index("reached")])
+            return {name: values[:reached] for name, values in kept.items()}, code

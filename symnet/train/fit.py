@@ -1,180 +1,174 @@
-"""The training loop: epochs of native batches, with a progress bar, validation and a history."""
+"""The training loop: epochs of native batches, with a progress bar, validation, metrics, callbacks and a history."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symnet.errors import DTypeError, IndexOutOfRange, NotFinite, ShapeError, UsageError
+from symnet.errors import IndexOutOfRange, UsageError
+from symnet.program.about import FINITE, NORM, STEPS
 from symnet.runtime.arrays import Array
+from symnet.train.callbacks.base import Callbacks
+from symnet.train.evaluation import evaluate
 from symnet.train.history import History, describe
-from symnet.train.metrics import Metric, resolve
+from symnet.train.interrupts import Interrupts
+from symnet.train.metrics.base import Given, Value, resolve
+from symnet.train.progress import Bar
+from symnet.train.sources import Pace, Source, Stream, Stretch, source, whole
 
 if TYPE_CHECKING:
     from symnet.program.program import Program
 
-Callback = Callable[["Program", History], bool | None]
+Metrics = Sequence[Given] | Mapping[str, Sequence[Given] | Given]
 REPORT_SECONDS = 0.1
-"""How long the native loop runs before the progress bar is brought up to date."""
+"""How long the native loop runs before Python looks at what it did."""
 
 
 def fit(
     program: Program,
-    data: Mapping[str, object],
+    data: object,
     epochs: int = 1,
     batch_size: int | None = None,
     shuffle: bool = True,
-    validation: Mapping[str, object] | None = None,
-    metrics: Sequence[str | Metric] = (),
-    callbacks: Sequence[Callback] = (),
+    validation: object = None,
+    metrics: Metrics = (),
+    callbacks: Sequence[object] = (),
     progress: bool = True,
     check_finite: bool = False,
+    steps_per_epoch: int | None = None,
+    gradient_norms: bool = False,
 ) -> History:
     """Train for `epochs` passes over `data`; see `Program.fit`."""
-    if _whole("epochs", epochs) < 0:
+    if whole("epochs", epochs) < 0:
         raise UsageError(f"fit: epochs is {epochs}, expected 0 or more")
-    figures = resolve(metrics)
-    if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks := list(callbacks))):
-        raise DTypeError(f"fit: callbacks is {callbacks!r}, expected a list of functions of (program, history)")
-    loop = _Loop(program, data, batch_size, shuffle, check_finite)
-    checked = program.check_data(validation, "fit, validation") if validation is not None else None
-    history = History()
-    with _Bar(progress, epochs * loop.steps_per_epoch) as bar:
+    if steps_per_epoch is not None and whole("steps_per_epoch", steps_per_epoch) < 1:
+        raise UsageError(f"fit: steps_per_epoch is {steps_per_epoch}, expected 1 or more")
+    run = _Run(
+        program,
+        source(program, data, "fit", batch_size, shuffle, steps_per_epoch),
+        None if validation is None else source(program, validation, "fit, validation", None, False, None),
+        metrics,
+        Callbacks(callbacks),
+        STEPS[gradient_norms, check_finite],
+    )
+    program.history = run.history
+    with Bar(progress, epochs, run.train.steps) as bar, Interrupts() as interrupts:
+        run.callbacks.call("on_fit_begin", program, run.history)
         for _ in range(epochs):
-            with _undone_by_bad_data(program, possible=check_finite or not history.epochs):
-                losses, record = _epoch(program, loop, bar, figures, checked)
-            history.losses.extend(losses.tolist())
-            history.epochs.append(record)
-            bar.note(describe(record))
-            asked_to_stop = [callback(program, history) for callback in callbacks]  # every one is called
-            if any(asked_to_stop):
+            if run.epoch(bar, interrupts):
                 break
-    return history
+        run.callbacks.call("on_fit_end", program, run.history)
+    return run.history
 
 
-def _whole(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise DTypeError(f"fit: {name} is {value!r}, expected a whole number")
-    return int(value)
-
-
-@contextmanager
-def _undone_by_bad_data(program: Program, possible: bool) -> Iterator[None]:
-    """An epoch that meets a bad index (the first does, if there is one) or a loss that is not finite is undone."""
-    before = (program.instance.snapshot(), program.epochs_done) if possible else None
-    try:
-        yield
-    except (IndexOutOfRange, NotFinite):
-        if before is not None:
-            program.instance.restore(before[0])
-            program.epochs_done = before[1]
-        raise
-
-
-def _epoch(
-    program: Program,
-    loop: _Loop,
-    bar: _Bar,
-    figures: Mapping[str, Metric],
-    validation: Mapping[str, Array] | None,
-) -> tuple[Array, dict[str, float]]:
-    """One epoch: the losses of its batches, and its figures."""
-    started = time.perf_counter()
-    losses, sizes = loop.epoch(bar)
-    record: dict[str, float] = {"epoch": float(program.epochs_done)}
-    record["loss"] = float(np.dot(losses, sizes) / sizes.sum())
-    if figures:
-        record |= _evaluate(program, loop.data, figures, "", with_loss=False)
-    if validation is not None:
-        record |= _evaluate(program, validation, figures, "val_", with_loss=True)
-    record["seconds"] = time.perf_counter() - started
-    return losses, record
-
-
-class _Loop:
-    """One training run's data, checked, and the order in which its rows are visited."""
+class _Run:
+    """One call of `fit`: what is trained on, what is looked at, and what was found."""
 
     def __init__(
-        self, program: Program, data: Mapping[str, object], batch_size: int | None, shuffle: bool, check_finite: bool
+        self,
+        program: Program,
+        train: Source,
+        validation: Source | None,
+        metrics: Metrics,
+        callbacks: Callbacks,
+        entry: str,
     ) -> None:
-        self.program, self.shuffle, self.check_finite = program, shuffle, check_finite
-        self.data = program.check_data(data, "fit")
-        self.dim = program.batch_dim
-        capacity = program.capacity[self.dim]
-        self.batch = capacity if batch_size is None else _whole("batch_size", batch_size)
-        if not 1 <= self.batch <= capacity:
-            raise ShapeError(
-                f"fit: batch_size is {self.batch}; the program was compiled for batch={{{self.dim!r}: {capacity}}}, "
-                f"expected 1 to {capacity}"
+        self.program, self.train, self.validation = program, train, validation
+        self.figures = resolve(metrics, program)
+        if self.figures and isinstance(train, Stream) and train.once:
+            raise UsageError(
+                "fit: metrics on the training data need a second pass over it, and the data is an iterator, which gives "
+                "its batches once: pass a function that makes one, or a list"
             )
-        self.rows = program.rows_of(self.data)
-        self.steps_per_epoch = -(-self.rows // self.batch)
+        self.callbacks, self.entry, self.history = callbacks, entry, History()
+        self.pace = Pace()
 
-    def epoch(self, bar: _Bar) -> tuple[Array, Array]:
-        """Run one epoch; the losses and the sizes of its batches. The order depends on the seed and the epoch only."""
-        program = self.program
-        order = np.arange(self.rows, dtype=np.int64)
-        if self.shuffle:
-            generator = np.random.Generator(np.random.Philox(key=[program.seed, program.epochs_done]))
-            generator.shuffle(order)
-        losses: list[Array] = []
-        start, steps = 0, 1
-        while start < self.rows:
-            rows = order[start : start + steps * self.batch]
-            began = time.perf_counter()
-            part = program.run_epoch(self.data, rows, self.batch, done=start // self.batch)
-            elapsed = time.perf_counter() - began
-            losses.append(part)
-            if self.check_finite and not np.isfinite(part).all():
-                step = len(np.concatenate(losses)) - len(part) + int(np.argmin(np.isfinite(part))) + 1
-                raise NotFinite(f"fit: the loss of step {step} of epoch {program.epochs_done + 1} is not finite")
-            start += len(rows)
-            bar.advance(len(part), float(part[-1]))
-            steps = max(1, int(steps * min(REPORT_SECONDS / max(elapsed, 1e-9), 1000)))
+    def epoch(self, bar: Bar, interrupts: Interrupts) -> bool:
+        """One epoch; whether a callback asked to end the training. A bad index in arrays undoes it."""
+        program, history = self.program, self.history
+        before, done, steps = program.instance.snapshot(), program.epochs_done, len(history.losses)
+        try:
+            return self._epoch(bar, interrupts)
+        except IndexOutOfRange:
+            if not isinstance(self.train, Stream):
+                program.instance.restore(before)
+                program.epochs_done = done
+                history.forget(steps)
+            raise
+
+    def _epoch(self, bar: Bar, interrupts: Interrupts) -> bool:
+        program, history = self.program, self.history
+        started = time.perf_counter()
+        bar.begin(self.train.steps)
+        self.callbacks.call("on_epoch_begin", program, history)
+        loss, stop = self._train(bar, interrupts)
         program.epochs_done += 1
-        sizes = np.full(self.steps_per_epoch, self.batch)
-        sizes[-1] = self.rows - self.batch * (self.steps_per_epoch - 1)
-        return np.concatenate(losses), sizes
+        record: dict[str, Value] = {"epoch": float(program.epochs_done), "loss": loss}
+        if self.figures:
+            record |= evaluate(program, self.train, self.figures, with_loss=False)
+        interrupts.check()
+        if self.validation is not None:
+            found = evaluate(program, self.validation, self.figures, with_loss=True)
+            record |= {f"val_{name}": value for name, value in found.items()}
+        record["seconds"] = time.perf_counter() - started
+        history.epochs.append(record)
+        history.ends.append(len(history.losses))
+        stop = self.callbacks.call("on_epoch_end", program, history) or stop
+        bar.note(describe(record))
+        interrupts.check()
+        return stop
 
+    def _train(self, bar: Bar, interrupts: Interrupts) -> tuple[float, bool]:
+        """The batches of one epoch: the mean loss, and whether a callback asked to end the training."""
+        program, history = self.program, self.history
+        total, rows, stop = 0.0, 0, False
+        for stretch in self._stretches():
+            history.losses.extend(stretch.losses.tolist())
+            for name, values in stretch.records.items():
+                if name.startswith(NORM):
+                    history.gradient_norms.setdefault(name.removeprefix(NORM), []).extend(values.tolist())
+            total += float(np.dot(stretch.losses, stretch.sizes))
+            rows += int(stretch.sizes.sum())
+            bar.advance(len(stretch.losses), history.losses[-1])
+            if self.callbacks.per_batch:
+                stop = self.callbacks.call("on_batch_end", program, history)
+            interrupts.check()
+            if stop:
+                break
+        return total / rows, stop
 
-def _evaluate(
-    program: Program, data: Mapping[str, Array], figures: Mapping[str, Metric], prefix: str, with_loss: bool
-) -> dict[str, float]:
-    outputs = program.evaluate(**data)
-    record = {f"{prefix}loss": float(outputs["loss"])} if with_loss else {}
-    predictions = {name: value for name, value in outputs.items() if name != "loss"}
-    return record | {f"{prefix}{name}": figure(predictions, data) for name, figure in figures.items()}
+    def _stretches(self) -> Iterator[Stretch]:
+        """The stretches of one epoch, each as long as `REPORT_SECONDS`, or one batch where callbacks ask for that."""
+        program, checked = self.program, self.entry in (STEPS[False, True], STEPS[True, True])
+        stretches = self.train.epoch(self.entry, program.epochs_done, self.pace)
+        while True:
+            if self.callbacks.per_batch:
+                self.callbacks.call("on_batch_begin", program, self.history)
+            before = program.instance.snapshot() if checked else None
+            began = time.perf_counter()
+            stretch = next(stretches, None)
+            elapsed = time.perf_counter() - began
+            if stretch is None:
+                return
+            if before is not None:
+                self._check(stretch, before)
+            yield stretch
+            factor = min(REPORT_SECONDS / max(elapsed, 1e-9), 1000)
+            self.pace.steps = 1 if self.callbacks.per_batch else max(1, int(self.pace.steps * factor))
 
+    def _check(self, stretch: Stretch, before: Array) -> None:
+        """End with an error at the first step of a stretch that made something not finite; the steps before it stay."""
+        finite = stretch.records[FINITE]
+        if finite.all():
+            return
+        from symnet.train.debug import not_finite
 
-class _Bar:
-    """A tqdm bar, or nothing."""
-
-    def __init__(self, wanted: bool, total: int) -> None:
-        self.bar: Any = None
-        self.last = ""
-        if wanted:
-            from tqdm import tqdm
-
-            self.bar = tqdm(total=total, unit="step", dynamic_ncols=True, leave=True)
-
-    def advance(self, steps: int, loss: float) -> None:
-        if self.bar is not None:
-            self.bar.set_postfix_str(f"loss {loss:.4f}{self.last}", refresh=False)
-            self.bar.update(steps)
-
-    def note(self, text: str) -> None:
-        self.last = f"   last epoch: {text}"
-        if self.bar is not None:
-            self.bar.set_postfix_str(text, refresh=False)
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
+        step = int(np.argmin(finite))
+        self.program.instance.restore(before)
+        for earlier in range(step):  # the same steps give the same bits
+            self.program.run_entry(self.entry, stretch.inputs(earlier))
+        self.history.losses.extend(stretch.losses[:step].tolist())
+        raise not_finite(self.program, stretch.inputs(step), stretch.about(step))
