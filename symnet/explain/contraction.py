@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from symnet.explain.identifiers import axis_letter
-from symnet.explain.notation import Big, Call, Entries, Form, Product, Symbol, Transposed
+from symnet.explain.notation import Big, Call, Entries, Form, Inverse, Product, Symbol, Transposed
 from symnet.explain.notation import Index as Indexed
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
@@ -96,7 +96,18 @@ def _oriented(first: Axes, second: Axes, k: str, left: Form, right: Form) -> For
 
 def transposed(form: Form) -> Form:
     """formᵀ, or the form itself where that is a transpose already."""
+    if isinstance(form, Inverse):
+        return Inverse(form.body, not form.transposed)
+    if isinstance(form, Product) and any(isinstance(factor, Inverse) for factor in form.factors):
+        return as_row(form)
     return form.body if isinstance(form, Transposed) else Transposed(form)
+
+
+def as_row(vector: Form) -> Form:
+    """vectorᵀ; of a matrix times a vector, vectorᵀ matrixᵀ."""
+    if isinstance(vector, Product) and vector.kind == "matrix":
+        return Product("matrix", tuple(map(transposed, reversed(vector.factors))))
+    return transposed(vector)
 
 
 def _common_prefix(*terms: Axes) -> int:

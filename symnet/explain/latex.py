@@ -18,7 +18,7 @@ _RELATIONS = {
     "==": "=", "!=": r"\neq", "<=": r"\leq", ">=": r"\geq", "<": "<", ">": ">", "and": r"\wedge", "or": r"\vee",
     "mod": r"\;\mathrm{mod}\;",
 }  # fmt: skip
-_PRODUCTS = {"matrix": r" \, ", "hadamard": r" \odot ", "scale": r" \, ", "dot": r" \cdot "}
+_PRODUCTS = {"matrix": r" \, ", "hadamard": r" \odot ", "scale": r" \, ", "dot": r" \cdot ", "kron": r" \otimes "}
 _FENCES = {"|": "|", "‖": r"\|", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil"}
 _BUILT_IN = {"exp", "log", "sin", "cos", "tanh", "max", "min"}
 _ESCAPES = str.maketrans({c: "\\" + c for c in "_%&#${}"})
@@ -150,6 +150,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Negative: lambda f: f"-{_at(f.body, Level.BIG)}",
     n.Power: _power,
     n.Transposed: lambda f: f"{_raised(f.body)}^{{\\mathsf{{T}}}}",
+    n.Inverse: lambda f: _raised(f.body) + (r"^{-\mathsf{T}}" if f.transposed else "^{-1}"),
     n.Call: _call,
     n.Big: _big,
     n.Relation: _relation,

@@ -10,7 +10,8 @@ from symnet.explain import notation as n
 from symnet.explain.notation import Form, Level, Placed
 
 _RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "and": "∧", "or": "∨"}
-_PRODUCTS = {"matrix": "⁢", "hadamard": "⊙", "scale": "⁢", "dot": "·"}
+_TRANSPOSED = '<mi mathvariant="normal">T</mi>'
+_PRODUCTS = {"matrix": "⁢", "hadamard": "⊙", "scale": "⁢", "dot": "·", "kron": "⊗"}
 
 
 def document(form: Form) -> str:
@@ -144,7 +145,10 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Quotient: lambda f: f"<mfrac>{write(f.numerator)}{write(f.denominator)}</mfrac>",
     n.Negative: lambda f: row(operator("−"), _at(f.body, Level.BIG)),
     n.Power: _power,
-    n.Transposed: lambda f: f'<msup>{_at(f.body, Level.ATOM)}<mi mathvariant="normal">T</mi></msup>',
+    n.Transposed: lambda f: f"<msup>{_at(f.body, Level.ATOM)}{_TRANSPOSED}</msup>",
+    n.Inverse: lambda f: (
+        f"<msup>{_at(f.body, Level.ATOM)}{row(operator('−'), _TRANSPOSED if f.transposed else _number('1'))}</msup>"
+    ),
     n.Call: _call,
     n.Big: _big,
     n.Relation: _relation,

@@ -75,8 +75,8 @@ class Sum(Form):
 class Product(Form):
     """Factors side by side.
 
-    kind: "matrix" (a b), "hadamard" (a ⊙ b, element by element), "scale" (a number times the rest: α b) or
-    "dot" (u · v, the inner product of two vectors).
+    kind: "matrix" (a b), "hadamard" (a ⊙ b, element by element), "scale" (a number times the rest: α b),
+    "dot" (u · v, the inner product of two vectors) or "kron" (a ⊗ b, the Kronecker product).
     """
 
     kind: str
@@ -117,6 +117,15 @@ class Transposed(Form):
     """bodyᵀ."""
 
     body: Form
+    level = Level.POSTFIX
+
+
+@dataclass(frozen=True)
+class Inverse(Form):
+    """body⁻¹, the inverse of a matrix; `transposed` makes it body⁻ᵀ."""
+
+    body: Form
+    transposed: bool = False
     level = Level.POSTFIX
 
 

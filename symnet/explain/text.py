@@ -11,7 +11,7 @@ from symnet.explain.notation import Form, Level, Placed
 _SUPERSCRIPTS = str.maketrans("0123456789−-+()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺⁽⁾ⁿⁱ")
 _SUBSCRIPTS = dict(zip("0123456789+-−()aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ", strict=True))
 _RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "and": "∧", "or": "∨"}
-_PRODUCTS = {"matrix": " ", "hadamard": " ⊙ ", "scale": " ", "dot": " · "}
+_PRODUCTS = {"matrix": " ", "hadamard": " ⊙ ", "scale": " ", "dot": " · ", "kron": " ⊗ "}
 _BOLD = str.maketrans("0123456789", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗")
 
 
@@ -108,6 +108,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Negative: lambda f: f"−{_at(f.body, Level.BIG)}",
     n.Power: _power,
     n.Transposed: lambda f: f"{_at(f.body, Level.ATOM)}ᵀ",
+    n.Inverse: lambda f: f"{_at(f.body, Level.ATOM)}{'⁻ᵀ' if f.transposed else '⁻¹'}",
     n.Call: lambda f: f"{f.function}{subscript(f.sub)}({_list(f.arguments)})",
     n.Big: _big,
     n.Relation: _relation,

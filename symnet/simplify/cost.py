@@ -32,11 +32,11 @@ _PER_OPERAND_ELEMENT = {
     "sum": 1.0, "prod": 1.0, "max": 1.0, "min": 1.0, "any": 1.0, "all": 1.0, "argmax": 2.0, "argmin": 2.0,
     "mean": 1.0, "var": 4.0, "cumsum": 1.0, "logsumexp": 11.0, "norm": 2.0, "unit": 4.0, "softmax": 12.0, "log_softmax": 12.0,
 }  # fmt: skip
-_PER_ROW = {
-    # of the result, for each of its rows
-    "inverse": 2.0, "solve": 1.0, "solve_triangular": 1.0, "lu": 0.7, "cholesky": 0.4,
+_FACTORISATIONS = {
+    # of n × n matrices, in multiples of n³; a right side costs 4 n for each of its elements
+    "inverse": 6.0, "solve": 3.0, "solve_triangular": 0.0, "lu": 3.0, "lu_rows": 3.0, "cholesky": 1.5, "det": 3.0,
+    "det_sign": 3.0, "logdet": 3.0, "logabsdet": 3.0,
 }  # fmt: skip
-_DETERMINANTS = frozenset(("det", "logdet", "logabsdet", "det_sign"))
 _LEAVES = frozenset(("input", "parameter", "state", "hyper", "dim", "arg"))
 
 
@@ -80,10 +80,18 @@ def cost(node: Expr) -> float:
     if op == "scatter_add":
         # The zeros are written and read again, since nothing fuses with it.
         return NODE + 3.0 * elements(node.shape) + 4.0 * elements(node.args[0].shape)
+    if op in _FACTORISATIONS:
+        return NODE + _factorisation(node)
     if op == "scan":
         return NODE + size(node.attrs["length"]) * 100.0
     weight = _PER_ELEMENT.get(op, 1.0 if op in SCALAR_OPS else 4.0)
     return NODE + weight * elements(node.shape)
+
+
+def _factorisation(node: Expr) -> float:
+    matrix, *right = node.args
+    work = _FACTORISATIONS[node.op] * elements(matrix.shape) + sum(4.0 * elements(b.shape) for b in right)
+    return size(matrix.shape[-1]) * work
 
 
 def _selects(node: Expr) -> bool:

@@ -157,6 +157,21 @@ def as_product(node: Expr) -> Expr | None:
 
 
 @computed
+def without_unit_index(node: Expr) -> Expr | None:
+    """A plain contraction without the indices of size 1 that it sums."""
+    if not is_plain(node.attrs["spec"]):
+        return None
+    first, second, result = parse_spec(node.attrs["spec"])
+    sizes = dict(zip((*first, *second), (*node.args[0].shape, *node.args[1].shape), strict=True))
+    units = {letter for letter, dim in sizes.items() if dim == 1 and letter not in result}
+    if not units:
+        return None
+    parts = [tuple(letter for letter in part if letter not in units) for part in (first, second)]
+    a, b = (reshaped(x, tuple(sizes[i] for i in part)) for x, part in zip(node.args, parts, strict=True))
+    return contraction(a, b, (*parts, result), node)
+
+
+@computed
 def row_picked(node: Expr, y: Expr, x: Expr, position: int) -> Expr | None:
     """A product with one-hot vectors that sums their classes alone: rows of the other operand."""
     spec = node.attrs["spec"]
@@ -187,6 +202,8 @@ RULES = [
          reason="what does not vary along an index does not need it"),
     rule("contract-repeated-second", contract(a, broadcast_to(b)), without_repeated(this, b, 1),
          reason="what does not vary along an index does not need it"),
+    rule("contract-unit-index", contract(a, b), without_unit_index(this),
+         reason="a sum over one place is what stands there"),
     rule("contract-without-sum", contract(a, b), as_product(this), reason="no index is summed, so it is a product"),
     rule("contract-negative-first", product(-a, b), -product(a, b),
          reason="a sign comes out of a sum of products"),

@@ -153,8 +153,9 @@ def shifted(op: str, sign: int) -> list[Expr]:
 
 square, other, stack = f64("square", 3, 3), f64("other", 3, 3), f64("stack", 2, 3, 3)
 tall, vector = f64("tall", 3, 2), f64("vector", 3)
-gram = tall @ tall.T + 0.5 * sn.eye(3, dtype="float64")
 identity = sn.one_hot(sn.arange(3), 3, "float64")
+gram = contract(tall, tall, "ij,kj->ik") + 0.5 * identity
+large = f64("large", 20, 20)
 linalg = sn.linalg
 
 
@@ -179,7 +180,10 @@ WRITTEN: dict[str, Samples] = {
     "determinant-of-transpose": lambda rng: determinants(square.T),
     "trace-of-transpose": lambda rng: [linalg.trace(square.T)],
     "inverse-twice": lambda rng: [linalg.inv(linalg.inv(square)), linalg.inv(linalg.inv(stack))],
-    "inverse-times": lambda rng: [linalg.inv(square) @ tall, linalg.inv(square).T @ vector],
+    "inverse-times": lambda rng: [
+        linalg.inv(square) @ tall,
+        contract(linalg.inv(square), vector, "ij,i->j"),
+    ],
     "solve-for-identity": lambda rng: [linalg.solve(square, identity)],
     "solve-with-transpose-for-identity": lambda rng: [raw("solve", square, identity, transposed=True)],
     "determinant-of-inverse": lambda rng: [linalg.det(linalg.inv(square)), linalg.det(linalg.inv(stack))],
@@ -191,8 +195,8 @@ WRITTEN: dict[str, Samples] = {
     "times-symmetric-inverse": lambda rng: [contract(square, linalg.inv(gram), "ij,kj->ik")],
     "times-identity": lambda rng: [square @ identity, contract(square, identity, "ij,ki->kj")],
     "identity-times": lambda rng: [identity @ tall, contract(identity, vector, "ij,i->j")],
-    "log-of-determinant": lambda rng: [sn.log(linalg.det(gram)), sn.log(linalg.det(stack))],
-    "log-of-determinant-size": lambda rng: [sn.log(sn.abs(linalg.det(square)))],
+    "log-of-determinant": lambda rng: [sn.log(linalg.det(gram)), sn.log(linalg.det(large))],
+    "log-of-determinant-size": lambda rng: [sn.log(sn.abs(linalg.det(large)))],
     "contract-unit-index": lambda rng: [contract(m, f64("row", 1, 4), "ij,jk->ik"), contract(m, m, "ij,kj->ik")],
     # constants
     "fold-unary": lambda rng: [

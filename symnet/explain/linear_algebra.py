@@ -1,0 +1,46 @@
+"""How the operations of linear algebra are written: X⁻¹, X⁻ᵀ b, det(X), tr(X), A ⊗ B."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from symnet.explain.notation import Call, Fence, Form, Inverse, Product
+from symnet.expr.node import Expr
+
+
+def _solve(node: Expr, args: Sequence[Form]) -> Form:
+    """a⁻¹ b, whichever way it is computed."""
+    matrix, right = args
+    return Product("matrix", (Inverse(matrix, node.attrs["transposed"]), right))
+
+
+def _triangular(node: Expr, args: Sequence[Form]) -> Form:
+    """As of any matrix; the triangle that is read is told where the matrix is made no triangle."""
+    part = Call("tril" if node.attrs["lower"] else "triu", (args[0],)) if _is_packed(node) else args[0]
+    return _solve(node, (part, args[1]))
+
+
+def _is_packed(node: Expr) -> bool:
+    """Whether more than a triangle stands in the matrix."""
+    return node.attrs["unit"] or node.args[0].op != "cholesky"
+
+
+def _logabsdet(node: Expr, args: Sequence[Form]) -> Form:
+    return Call("log", (Fence("|", "|", Call("det", tuple(args))),))
+
+
+def _named(name: str) -> Callable[[Expr, Sequence[Form]], Form]:
+    return lambda node, args: Call(name, tuple(args))
+
+
+TABLE: dict[str, Callable[[Expr, Sequence[Form]], Form]] = {
+    "inverse": lambda node, args: Inverse(args[0]),
+    "solve": _solve,
+    "solve_triangular": _triangular,
+    "cholesky": _named("chol"),
+    "logabsdet": _logabsdet,
+    "logdet": lambda node, args: Call("log", (Call("det", tuple(args)),)),
+    "det_sign": lambda node, args: Call("sign", (Call("det", tuple(args)),)),
+    "trace": _named("tr"),
+    "kron": lambda node, args: Product("kron", tuple(args)),
+}
