@@ -8,9 +8,10 @@ Each is a plain expression: what is said about formulas, derivatives and program
 
 from __future__ import annotations
 
-from symnet.losses import binary, classification, distances, likelihood, margins, regression
+from symnet.losses import binary, classification, ctc, distances, likelihood, margins, regression
 from symnet.losses.binary import *  # noqa: F403
 from symnet.losses.classification import *  # noqa: F403
+from symnet.losses.ctc import *  # noqa: F403
 from symnet.losses.distances import *  # noqa: F403
 from symnet.losses.likelihood import *  # noqa: F403
 from symnet.losses.margins import *  # noqa: F403
@@ -19,6 +20,7 @@ from symnet.losses.regression import *  # noqa: F403
 __all__: list[str] = []
 __all__ += binary.__all__
 __all__ += classification.__all__
+__all__ += ctc.__all__
 __all__ += distances.__all__
 __all__ += likelihood.__all__
 __all__ += margins.__all__

@@ -57,6 +57,8 @@ RULES = [
          reason="softmax does not change when all its inputs shift by the same amount"),
     rule("log-softmax", log(softmax(z, axis=A)), log_softmax(z, axis=A), kind=stabilising,
          reason="the logarithm undoes the exponential, so a small probability cannot underflow to 0"),
+    rule("log-softmax-twice", log_softmax(log_softmax(z, axis=A), axis=A), log_softmax(z, axis=A),
+         reason="probabilities that sum to 1 are not changed by dividing by their sum"),
     rule("exp-of-log-softmax", exp(log_softmax(z, axis=A)), softmax(z, axis=A), reason="exp undoes log"),
     rule("logsumexp", log(sum_(exp(z), axes=A, keepdims=K)), logsumexp(z, axes=A, keepdims=K), kind=stabilising,
          reason="the logarithm of a sum of exponentials, without overflow"),

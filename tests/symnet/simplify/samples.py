@@ -263,6 +263,7 @@ WRITTEN: dict[str, Samples] = {
         z - sn.logsumexp(z, axis=0),
     ],
     "logsumexp-of-log-softmax": lambda rng: [sn.logsumexp(sn.log_softmax(z, axis=a), axis=a) for a in (0, 1)],
+    "log-softmax-twice": lambda rng: [sn.log_softmax(sn.log_softmax(z, axis=a), axis=a) for a in (0, 1)],
     "log-of-moved": lambda rng: [
         sn.log(sn.softmax(z).T),
         sn.log(sn.reshape(sn.exp(z), (2, 6))),
