@@ -7,6 +7,7 @@ in its `__all__` is public here; its functions are public in `sn.nn.functional`.
 from symnet.nn import (
     activations,
     attention,
+    containers,
     distance,
     dropout,
     functional,
@@ -21,6 +22,7 @@ from symnet.nn import (
 )
 from symnet.nn.activations import *  # noqa: F403
 from symnet.nn.attention import *  # noqa: F403
+from symnet.nn.containers import *  # noqa: F403
 from symnet.nn.distance import *  # noqa: F403
 from symnet.nn.dropout import *  # noqa: F403
 from symnet.nn.linear import *  # noqa: F403
@@ -34,6 +36,7 @@ from symnet.nn.transformer import *  # noqa: F403
 __all__ = ["functional", "init"]
 __all__ += activations.__all__
 __all__ += attention.__all__
+__all__ += containers.__all__
 __all__ += distance.__all__
 __all__ += dropout.__all__
 __all__ += linear.__all__

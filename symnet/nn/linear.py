@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from symnet import ops
@@ -13,7 +14,7 @@ from symnet.nn import init
 from symnet.nn.linear_functions import bilinear, linear
 from symnet.nn.module import Module, Parameter
 
-__all__ = ["Bilinear", "Flatten", "Identity", "Linear"]
+__all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
 
 class Linear(Module):
@@ -99,6 +100,29 @@ class Flatten(Module):
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """One axis as several: Unflatten(1, (C, H, W)) takes [N, C·H·W] to [N, C, H, W]; one size may be -1."""
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, x: Any) -> Expr:
+        x = ops.constant(x)
+        if not -x.ndim <= self.dim < x.ndim:
+            raise ShapeError(f"Unflatten: axis {self.dim} does not exist in {dims.show(x.shape)}")
+        axis = self.dim % x.ndim
+        size, sizes = x.shape[axis], list(self.unflattened_size)
+        if sizes.count(-1) == 1 and isinstance(size, int):
+            known = -math.prod(sizes)
+            sizes[sizes.index(-1)] = size // known if known else -1
+        if dims.product(sizes) != size or -1 in sizes:
+            raise ShapeError(f"Unflatten: an axis of size {size} does not divide into {self.unflattened_size}")
+        return ops.reshape(x, (*x.shape[:axis], *sizes, *x.shape[axis + 1 :]))
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
 class Identity(Module):

@@ -11,15 +11,15 @@ import copy
 import itertools
 import os
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self, overload
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
-from symnet.errors import DTypeError, IndexOutOfRange, UnknownName, Unsupported, UsageError, nearest
+from symnet.errors import DTypeError, UnknownName, Unsupported, UsageError, nearest
 from symnet.expr.node import Expr, label, make
 from symnet.nn.loading import with_trainable, with_values
 from symnet.runtime.keys import IncompatibleKeys, compared
 
-__all__ = ["Buffer", "Module", "ModuleList", "Parameter", "Sequential"]
+__all__ = ["Buffer", "Module", "Parameter"]
 
 _uids: Iterator[int]
 
@@ -324,57 +324,3 @@ def _lookup(path: str, known: dict[str, Any], kind: str) -> Any:
     if path not in known:
         raise UnknownName(f"there is no {kind} {path!r}{nearest(path, known)}")
     return known[path]
-
-
-class ModuleList(Module):
-    """Modules in a list: `self.blocks = sn.nn.ModuleList(Block() for _ in range(4))`."""
-
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        self.extend(modules)
-
-    def append(self, module: Module) -> ModuleList:
-        """Put a module at the end."""
-        return self.extend([module])
-
-    def extend(self, modules: Iterable[Module]) -> ModuleList:
-        """Put modules at the end, in order."""
-        for module in modules:
-            if not isinstance(module, Module):
-                raise DTypeError(f"{type(self).__name__}: expected a module, got {type(module).__name__}")
-            self._modules[str(len(self._modules))] = module
-            object.__setattr__(module, "_parent", weakref.ref(self))
-        self._relabel()
-        return self
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
-
-    @overload
-    def __getitem__(self, index: int) -> Module: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Module]: ...
-    def __getitem__(self, index: int | slice) -> Module | list[Module]:
-        """One module, or a list of them for a slice."""
-        try:
-            return self.children()[index]
-        except IndexError:
-            raise IndexOutOfRange(f"there is no module {index} among {len(self)}") from None
-
-
-class Sequential(ModuleList):
-    """Modules one after the other: `Sequential(a, b)(x)` is `b(a(x))`. Also takes one dictionary of name -> module."""
-
-    def __init__(self, *modules: Module | dict[str, Module]) -> None:
-        if len(modules) == 1 and isinstance(modules[0], dict):
-            for name, module in modules[0].items():
-                setattr(self, name, module)
-        else:
-            self.extend(modules)  # type: ignore[arg-type]
-
-    def forward(self, x: Any) -> Any:
-        for module in self:
-            x = module(x)
-        return x

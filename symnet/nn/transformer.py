@@ -19,9 +19,10 @@ from symnet.expr.node import Expr
 from symnet.nn import activation_functions, init
 from symnet.nn.attention import MultiheadAttention
 from symnet.nn.attention_functions import causal_mask
+from symnet.nn.containers import ModuleList
 from symnet.nn.dropout import Dropout
 from symnet.nn.linear import Linear
-from symnet.nn.module import Module, ModuleList, Parameter
+from symnet.nn.module import Module, Parameter
 from symnet.nn.normalization import LayerNorm
 
 __all__ = [
