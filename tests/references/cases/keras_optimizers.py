@@ -1,0 +1,217 @@
+"""Optimizers beside keras.optimizers: float64 trajectories of three parameters, with changes of the learning rate.
+
+The loss is Σ (cos(t)·w·p + (p - b)⁴ / 4), with fixed weights w: its gradient depends on the parameter and on the step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import symnet as sn
+from tests.references.case import Arrays, Case, weights
+from tests.references.keras64 import keras_in_float64
+
+SHAPES = {"kernel": (3, 5), "bias": (7,), "scale": ()}
+SEEN = (0, 1, 2, 6, 12, 19, 23)
+"""The steps after which the parameters are compared."""
+
+Make = Callable[[Any], Any]
+"""(keras.optimizers or sn.keras.optimizers) -> an optimizer."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One optimizer and what is changed while it runs.
+
+    rates    step -> the learning rate from there on
+    size     a factor of the gradient
+    averages whether the averages are compared, too; they are finalised at the end
+    loss     a factor of the loss (of which the optimizer knows)
+    """
+
+    make: Make
+    rates: Mapping[int, float] = field(default_factory=lambda: {7: 0.03, 13: 0.002})
+    size: float = 1.0
+    averages: bool = False
+    loss: float = 1.0
+
+    def inputs(self, rng: np.random.Generator) -> Arrays:
+        starts = {name: rng.normal(size=shape) for name, shape in SHAPES.items()}
+        return {**starts, **{f"to {name}": rng.normal(size=shape) for name, shape in SHAPES.items()}}
+
+    def ours(self, arrays: Arrays) -> Arrays:
+        parameters = {name: sn.parameter(name, shape, "float64", init=arrays[name]) for name, shape in SHAPES.items()}
+        wave, size = sn.input("wave", (), "float64"), sn.input("size", (), "float64")
+        loss = sum(
+            sn.sum(wave * sn.constant(weights(p.shape)) * p + (p - sn.constant(arrays[f"to {name}"])) ** 4 / 4)
+            for name, p in parameters.items()
+        )
+        optimizer = self.make(sn.keras.optimizers)
+        prog = sn.compile(loss=size * loss, optimizer=optimizer)
+        found: Arrays = {}
+        for step in range(max(SEEN) + 1):
+            if step in self.rates:
+                prog.hyper["learning_rate"] = self.rates[step]
+            prog.step(wave=math.cos(step), size=self.size)
+            if step in SEEN:
+                found |= {f"{name} {step}": prog.parameters[name] for name in SHAPES}
+        if self.averages:
+            found |= {f"average {name}": prog.buffers[f"{name}.average"] for name in SHAPES}
+            optimizer.finalize_variable_values(prog)
+            found |= {f"final {name}": prog.parameters[name] for name in SHAPES}
+        return found
+
+    def peer(self, arrays: Arrays) -> Arrays:
+        with keras_in_float64() as keras:
+            variables = {name: keras.Variable(arrays[name], name=name) for name in SHAPES}
+            optimizer = self.make(keras.optimizers)
+            found: Arrays = {}
+            for step in range(max(SEEN) + 1):
+                if step in self.rates:
+                    optimizer.learning_rate = self.rates[step]
+                gradients = [self._gradient(arrays, name, v.numpy(), step) for name, v in variables.items()]
+                scaled = [keras.ops.convert_to_tensor(g * self.loss) for g in gradients]
+                optimizer.apply(scaled, list(variables.values()))
+                if step in SEEN:
+                    found |= {f"{name} {step}": v.numpy().copy() for name, v in variables.items()}
+            if self.averages:
+                averages = optimizer._model_variables_moving_average
+                found |= {f"average {name}": v.numpy() for name, v in zip(variables, averages, strict=True)}
+                optimizer.finalize_variable_values(list(variables.values()))
+                found |= {f"final {name}": v.numpy() for name, v in variables.items()}
+            return found
+
+    def _gradient(self, arrays: Arrays, name: str, p: np.ndarray, step: int) -> np.ndarray:
+        wave = math.cos(step) * weights(p.shape)
+        return np.asarray(self.size * (wave + (p - arrays[f"to {name}"]) ** 3))
+
+
+def _without_bias(k: Any) -> Any:
+    optimizer = k.AdamW(learning_rate=0.05, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "sc.le"])
+    return optimizer
+
+
+STILL: dict[int, float] = {}
+
+RUNS: dict[str, Run] = {
+    "SGD()": Run(lambda k: k.SGD()),
+    "SGD(momentum)": Run(lambda k: k.SGD(0.05, 0.9)),
+    "SGD(momentum, nesterov, weight_decay)": Run(lambda k: k.SGD(0.05, 0.8, True, 0.03)),
+    "SGD(nesterov without momentum)": Run(lambda k: k.SGD(0.05, nesterov=True)),
+    "SGD(weight_decay, clipnorm)": Run(lambda k: k.SGD(0.05, weight_decay=0.1, clipnorm=0.7)),
+    "SGD(clipnorm), gradients of 0": Run(lambda k: k.SGD(0.05, clipnorm=0.7), size=0.0),
+    "SGD(clipnorm), small gradients": Run(lambda k: k.SGD(0.05, clipnorm=0.7), size=0.1),
+    "SGD(clipvalue)": Run(lambda k: k.SGD(0.05, clipvalue=0.3)),
+    "SGD(global_clipnorm)": Run(lambda k: k.SGD(0.05, 0.5, global_clipnorm=1.1)),
+    "SGD(global_clipnorm), gradients of 0": Run(lambda k: k.SGD(0.05, global_clipnorm=1.1), size=0.0),
+    "SGD(global_clipnorm), small gradients": Run(lambda k: k.SGD(0.05, global_clipnorm=50.0), size=0.1),
+    "Adam()": Run(lambda k: k.Adam()),
+    "Adam(betas, epsilon)": Run(lambda k: k.Adam(0.05, 0.8, 0.95, 1e-3)),
+    "Adam(amsgrad)": Run(lambda k: k.Adam(0.05, beta_2=0.9, amsgrad=True)),
+    "Adam(amsgrad, weight_decay)": Run(lambda k: k.Adam(0.05, 0.7, 0.9, 1e-5, True, 0.02)),
+    "Adam(clipnorm)": Run(lambda k: k.Adam(0.05, clipnorm=0.5), size=3.0),
+    "Adam(clipvalue)": Run(lambda k: k.Adam(0.05, clipvalue=0.2), size=3.0),
+    "Adam(global_clipnorm)": Run(lambda k: k.Adam(0.05, global_clipnorm=0.5), size=3.0),
+    "Adam(loss_scale_factor)": Run(lambda k: k.Adam(0.05, loss_scale_factor=1000.0), loss=1000.0),
+    "AdamW()": Run(lambda k: k.AdamW()),
+    "AdamW(weight_decay second)": Run(lambda k: k.AdamW(0.05, 0.2, 0.8, 0.95, 1e-4)),
+    "AdamW(amsgrad)": Run(lambda k: k.AdamW(0.05, amsgrad=True, weight_decay=0.1)),
+    "AdamW, exclude_from_weight_decay": Run(_without_bias),
+    "RMSprop()": Run(lambda k: k.RMSprop()),
+    "RMSprop(rho, epsilon)": Run(lambda k: k.RMSprop(0.05, 0.7, epsilon=1e-2)),
+    "RMSprop(momentum)": Run(lambda k: k.RMSprop(0.02, 0.8, 0.9)),
+    "RMSprop(centered)": Run(lambda k: k.RMSprop(0.02, centered=True, epsilon=1e-3)),
+    "RMSprop(centered, momentum, weight_decay)": Run(
+        lambda k: k.RMSprop(0.02, 0.8, 0.5, 1e-4, True, weight_decay=0.05)
+    ),
+    "Adagrad()": Run(lambda k: k.Adagrad()),
+    "Adagrad(initial_accumulator_value, epsilon)": Run(lambda k: k.Adagrad(0.1, 0.0, 1e-2)),
+    "Adagrad(weight_decay, clipnorm)": Run(lambda k: k.Adagrad(0.1, weight_decay=0.1, clipnorm=1.0)),
+    "Adadelta()": Run(lambda k: k.Adadelta()),
+    "Adadelta(rho, epsilon)": Run(lambda k: k.Adadelta(1.0, 0.8, 1e-3), rates={7: 0.5, 13: 2.0}),
+    "Adadelta(weight_decay)": Run(lambda k: k.Adadelta(0.7, weight_decay=0.05)),
+    "Adamax()": Run(lambda k: k.Adamax()),
+    "Adamax(betas, epsilon)": Run(lambda k: k.Adamax(0.05, 0.7, 0.9, 1e-2)),
+    "Adamax(weight_decay)": Run(lambda k: k.Adamax(0.05, weight_decay=0.1)),
+    "Nadam()": Run(lambda k: k.Nadam()),
+    "Nadam(betas, epsilon)": Run(lambda k: k.Nadam(0.05, 0.8, 0.95, 1e-3)),
+    "Nadam(weight_decay, global_clipnorm)": Run(lambda k: k.Nadam(0.05, weight_decay=0.1, global_clipnorm=2.0)),
+    "Ftrl()": Run(lambda k: k.Ftrl()),
+    "Ftrl(strengths, beta)": Run(lambda k: k.Ftrl(0.1, -0.5, 0.2, 0.3, 0.4, 0.05, 0.6)),
+    "Ftrl(learning_rate_power)": Run(lambda k: k.Ftrl(0.1, learning_rate_power=-0.3)),
+    "Ftrl(constant rate)": Run(lambda k: k.Ftrl(0.1, learning_rate_power=0.0, l1_regularization_strength=0.01)),
+    "Ftrl(weight_decay)": Run(lambda k: k.Ftrl(0.1, l1_regularization_strength=0.5, weight_decay=0.2)),
+    "Lion()": Run(lambda k: k.Lion()),
+    "Lion(betas, weight_decay)": Run(lambda k: k.Lion(0.01, 0.7, 0.8, 0.1)),
+    "Lamb()": Run(lambda k: k.Lamb()),
+    "Lamb(betas, epsilon, weight_decay)": Run(lambda k: k.Lamb(0.05, 0.8, 0.95, 1e-3, 0.02)),
+    "Lamb, gradients of 0": Run(lambda k: k.Lamb(0.05), size=0.0),
+    "Adafactor()": Run(lambda k: k.Adafactor()),
+    "Adafactor(beta_2_decay, epsilons)": Run(
+        lambda k: k.Adafactor(0.3, -0.6, 1e-6, 0.1, weight_decay=0.01), rates={7: 0.5}
+    ),
+    "Adafactor(clip_threshold)": Run(lambda k: k.Adafactor(0.3, clip_threshold=0.5)),
+    "SGD(use_ema)": Run(lambda k: k.SGD(0.05, use_ema=True), averages=True),
+    "Adam(use_ema, ema_momentum)": Run(lambda k: k.Adam(0.05, use_ema=True, ema_momentum=0.7), averages=True),
+    "Adam(ema_overwrite_frequency)": Run(
+        lambda k: k.Adam(0.05, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=3), averages=True
+    ),
+    "SGD(momentum, gradient_accumulation_steps)": Run(lambda k: k.SGD(0.05, 0.9, gradient_accumulation_steps=4)),
+    "Adam(gradient_accumulation_steps, clipnorm)": Run(
+        lambda k: k.Adam(0.05, gradient_accumulation_steps=3, clipnorm=0.5, weight_decay=0.1)
+    ),
+    "Adam(gradient_accumulation_steps, global_clipnorm)": Run(
+        lambda k: k.Adam(0.05, gradient_accumulation_steps=5, global_clipnorm=0.9)
+    ),
+    "AdamW(gradient_accumulation_steps, clipvalue, loss_scale_factor)": Run(
+        lambda k: k.AdamW(0.05, gradient_accumulation_steps=2, clipvalue=0.1, loss_scale_factor=8.0), loss=8.0
+    ),
+    "Nadam(gradient_accumulation_steps)": Run(lambda k: k.Nadam(0.05, gradient_accumulation_steps=3)),
+    "Ftrl(gradient_accumulation_steps)": Run(lambda k: k.Ftrl(0.05, gradient_accumulation_steps=3)),
+    "Lamb(gradient_accumulation_steps)": Run(lambda k: k.Lamb(0.05, gradient_accumulation_steps=3)),
+    "Adam(gradient_accumulation_steps, use_ema)": Run(
+        lambda k: k.Adam(0.05, use_ema=True, ema_momentum=0.6, gradient_accumulation_steps=3), averages=True
+    ),
+    "Adam(gradient_accumulation_steps, ema_overwrite_frequency)": Run(
+        lambda k: k.Adam(
+            0.05, use_ema=True, ema_momentum=0.6, ema_overwrite_frequency=2, gradient_accumulation_steps=3
+        ),
+        averages=True,
+    ),
+    "SGD(ExponentialDecay)": Run(lambda k: k.SGD(k.schedules.ExponentialDecay(0.1, 5, 0.7)), STILL),
+    "Adam(ExponentialDecay, staircase)": Run(lambda k: k.Adam(k.schedules.ExponentialDecay(0.1, 5, 0.7, True)), STILL),
+    "Adam(PiecewiseConstantDecay)": Run(
+        lambda k: k.Adam(k.schedules.PiecewiseConstantDecay([4, 9, 15], [0.1, 0.03, 0.3, 0.01])), STILL
+    ),
+    "Adam(PolynomialDecay)": Run(lambda k: k.Adam(k.schedules.PolynomialDecay(0.1, 12, 0.01, power=2.0)), STILL),
+    "SGD(PolynomialDecay, cycle)": Run(
+        lambda k: k.SGD(k.schedules.PolynomialDecay(0.1, 6, 0.001, 0.5, cycle=True)), STILL
+    ),
+    "Adam(InverseTimeDecay)": Run(lambda k: k.Adam(k.schedules.InverseTimeDecay(0.1, 4, 0.5)), STILL),
+    "SGD(InverseTimeDecay, staircase)": Run(lambda k: k.SGD(k.schedules.InverseTimeDecay(0.1, 4, 0.5, True)), STILL),
+    "Adam(CosineDecay)": Run(lambda k: k.Adam(k.schedules.CosineDecay(0.1, 15, alpha=0.1)), STILL),
+    "AdamW(CosineDecay, warm-up)": Run(
+        lambda k: k.AdamW(k.schedules.CosineDecay(0.0, 15, warmup_target=0.1, warmup_steps=5), 0.1), STILL
+    ),
+    "SGD(CosineDecayRestarts)": Run(lambda k: k.SGD(k.schedules.CosineDecayRestarts(0.1, 3)), STILL),
+    "SGD(CosineDecayRestarts, t_mul, m_mul, alpha)": Run(
+        lambda k: k.SGD(k.schedules.CosineDecayRestarts(0.1, 4, t_mul=1.5, m_mul=0.8, alpha=0.1)), STILL
+    ),
+    "SGD(CosineDecayRestarts, equal periods)": Run(
+        lambda k: k.SGD(k.schedules.CosineDecayRestarts(0.1, 4, t_mul=1.0)), STILL
+    ),
+    "Adam(schedule, gradient_accumulation_steps)": Run(
+        lambda k: k.Adam(k.schedules.ExponentialDecay(0.1, 5, 0.7), gradient_accumulation_steps=3, weight_decay=0.1),
+        STILL,
+    ),
+    "Lamb(schedule)": Run(lambda k: k.Lamb(k.schedules.InverseTimeDecay(0.1, 4, 0.5)), STILL),
+}
+"""By the name of their case."""
+
+CASES = [Case(name, run.inputs, run.peer, run.ours) for name, run in RUNS.items()]
