@@ -67,12 +67,10 @@ def symmetric(node: Expr) -> bool:
         part = waiting.pop()
         if not part.shape or _is_identity(part) or _is_gram(part):
             continue
-        if part.op in ("add", "subtract", "multiply", "divide", "negative"):
-            waiting.extend(part.args)
-        elif part.op == "inverse" or (part.op == "broadcast_to" and not part.args[0].shape):
-            waiting.extend(part.args)
-        else:
+        repeated = part.op == "broadcast_to" and not part.args[0].shape
+        if not repeated and part.op not in ("add", "subtract", "multiply", "divide", "negative", "inverse"):
             return False
+        waiting.extend(part.args)
     return True
 
 
@@ -111,10 +109,11 @@ def traced_product(node: Expr) -> Expr | None:
     first, second, result = parse_spec(node.attrs["spec"])
     row, column = result[-2:]
     one = {column: row}
-    parts = tuple(tuple(one.get(index, index) for index in part) for part in (first, second))
-    if any(len(set(part)) != len(part) for part in parts):
+    left, right = (tuple(one.get(index, index) for index in part) for part in (first, second))
+    if len(set(left)) != len(left) or len(set(right)) != len(right):
         return None
-    return contraction(*node.args, (*parts, result[:-2]), node)
+    a, b = node.args
+    return contraction(a, b, (left, right, result[:-2]), node)
 
 
 @computed
@@ -205,8 +204,8 @@ INVERSES = [
     rule("inverse-twice", inverse(inverse(x)), x, reason="the inverse undoes itself"),
     rule("inverse-times", contract(inverse(a), b), solved(this, a, b), when_cheaper=True,
          reason="X⁻¹ b is the solution of X y = b, which takes less work and loses fewer digits than the inverse"),
-    rule("solve-for-identity", solve(x, one_hot(b), transposed=False), inverse(x), condition=is_identity(operand_at(this, 1)),
-         reason="X Y = I says that Y is the inverse"),
+    rule("solve-for-identity", solve(x, one_hot(b), transposed=False), inverse(x),
+         condition=is_identity(operand_at(this, 1)), reason="X Y = I says that Y is the inverse"),
     rule("solve-with-transpose-for-identity", solve(x, one_hot(b), transposed=True), turned_inverse(x),
          condition=is_identity(operand_at(this, 1)), reason="Xᵀ Y = I says that Y is the inverse of Xᵀ"),
     rule("determinant-of-inverse", det(inverse(x)), 1 / det(x), reason="det(X⁻¹) det(X) = det(I) = 1"),
@@ -225,10 +224,10 @@ PRODUCTS = [
          reason="the inverse of a symmetric matrix is symmetric"),
     rule("times-symmetric-inverse", contract(a, inverse(x)), straightened(this, 1), condition=symmetric(x),
          reason="the inverse of a symmetric matrix is symmetric"),
-    rule("times-identity", contract(a, one_hot(b)), without_identity(this, a, 1), condition=is_identity(operand_at(this, 1)),
-         reason="a product with the identity"),
-    rule("identity-times", contract(one_hot(a), b), without_identity(this, b, 0), condition=is_identity(operand_at(this, 0)),
-         reason="a product with the identity"),
+    rule("times-identity", contract(a, one_hot(b)), without_identity(this, a, 1),
+         condition=is_identity(operand_at(this, 1)), reason="a product with the identity"),
+    rule("identity-times", contract(one_hot(a), b), without_identity(this, b, 0),
+         condition=is_identity(operand_at(this, 0)), reason="a product with the identity"),
 ]  # fmt: skip
 
 LOGARITHMS = [
