@@ -141,6 +141,13 @@ class KerasOptimizer(Optimizer):
             step = step * accumulation + ops.state("accumulated", (), dtype="int64")
         return ops.cast(schedule(ops.cast(step, "float64")), "float64")
 
+    def __repr__(self) -> str:
+        shown = super().__repr__()
+        if self.schedule is None:
+            return shown
+        title, _, rest = shown.partition("(")
+        return f"{title}(learning_rate={self.schedule!r}, {rest}"
+
     def exclude_from_weight_decay(
         self, var_list: Iterable[Expr] | None = None, var_names: Iterable[str] | None = None
     ) -> None:

@@ -135,7 +135,7 @@ class InverseTimeDecay(LearningRateSchedule):
 
     def __call__(self, step: Step) -> Expr:
         share = _float(step) / self.decay_steps
-        return self.initial_learning_rate / (1 + self.decay_rate * (ops.floor(share) if self.staircase else share))
+        return self.initial_learning_rate / (1 + (ops.floor(share) if self.staircase else share) * self.decay_rate)
 
 
 class CosineDecay(LearningRateSchedule):
@@ -164,11 +164,12 @@ class CosineDecay(LearningRateSchedule):
         decay = self._decay(t - self.warmup_steps, self.warmup_target)
         if not self.warmup_steps:
             return decay
-        return ops.where(t < self.warmup_steps, start + (self.warmup_target - start) * t / self.warmup_steps, decay)
+        rise = (self.warmup_target - start) * t / self.warmup_steps
+        return ops.where(t < self.warmup_steps, start + rise if start else rise, decay)
 
     def _decay(self, t: Expr, top: float) -> Expr:
-        wave = (1 + ops.cos(_pi() * ops.minimum(t, float(self.decay_steps)) / self.decay_steps)) / 2
-        return top * _above(self.alpha, wave)
+        wave = 1 + ops.cos(_pi() * ops.minimum(t, float(self.decay_steps)) / self.decay_steps)
+        return _between(top, self.alpha, wave)
 
 
 class CosineDecayRestarts(LearningRateSchedule):
@@ -191,17 +192,20 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
 
     def __call__(self, step: Step) -> Expr:
-        periods = _float(step) / self.first_decay_steps
-        if self.t_mul == 1:
+        periods, growth = _float(step) / self.first_decay_steps, self.t_mul - 1
+        if growth == 0:
             restarts = ops.name("i", ops.floor(periods))
-            share = periods - restarts
+            share = _pi() * (periods - restarts)
         else:
-            grown = ops.log(1 + periods * (self.t_mul - 1)) / ops.log(_float(self.t_mul))
-            restarts = ops.name("i", ops.floor(grown))
-            over = (self.t_mul**restarts - 1) / (self.t_mul - 1)
-            share = (periods - over) / self.t_mul**restarts
-        wave = (1 + ops.cos(_pi() * share)) / 2
-        return self.initial_learning_rate * _above(self.alpha, wave if self.m_mul == 1 else self.m_mul**restarts * wave)
+            grown = 1 + (periods if growth == 1 else growth * periods)
+            restarts = ops.name("i", ops.floor(ops.log(grown) / ops.log(_float(self.t_mul))))
+            length = self.t_mul**restarts
+            over = length - 1 if growth == 1 else (length - 1) / growth
+            share = _pi() * (periods - over) / length
+        wave = 1 + ops.cos(share)
+        return _between(
+            self.initial_learning_rate, self.alpha, wave if self.m_mul == 1 else self.m_mul**restarts * wave
+        )
 
 
 def _float(value: Step) -> Expr:
@@ -212,9 +216,9 @@ def _pi() -> Expr:
     return ops.name("pi", _float(math.pi))
 
 
-def _above(alpha: float, wave: Expr) -> Expr:
-    """alpha + (1 - alpha)·wave."""
-    return alpha + (1 - alpha) * wave if alpha else wave
+def _between(top: float, alpha: float, wave: Expr) -> Expr:
+    """From `top` where the wave is 2 down to alpha·top where it is 0."""
+    return top * (alpha + (1 - alpha) * wave / 2) if alpha else top * wave / 2
 
 
 def _positive(name: str, value: float) -> float:

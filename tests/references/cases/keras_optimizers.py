@@ -6,7 +6,7 @@ The loss is Σ (cos(t)·w·p + (p - b)⁴ / 4), with fixed weights w: its gradie
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.references.case import Arrays, Case, weights
 from tests.references.keras64 import keras_in_float64
 
 SHAPES = {"kernel": (3, 5), "bias": (7,), "scale": ()}
+SIZE = sum(math.prod(shape) for shape in SHAPES.values())
 SEEN = (0, 1, 2, 6, 12, 19, 23)
 """The steps after which the parameters are compared."""
 
@@ -41,54 +42,65 @@ class Run:
     loss: float = 1.0
 
     def inputs(self, rng: np.random.Generator) -> Arrays:
-        starts = {name: rng.normal(size=shape) for name, shape in SHAPES.items()}
-        return {**starts, **{f"to {name}": rng.normal(size=shape) for name, shape in SHAPES.items()}}
+        """What the parameters start from and b, one behind the other."""
+        return {"start": rng.normal(size=SIZE), "to": rng.normal(size=SIZE)}
 
     def ours(self, arrays: Arrays) -> Arrays:
-        parameters = {name: sn.parameter(name, shape, "float64", init=arrays[name]) for name, shape in SHAPES.items()}
+        start, to = _parts(arrays["start"]), _parts(arrays["to"])
+        parameters = {name: sn.parameter(name, SHAPES[name], "float64", init=value) for name, value in start.items()}
         wave, size = sn.input("wave", (), "float64"), sn.input("size", (), "float64")
         loss = sum(
-            sn.sum(wave * sn.constant(weights(p.shape)) * p + (p - sn.constant(arrays[f"to {name}"])) ** 4 / 4)
+            sn.sum(wave * sn.constant(weights(p.shape)) * p + (p - sn.constant(to[name])) ** 4 / 4)
             for name, p in parameters.items()
         )
         optimizer = self.make(sn.keras.optimizers)
         prog = sn.compile(loss=size * loss, optimizer=optimizer)
-        found: Arrays = {}
+        after = []
         for step in range(max(SEEN) + 1):
             if step in self.rates:
                 prog.hyper["learning_rate"] = self.rates[step]
             prog.step(wave=math.cos(step), size=self.size)
             if step in SEEN:
-                found |= {f"{name} {step}": prog.parameters[name] for name in SHAPES}
+                after.append(_joined(prog.parameters[name] for name in SHAPES))
+        found = {"after": np.stack(after)}
         if self.averages:
-            found |= {f"average {name}": prog.buffers[f"{name}.average"] for name in SHAPES}
+            found["average"] = _joined(prog.buffers[f"{name}.average"] for name in SHAPES)
             optimizer.finalize_variable_values(prog)
-            found |= {f"final {name}": prog.parameters[name] for name in SHAPES}
+            found["final"] = _joined(prog.parameters[name] for name in SHAPES)
         return found
 
     def peer(self, arrays: Arrays) -> Arrays:
         with keras_in_float64() as keras:
-            variables = {name: keras.Variable(arrays[name], name=name) for name in SHAPES}
+            to = _parts(arrays["to"])
+            variables = {name: keras.Variable(value, name=name) for name, value in _parts(arrays["start"]).items()}
             optimizer = self.make(keras.optimizers)
-            found: Arrays = {}
+            after = []
             for step in range(max(SEEN) + 1):
                 if step in self.rates:
                     optimizer.learning_rate = self.rates[step]
-                gradients = [self._gradient(arrays, name, v.numpy(), step) for name, v in variables.items()]
-                scaled = [keras.ops.convert_to_tensor(g * self.loss) for g in gradients]
-                optimizer.apply(scaled, list(variables.values()))
+                gradients = [self.loss * self._gradient(v.numpy(), to[name], step) for name, v in variables.items()]
+                optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], list(variables.values()))
                 if step in SEEN:
-                    found |= {f"{name} {step}": v.numpy().copy() for name, v in variables.items()}
+                    after.append(_joined(v.numpy() for v in variables.values()))
+            found = {"after": np.stack(after)}
             if self.averages:
-                averages = optimizer._model_variables_moving_average
-                found |= {f"average {name}": v.numpy() for name, v in zip(variables, averages, strict=True)}
+                found["average"] = _joined(v.numpy() for v in optimizer._model_variables_moving_average)
                 optimizer.finalize_variable_values(list(variables.values()))
-                found |= {f"final {name}": v.numpy() for name, v in variables.items()}
+                found["final"] = _joined(v.numpy() for v in variables.values())
             return found
 
-    def _gradient(self, arrays: Arrays, name: str, p: np.ndarray, step: int) -> np.ndarray:
-        wave = math.cos(step) * weights(p.shape)
-        return np.asarray(self.size * (wave + (p - arrays[f"to {name}"]) ** 3))
+    def _gradient(self, p: np.ndarray, to: np.ndarray, step: int) -> np.ndarray:
+        return np.asarray(self.size * (math.cos(step) * weights(p.shape) + (p - to) ** 3))
+
+
+def _parts(vector: np.ndarray) -> Arrays:
+    """A vector as arrays of the parameters' shapes."""
+    pieces = np.split(vector, np.cumsum([math.prod(shape) for shape in SHAPES.values()])[:-1])
+    return {name: piece.reshape(shape) for (name, shape), piece in zip(SHAPES.items(), pieces, strict=True)}
+
+
+def _joined(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.ravel(array) for array in arrays])
 
 
 def _without_bias(k: Any) -> Any:
