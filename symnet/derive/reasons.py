@@ -42,6 +42,7 @@ _REASONS: dict[str, str | tuple[str, str]] = {
         "(−t·log p − (1 − t)·log(1 − p))′ = (p − t)/(p·(1 − p))",
         "∂(−t·log p − (1 − t)·log(1 − p))/∂t = log(1 − p) − log p",
     ),
+    "bernoulli_logit_slope": ("σ′ = σ·(1 − σ)", "∂(σ(x) − t)/∂t = −1"),
     "bernoulli_logit_nll": ("(softplus(x) − t·x)′ = σ(x) − t", "∂(softplus(x) − t·x)/∂t = −x"),
     "gelu": "gelu(x) = x·Φ(x), so gelu′(x) = Φ(x) + x·φ(x)",
     "gelu_tanh": "the product rule on x·(1 + tanh u(x))/2",

@@ -475,6 +475,7 @@ _TABLE: dict[str, Writer] = {
     "xlogy": _xlogy,
     "bernoulli_nll": _bernoulli_nll,
     "bernoulli_logit_nll": _bernoulli_logit_nll,
+    "bernoulli_logit_slope": lambda node, args: Sum(((Call("σ", (args[0],)), True), (args[1], False))),
     "clip": _clip,
     "maximum": _function("max"),
     "minimum": _function("min"),

@@ -80,6 +80,21 @@ bernoulli_nll: ScalarOp = scalar(
 )  # fmt: skip
 
 
+def _bernoulli_logit_slope(x: Expr, t: Expr) -> Expr:
+    """From the smaller of σ(x) and 1 - σ(x), which has all its digits: for t = 1 and large x it is the result."""
+    smaller = sigmoid(negative(absolute(x)))
+    return where(greater(x, 0), (1.0 - t) - smaller, smaller - t)
+
+
+bernoulli_logit_slope: ScalarOp = scalar(
+    "bernoulli_logit_slope", arity=2, accepts="float", domain=((-30.0, 30.0), (0.0, 1.0)),
+    formula=lambda sp, x, t: 1 / (1 + sp.exp(-x)) - t, stable=_bernoulli_logit_slope,
+    latex=r"\sigma\left(#1\right) - #2",
+    derivative=(lambda g, y, x, t: g * multiply(sigmoid(x), sigmoid(negative(x))), lambda g, y, x, t: negative(g)),
+    doc="sigmoid(x) - t, the derivative of bernoulli_logit_nll, with its digits where both are nearly 1",
+)  # fmt: skip
+
+
 def _bernoulli_logit_nll(x: Expr, t: Expr) -> Expr:
     return where(greater(x, 0), (1.0 - t) * x, negative(t * x)) + log1p(exp(negative(absolute(x))))
 
@@ -88,6 +103,6 @@ bernoulli_logit_nll: ScalarOp = scalar(
     "bernoulli_logit_nll", arity=2, accepts="float", domain=((-1e4, 1e4), (0.0, 1.0)), stable=_bernoulli_logit_nll,
     formula=lambda sp, x, t: sp.log(1 + sp.exp(x)) - t * x,
     latex=r"\operatorname{softplus}\left(#1\right) - #2 \odot #1",
-    derivative=(lambda g, y, x, t: g * subtract(sigmoid(x), t), lambda g, y, x, t: negative(g * x)),
+    derivative=(lambda g, y, x, t: g * bernoulli_logit_slope(x, t), lambda g, y, x, t: negative(g * x)),
     doc="softplus(x) - t x: bernoulli_nll of p = sigmoid(x), as a sum of terms that are not negative",
 )  # fmt: skip

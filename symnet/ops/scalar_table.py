@@ -118,5 +118,6 @@ FORMULAS: Mapping[str, str] = {
     "greater_equal": r"#1 \geq #2",
     "xlogy": r"#1 \log{\left(#2 \right)}",
     "bernoulli_nll": r"- #2 \log{\left(#1 \right)} - \left(1 - #2\right) \log{\left(1 - #1 \right)}",
+    "bernoulli_logit_slope": r"- #2 + \frac{1}{1 + e^{- #1}}",
     "bernoulli_logit_nll": r"- #1 #2 + \log{\left(e^{#1} + 1 \right)}",
 }

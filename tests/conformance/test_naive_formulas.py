@@ -83,7 +83,6 @@ def test_binary_cross_entropy_of_a_sigmoid(target: float) -> None:
         k = mp.mpf(float(targets[0]))
         points = [mp.mpf(v) for v in POINTS.tolist()]
         close(value, [k * softplus(-v) + (1 - k) * softplus(v) for v in points], "value")
-        # At x = 0 and beyond, σ(x) - t is a difference of numbers up to 1.
         close(slope, [sigmoid(v) - k for v in points], "slope", scale=float(min(k, 1 - k)))
 
 

@@ -71,6 +71,8 @@ def scale_of(op: ScalarOp, columns: list[np.ndarray]) -> np.ndarray | float:
         return np.abs(columns[0].astype("float64"))
     if op.name in ("add", "subtract", "mod"):
         return np.max(np.abs([c.astype("float64") for c in columns]), axis=0)
+    if op.name == "bernoulli_logit_slope":  # whichever of t and 1 - t is subtracted
+        return np.maximum(columns[1], 1.0 - columns[1]).astype("float64")
     return 0.0
 
 
