@@ -81,6 +81,10 @@ if TYPE_CHECKING:
     from symnet.program import function as function
     from symnet.simplify import rules as rules
     from symnet.simplify import simplify as simplify
+    from symnet.train import History as History
+    from symnet.train import callbacks as callbacks
+    from symnet.train import compare as compare
+    from symnet.train import metrics as metrics
 
 __version__ = "0.1.0"
 
@@ -95,6 +99,7 @@ _HOME = {
          "UnknownName", "Unsupported", "UsageError"),
         "symnet.errors",
     ),
+    **dict.fromkeys(("History", "callbacks", "compare", "metrics"), "symnet.train"),
     "Expr": "symnet.expr.node",
     "init": "symnet.nn",
 }  # fmt: skip

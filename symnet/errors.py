@@ -9,6 +9,8 @@ A message says what was expected, what came, where, and what to do about it.
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "CompilerBug",
     "DTypeError",
@@ -52,7 +54,12 @@ class IndexOutOfRange(SymnetError, IndexError):
 
 
 class NotFinite(SymnetError, ValueError):
-    """NaN or infinity where the caller asked for a check."""
+    """NaN or infinity where the caller asked for a check.
+
+    report  from `fit(check_finite=True)`: what happened, as data (`symnet.train.debug.BadStep`)
+    """
+
+    report: Any = None
 
 
 class FileError(SymnetError, OSError):

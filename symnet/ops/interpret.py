@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,16 @@ def evaluate(exprs: Any, values: Mapping[Any, Any] | None = None, sizes: Sizes |
     return rebuild(run(roots, arrays, known))
 
 
-def run(roots: Iterable[Expr], given: Mapping[Expr, np.ndarray], sizes: Sizes) -> list[np.ndarray]:
-    """The values of `roots` when the nodes of `given` have these values. No checks of what is given."""
+def run(
+    roots: Iterable[Expr],
+    given: Mapping[Expr, np.ndarray],
+    sizes: Sizes,
+    visit: Callable[[Expr, Any], None] | None = None,
+) -> list[np.ndarray]:
+    """The values of `roots` when the nodes of `given` have these values. No checks of what is given.
+
+    visit  is called with every other node, in the order in which they are computed, and its value
+    """
     roots = list(roots)
     order = postorder(roots, given)
     waiting: dict[int, int] = {}
@@ -59,6 +67,8 @@ def run(roots: Iterable[Expr], given: Mapping[Expr, np.ndarray], sizes: Sizes) -
             if node in given:
                 continue
             values[id(node)] = _value(node, [values[id(a)] for a in node.args], sizes)
+            if visit is not None:
+                visit(node, values[id(node)])
             for operand in node.args:
                 waiting[id(operand)] -= 1
                 if not waiting[id(operand)]:

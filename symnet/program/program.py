@@ -380,6 +380,10 @@ class Program:
         arrays, sizes = self._bind_one(code, entry, inputs)
         return profile(code, entry, persistent, arrays, sizes)
 
+    def kernels(self, entry: str = "step") -> list[Mapping[str, Any]]:
+        """The kernels of an entry in the order in which they run: their names, notes and costs."""
+        return list(self._code(entry).metadata["entries"][entry]["kernels"])
+
     @property
     def _entries(self) -> list[str]:
         return ["step", "gradients", "evaluate", *(f"predict_{name}" for name in self.outputs)]

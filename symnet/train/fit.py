@@ -171,4 +171,5 @@ class _Run:
         for earlier in range(step):  # the same steps give the same bits
             self.program.run_entry(self.entry, stretch.inputs(earlier))
         self.history.losses.extend(stretch.losses[:step].tolist())
-        raise not_finite(self.program, stretch.inputs(step), stretch.about(step))
+        number = stretch.first + step + 1
+        raise not_finite(self.program, self.entry, stretch.inputs(step), number, stretch.rows(step))

@@ -34,12 +34,18 @@ class Pace:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Batches that were run: every output of each, the number of rows of each, and the inputs of one by its place."""
+    """Batches that were run one after the other.
+
+    records  every output of each                        first   how many batches of the epoch came before
+    sizes    the number of rows of each                  inputs  place -> the inputs of one
+    rows     place -> the row numbers of one, or None
+    """
 
     records: Mapping[str, Array]
     sizes: Array
+    first: int
     inputs: Callable[[int], Mapping[str, Array]]
-    about: Callable[[int], str]
+    rows: Callable[[int], Array | None]
 
     @property
     def losses(self) -> Array:
@@ -176,8 +182,9 @@ class Rows(Source):
         return Stretch(
             records,
             sizes,
+            done,
             lambda step: self.taken(self.chosen(rows, step)),
-            lambda step: f"batch {done + step + 1}, with rows {shown_rows(self.chosen(rows, step))}",
+            lambda step: self.chosen(rows, step),
         )
 
     def chosen(self, rows: Array, step: int) -> Array:
@@ -293,7 +300,7 @@ class Stream(Source):
             raise
         records = {name: value[None] for name, value in outputs.items()}
         sizes = np.array([self.program.rows_of(inputs)])
-        return Stretch(records, sizes, lambda step: inputs, lambda step: f"batch {done + 1}")
+        return Stretch(records, sizes, done, lambda step: inputs, lambda step: None)
 
     def named(self, batch: object) -> Mapping[str, object]:
         """A batch as a mapping."""
