@@ -8,17 +8,15 @@ the plain one (the rule `usually` states what it assumes); a program that meets 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import is_
 from typing import Any
 
 from symnet.errors import CompilerBug
 from symnet.expr.dims import Shape
-from symnet.expr.function import Function
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
-from symnet.expr.traverse import rewrite
 from symnet.ops.coerce import arity
 from symnet.ops.leaves import input
+from symnet.ops.meaning import rewrite_with_bodies
 from symnet.ops.scalar import absolute
 
 __all__: list[str] = []
@@ -34,23 +32,8 @@ def usually(plain: Expr, exact: Expr, unless: str) -> Expr:
 
 
 def exactly(roots: Sequence[Expr]) -> list[Expr]:
-    """The roots with every expression in its exact form, also inside loops; the same nodes where there is nothing else."""
-    bodies: dict[Function, Function] = {}
-
-    def visit(node: Expr) -> Expr:
-        if node.op == "usually":
-            return node.args[1]
-        body = node.attrs.get("body")
-        if not isinstance(body, Function):
-            return node
-        if body not in bodies:
-            results = exactly(body.results)
-            same = all(map(is_, results, body.results))
-            bodies[body] = body if same else Function(body.parameters, results)
-        new = bodies[body]
-        return node if new is body else make(node.declaration, node.args, {**node.attrs, "body": new})
-
-    return rewrite(roots, visit)
+    """The roots with every expression in its exact form; the same nodes where there is nothing else."""
+    return rewrite_with_bodies(roots, lambda node: node.args[1] if node.op == "usually" else node)
 
 
 def _infer(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:

@@ -1,4 +1,4 @@
-"""The target -100, which losses ignore by default: formulas take for granted that it does not occur, programs do not."""
+"""The target -100, which losses ignore by default: formulas assume that it does not occur, programs do not."""
 
 from __future__ import annotations
 
