@@ -128,6 +128,8 @@ class KerasOptimizer(Optimizer):
                 raise UsageError(f"{title}: {name} is {value!r}, expected a whole number from {least}")
         if not settings["use_ema"]:
             self.ema_momentum = settings.pop("ema_momentum")
+            if "ema_overwrite_frequency" in settings or self.ema_momentum != COMMON["ema_momentum"]:
+                raise UsageError(f"{title}: ema_momentum and ema_overwrite_frequency need use_ema=True")
 
     def _scheduled(self, schedule: Any, accumulation: int | None) -> Expr:
         """The learning rate of a schedule at the number of the step, which counts steps that only accumulate, too."""
