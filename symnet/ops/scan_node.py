@@ -5,13 +5,15 @@ Function (consts…, carries…, x slices…) -> (new carries…, ys…). The no
 final carries first and then the ys, stacked along a new first axis. `reverse` runs from the last slice to the first;
 what a step gives stays at that step's place.
 
-The pullback is itself a scan, run in the other direction over the carries that the forward loop saw. Where the loop
-does not give those as ys already, it is made again with them as further ys; `symnet.ops.tidy` joins the two.
+The pullback is itself a scan, run in the other direction over what the forward loop saw: the carries, and what is
+cheaper to keep than to compute again. Where the loop does not give those as ys already, it is made again with them as
+further ys; `symnet.ops.tidy` joins the two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from symnet.expr.dims import Shape
 from symnet.expr.function import Function
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, Sizes, register
+from symnet.expr.traverse import postorder, substitute, users
 from symnet.ops.coerce import arity, show
 from symnet.ops.leaves import arg, input, number
 from symnet.ops.shape import broadcast_to
@@ -114,13 +117,13 @@ def _pull_scan(node: Expr, g: Any) -> list[Expr | None]:
     """Backpropagation through time. `g` holds a cotangent (or None) for each item.
 
     The reverse loop carries the cotangents of the carries and sums those of the consts; its xs are the carries saved
-    before each step, the slices, and the cotangents of the ys; its ys are the cotangents of the slices.
+    before each step, the slices, the cotangents of the ys, and other values kept of each step; its ys are the
+    cotangents of the slices.
     """
     from symnet.derive.reverse import pullback
 
     body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
     length, parameters, results = node.attrs["length"], body.parameters, body.results
-    saved = _saved_carries(node)
     flows = [i for i, p in enumerate(parameters) if _differentiable(p)]
     const_flows = [i for i in flows if i < consts]
     carry_flows = [i for i in flows if consts <= i < consts + carries]
@@ -136,15 +139,20 @@ def _pull_scan(node: Expr, g: Any) -> list[Expr | None]:
     slices = [new.like(p) for p in parameters[consts + carries :]]
     incoming = [new.like(results[i]) for i in fed]
 
-    forward = body(*seen, *before, *slices)
     now = [*seen, *before, *slices]
+    inside = postorder(results)
+    step = dict(zip(inside, substitute(inside, dict(zip(parameters, now, strict=True))), strict=True))
     cotangents: list[Expr | None] = [None] * len(results)
     for i, value in zip(carry_flows, above, strict=True):
         cotangents[i - consts] = value
     for i, value in zip(fed, incoming, strict=True):
         cotangents[i] = value
     wanted = [now[i] for i in (*const_flows, *carry_flows, *slice_flows)]
-    found = pullback(forward, cotangents, wanted)
+    found = pullback([step[result] for result in results], cotangents, wanted)
+    kept = _worth_keeping(node, step, found)
+    read = [new.like(value) for value in kept]
+    found = substitute(found, dict(zip((step[value] for value in kept), read, strict=True)))
+    saved = _from_each_step(node, [*parameters[consts : consts + carries], *kept])
     split = len(const_flows)
     reverse_body = Function(new.made, [*(s + f for s, f in zip(sums, found[:split], strict=True)), *found[split:]])
     start = [_zeros(parameters[i].shape, parameters[i].dtype) for i in const_flows]
@@ -152,7 +160,8 @@ def _pull_scan(node: Expr, g: Any) -> list[Expr | None]:
         given if (given := g[i - consts]) is not None else _zeros(parameters[i].shape, parameters[i].dtype)
         for i in carry_flows
     ]
-    operands = [*node.args[:consts], *start, *ends, *saved, *node.args[consts + carries :], *(g[i] for i in fed)]
+    operands = [*node.args[:consts], *start, *ends, *saved[:carries], *node.args[consts + carries :]]
+    operands += [*(g[i] for i in fed), *saved[carries:]]
     loop = make(
         SCAN,
         operands,
@@ -170,17 +179,57 @@ def _pull_scan(node: Expr, g: Any) -> list[Expr | None]:
     return outcome
 
 
-def _saved_carries(node: Expr) -> list[Expr]:
-    """The carries before each step, stacked: from the loop itself if it gives them, else from the loop made again."""
+def _worth_keeping(node: Expr, step: Mapping[Expr, Expr], needed: Sequence[Expr]) -> list[Expr]:
+    """The values of the body (keys of `step`, which holds them as the reverse step has them) that the cotangents
+    `needed` should read from the forward loop: its results, which are there anyway, and sums of products.
+
+    A sum of products is kept as it is after what is added to it, and only where it is not much larger than the carries.
+    """
     body, consts, carries = node.attrs["body"], node.attrs["consts"], node.attrs["carries"]
-    wanted = body.parameters[consts : consts + carries]
+    varying = _depending(body.results, body.parameters[consts:])
+    origin = {step[value]: value for value in varying if value.op != "arg"}
+    used = users(needed)
+
+    there = [result for result in body.results if step[result] in origin and step[result] in used]
+    limit = LARGEST_KEPT * sum(_elements(carry.shape) for carry in body.results[:carries])
+    products = []
+    for value in postorder(needed, boundary=[step[result] for result in there]):
+        if value.op == "contract" and value in origin:
+            while len(set(used[value])) == 1 and used[value][0].op in ("add", "subtract") and used[value][0] in origin:
+                value = used[value][0]
+            if _elements(value.shape) <= limit:
+                products.append(origin[value])
+    return list(dict.fromkeys([*there, *products]))
+
+
+LARGEST_KEPT = 8
+"""How many times the size of all carries a sum of products may have that is kept of every step."""
+
+
+def _depending(results: Sequence[Expr], parameters: Sequence[Expr]) -> set[Expr]:
+    """The nodes under `results` that depend on any of the parameters, and these."""
+    varying = set(parameters)
+    for node in postorder(results):
+        if any(operand in varying for operand in node.args):
+            varying.add(node)
+    return varying
+
+
+def _elements(shape: Shape) -> float:
+    """The number of elements, where a named dimension counts as 64."""
+    return prod(d if isinstance(d, int) else sum(c * 64 ** len(names) for names, c in dims.terms(d)) for d in shape)
+
+
+def _from_each_step(node: Expr, wanted: Sequence[Expr]) -> list[Expr]:
+    """Values of the body at every step, stacked: from the loop if it gives them, else from the loop made again."""
+    body, carries = node.attrs["body"], node.attrs["carries"]
     given = {id(result): i for i, result in reversed(list(enumerate(body.results))) if i >= carries}
-    missing = [p for p in wanted if id(p) not in given]
+    missing = [value for value in wanted if id(value) not in given]
     loop = node
     if missing:
         loop = make(SCAN, node.args, {**node.attrs, "body": Function(body.parameters, [*body.results, *missing])})
-        given.update({id(p): len(body.results) + i for i, p in enumerate(missing)})
-    return [item(loop, given[id(p)]) for p in wanted]
+        given.update({id(value): len(body.results) + i for i, value in enumerate(missing)})
+    return [item(loop, given[id(value)]) for value in wanted]
 
 
 def _push_scan(node: Expr, tangents: Sequence[Expr | None]) -> Any:

@@ -148,12 +148,37 @@ def test_tidy_loops(rng: np.random.Generator) -> None:
     verify(tidy)
     forward, backward = loops(tidy)
     assert len(loops(roots)) == 3, "the forward loop is made again with its carries kept"
-    assert len(forward.attrs["body"].results) == 3, "the carry, what the cell keeps, and the carry before each step"
+    assert len(forward.attrs["body"].results) == 4, "the carry, what is kept, the carry before and after each step"
     assert len(backward.attrs["body"].results) == 3, "sums for w and u, and the carry; nothing for the slices"
     v = values(rng)
     for a, b in zip(sn.evaluate(roots, v), sn.evaluate(tidy, v), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-13)
     assert all(a is b for a, b in zip(tidy_loops(tidy), tidy, strict=True))
+
+
+def test_the_reverse_loop_reads_what_is_dear() -> None:
+    """Sums of products, with what is added to them, and results of the step are kept and not computed again."""
+    rows, columns = sn.input("rows", ("T", "N", 3), "float64"), sn.input("columns", ("T", 3, "N"), "float64")
+
+    def step(h: Expr, x: tuple[Expr, Expr]) -> tuple[Expr, Expr]:
+        wide = sn.matmul(x[1], x[0])  # 3 x 3, from slices alone
+        return sn.sin(h @ W + x[0]) * 0.5, sn.sum(wide * wide)
+
+    ys, last = sn.scan(step, H, (rows, columns))
+    loss = sn.sum(last * last) + sn.sum(ys)
+    forward, backward = loops(tidy_loops(pullback([loss], [sn.ones((), "float64")], [W, rows, columns])))
+    kept = [result.op for result in forward.attrs["body"].results]
+    assert kept.count("contract") == 1, "wide, which is not added to anything"
+    assert kept.count("add") == 1, "h W + x, which sin' needs"
+    products = [node for node in postorder(backward.attrs["body"].results) if node.op == "contract"]
+    assert len(products) == 4, "each of the two products has two cotangents, and none is computed again"
+
+
+def test_what_is_much_larger_than_the_carries_is_not_kept() -> None:
+    a = sn.input("a", ("T", 40, 2), "float64")
+    _, last = sn.scan(lambda c, x: (c + sn.sum(sn.sin(x @ x.T)), None), sn.zeros((), "float64"), a)
+    found = loops(tidy_loops(pullback([last], [sn.ones((), "float64")], [a])))
+    assert all(result.shape != (40, 40) for loop in found for result in loop.attrs["body"].results)
 
 
 def test_tidy_drops_what_is_unused() -> None:
