@@ -49,8 +49,8 @@ class BadStep:
     step        the number of the step in the epoch, from 1
     rows        the numbers of its rows; None for an iterable of batches
     values      what is not finite: "the loss", "the gradient of W", "the new value of W"
-    origin      the first value that is not finite although its operands are, or a leaf that is not, with an element of it
-                that is not; None where the reference computation of the step stays finite
+    origin      the first value that is not finite although its operands are (or a leaf that is not), with an element
+                of it; None where the reference computation of the step stays finite
     operands    what that element was computed from; where that is many elements, the largest of each operand
     kernel      the kernel that computes it, "name: what it does", where one only does that
     inputs      the inputs of the step
@@ -83,8 +83,8 @@ class BadStep:
         origin = self.origin
         if origin is None:
             return [
-                "the reference computation of this step stays finite, so that only another order of operations overflows",
-                "look at the largest values (fit(gradient_norms=True)), or compute in float64",
+                "the reference computation of this step stays finite: only another order of its operations overflows",
+                "look at the norms (fit(gradient_norms=True)), or compute in float64",
             ]
         node = origin.expression
         kind = f"{node.dtype}{dims.show(node.shape)}"
@@ -92,7 +92,8 @@ class BadStep:
             return [f"the {node.op} {node.name!r} ({kind}) is {origin.value} at {list(origin.place)}"]
         place = f" at {list(origin.place)}" if origin.place else ""
         operands = ", ".join(map(str, self.operands))
-        first = f"first of all, {node.op} ({kind}) is {origin.value}{place}" + (f", where {operands}" if operands else "")
+        made_of = f", where {operands}" if operands else ""
+        first = f"first of all, {node.op} ({kind}) is {origin.value}{place}{made_of}"
         return [first, *(f"  {line}" for line in str(node).splitlines())]
 
 
@@ -113,9 +114,10 @@ def not_finite(
         values = [origin, *dict.fromkeys(arg for arg in origin.args if arg.dtype.startswith("float"))]
         found, *operands = run(values, given, sizes)
         place = _worst(found)
+        parts = zip(values[1:], operands, strict=True)
         about = {
             "origin": Part(origin, place, float(found[place])),
-            "operands": tuple(_part(origin, place, node, value) for node, value in zip(values[1:], operands, strict=True)),
+            "operands": tuple(_part(origin, place, node, value) for node, value in parts),
             "kernel": _kernel(program, entry, origin),
         }
     names = tuple(bad) or ("a value of the compiled step",)

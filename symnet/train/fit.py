@@ -80,8 +80,8 @@ class _Run:
         self.figures = resolve(metrics, program)
         if self.figures and isinstance(train, Stream) and train.once:
             raise UsageError(
-                "fit: metrics on the training data need a second pass over it, and the data is an iterator, which gives "
-                "its batches once: pass a function that makes one, or a list"
+                "fit: metrics on the training data need a second pass over it, and the data is an iterator, which "
+                "gives its batches once: pass a function that makes one, or a list"
             )
         self.callbacks, self.entry, self.history = callbacks, entry, History()
         self.pace = Pace()

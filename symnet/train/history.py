@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symnet.errors import DTypeError, FileError, UsageError
+from symnet.errors import FileError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

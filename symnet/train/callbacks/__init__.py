@@ -5,4 +5,7 @@ from symnet.train.callbacks.base import *  # noqa: F403
 from symnet.train.callbacks.logs import *  # noqa: F403
 from symnet.train.callbacks.monitoring import *  # noqa: F403
 
-__all__ = [*base.__all__, *logs.__all__, *monitoring.__all__]
+__all__: list[str] = []
+__all__ += base.__all__
+__all__ += logs.__all__
+__all__ += monitoring.__all__

@@ -55,10 +55,10 @@ class EarlyStopping(Callback):
     """Ends the training when a figure has not become better for some epochs.
 
     monitor           a figure of the epoch, such as "val_loss" or "val_accuracy"
-    patience          how many epochs in a row may be no better than the best one; with 0 the first such epoch is the last
+    patience          how many epochs in a row may be no better than the best; the first such epoch is the last with 0
     min_delta         by how much a value must be better to count
     mode              whether "min" or "max" is better; "auto" tells by the name
-    restore_best      when the training ends, make the program what it was after the best epoch, optimizer state included
+    restore_best      when the training ends, make the program what it was after the best epoch, with optimizer state
     baseline          a value that must be beaten for an epoch to count as better
     start_from_epoch  how many epochs of this run pass before any counts
 
@@ -122,7 +122,7 @@ class EarlyStopping(Callback):
 class Checkpoint(Callback):
     """Saves the program after epochs.
 
-    path       of the file; `{epoch}` and figures of the epoch may stand in it: "run-{epoch:03d}-{val_loss:.3f}.safetensors"
+    path       of the file; `{epoch}` and figures of the epoch may stand in it: "{epoch:03d}-{val_loss:.3f}.safetensors"
     monitor    with `best_only`, the figure that decides
     best_only  save only when the figure is better than in all epochs before
     every      save after every so many epochs

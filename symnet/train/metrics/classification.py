@@ -171,7 +171,7 @@ class CategoricalAccuracy(_Share):
 
 @named
 class TopK(_Share):
-    """The share of rows whose class is among the k with the largest scores; of equal scores, later classes come first."""
+    """The share of rows whose class is among the k with the largest scores; of equal scores, the later class is first."""
 
     short = "top_k_accuracy"
 
