@@ -1,4 +1,4 @@
-"""Keras's optimizers in programs: names, groups of arguments, schedules, resuming. Keras's numbers: tests/references."""
+"""Keras optimizers in programs: their names, clipping, averages, schedules, resuming. Numbers: tests/references."""
 
 from __future__ import annotations
 
