@@ -8,6 +8,7 @@ from symnet.nn import (
     activations,
     attention,
     containers,
+    convolution,
     distance,
     dropout,
     functional,
@@ -15,6 +16,8 @@ from symnet.nn import (
     linear,
     module,
     normalization,
+    padding,
+    pooling,
     recurrent,
     recurrent_cells,
     sparse,
@@ -23,11 +26,14 @@ from symnet.nn import (
 from symnet.nn.activations import *  # noqa: F403
 from symnet.nn.attention import *  # noqa: F403
 from symnet.nn.containers import *  # noqa: F403
+from symnet.nn.convolution import *  # noqa: F403
 from symnet.nn.distance import *  # noqa: F403
 from symnet.nn.dropout import *  # noqa: F403
 from symnet.nn.linear import *  # noqa: F403
 from symnet.nn.module import *  # noqa: F403
 from symnet.nn.normalization import *  # noqa: F403
+from symnet.nn.padding import *  # noqa: F403
+from symnet.nn.pooling import *  # noqa: F403
 from symnet.nn.recurrent import *  # noqa: F403
 from symnet.nn.recurrent_cells import *  # noqa: F403
 from symnet.nn.sparse import *  # noqa: F403
@@ -37,11 +43,14 @@ __all__ = ["functional", "init"]
 __all__ += activations.__all__
 __all__ += attention.__all__
 __all__ += containers.__all__
+__all__ += convolution.__all__
 __all__ += distance.__all__
 __all__ += dropout.__all__
 __all__ += linear.__all__
 __all__ += module.__all__
 __all__ += normalization.__all__
+__all__ += padding.__all__
+__all__ += pooling.__all__
 __all__ += recurrent.__all__
 __all__ += recurrent_cells.__all__
 __all__ += sparse.__all__

@@ -15,7 +15,7 @@ from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
 from symnet.ops import reduce
 from symnet.ops.coerce import arity, to_expr
-from symnet.ops.leaves import Operand, constant, input, iota, number
+from symnet.ops.leaves import Operand, constant, dim, input, iota, number
 from symnet.ops.scalar import absolute, cast, equal, floor_divide, isnan, less, maximum, where
 from symnet.ops.shape import reshape
 from symnet.ops.window import WINDOWS, Frame, Spatial, frame, frame_of, overlap, view
@@ -140,6 +140,24 @@ def argmax_pool(
     node = to_expr(x, "argmax_pool")
     given = frame("argmax_pool", node.shape, size, size if stride is None else stride, padding, dilation)
     return make(ARGMAX_POOL, (node,), vars(given))
+
+
+def argmax(x: Expr, given: Frame) -> Expr:
+    """Where in its window each element of `pool` is."""
+    return make(ARGMAX_POOL, (x,), vars(given))
+
+
+def flat_positions(offset: Expr, given: Frame, extents: Sequence[Dim]) -> Expr:
+    """From offsets in windows to positions in the flattened last axes of an array, whose sizes are `extents`: int64."""
+    rest, total = cast(offset, "int64"), number(0, "int64")
+    for axis in reversed(range(given.rank)):
+        begin = iota(given.count[axis]) * given.stride[axis] + given.start[axis]
+        begin = reshape(begin, (-1, *(1,) * (given.rank - 1 - axis)))
+        own = begin + rest % given.size[axis] * given.dilation[axis]
+        step = dims.product(extents[axis + 1 :])
+        total = total + own * (step if isinstance(step, int) else dim(step, "int64"))
+        rest = rest // given.size[axis]
+    return total
 
 
 def unpool(

@@ -8,7 +8,7 @@ it, in a fixed order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -58,9 +58,12 @@ def frame_of(attrs: Mapping[str, Any]) -> Frame:
 
 def frame(
     op: str, shape: Shape, size: Sequence[int], stride: Spatial = 1, padding: Spatial | Sequence[tuple[int, int]] = 0,
-    dilation: Spatial = 1,
+    dilation: Spatial = 1, ceil_mode: bool = False,
 ) -> Frame:  # fmt: skip
-    """The frame of all windows of `size` that fit into an array of `shape`, padded at the ends of its last axes."""
+    """The frame of all windows of `size` that fit into an array of `shape`, padded at the ends of its last axes.
+
+    With `ceil_mode` a last window may reach beyond the padding (see `output_size`).
+    """
     rank = len(size)
     if len(shape) < rank:
         raise ShapeError(f"{op}: windows of {rank} axes in an array of shape {dims.show(shape)}")
@@ -68,7 +71,7 @@ def frame(
     steps, dilations = each(op, "stride", stride, rank, 1), each(op, "dilation", dilation, rank, 1)
     pads = _pads(op, padding, rank)
     extents = shape[len(shape) - rank :]
-    counts = (output_size(op, *one) for one in zip(extents, sizes, steps, pads, dilations, strict=True))
+    counts = (output_size(op, *one, ceil_mode) for one in zip(extents, sizes, steps, pads, dilations, strict=True))
     return Frame(sizes, steps, dilations, tuple(-low for low, _ in pads), tuple(counts))
 
 
@@ -125,12 +128,11 @@ def output_size(
 
 def _infer_windows(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
     arity(args, 1)
-    x, where_they_lie = args[0], frame_of(attrs)
-    _check_frame(where_they_lie)
-    if x.ndim < where_they_lie.rank:
-        raise ShapeError(f"windows of {where_they_lie.rank} axes in an array of shape {dims.show(x.shape)}")
-    lead = x.shape[: x.ndim - where_they_lie.rank]
-    return (*lead, *where_they_lie.count, *where_they_lie.size), x.dtype
+    x, given = args[0], frame_of(attrs)
+    _check_frame(given)
+    if x.ndim < given.rank:
+        raise ShapeError(f"windows of {given.rank} axes in an array of shape {dims.show(x.shape)}")
+    return (*x.shape[: x.ndim - given.rank], *given.count, *given.size), x.dtype
 
 
 def _check_frame(given: Frame) -> None:
@@ -142,32 +144,25 @@ def _check_frame(given: Frame) -> None:
 
 
 def _numpy_windows(node: Expr, arrays: Sequence[np.ndarray], sizes: Sizes) -> np.ndarray:
-    x, where_they_lie = arrays[0], frame_of(node.attrs)
-    shape = dims.evaluate_shape(node.shape, sizes)
-    result = np.full(shape, node.attrs["fill"], node.dtype)
-    for offset, inside, found in _strided(where_they_lie, shape, x.shape):
-        result[(..., *inside, *offset)] = x[(..., *found)]
+    result = np.full(dims.evaluate_shape(node.shape, sizes), node.attrs["fill"], node.dtype)
+    for in_view, in_array in _strided(frame_of(node.attrs), result.shape, arrays[0].shape):
+        result[in_view] = arrays[0][in_array]
     return result
 
 
-def _strided(
-    given: Frame, view: Sequence[int], shape: Sequence[int]
-) -> list[tuple[tuple[int, ...], tuple[slice, ...], tuple[slice, ...]]]:
-    """For every offset in a window: the offset, the windows that have it inside the array, and where it is there."""
+def _strided(given: Frame, view: Sequence[int], shape: Sequence[int]) -> Iterator[tuple[Any, Any]]:
+    """For every offset in a window: the windows that have it inside the array, and where that is in the array."""
     rank = given.rank
     counts, extents = view[len(view) - 2 * rank : len(view) - rank], shape[len(shape) - rank :]
-    result = []
     for offset in product(*(range(size) for size in given.size)):
         inside, found = [], []
         for axis, k in enumerate(offset):
             step, at = given.stride[axis], given.dilation[axis] * k + given.start[axis]
-            first, last = -(at // step) if at < 0 else 0, (extents[axis] - 1 - at) // step
-            stop = max(min(last + 1, counts[axis]), first)
+            first = max(-(at // step), 0)
+            stop = max(min((extents[axis] - 1 - at) // step + 1, counts[axis]), first)
             inside.append(slice(first, stop))
-            begin = step * first + at
-            found.append(slice(begin, begin + step * (stop - first), step))
-        result.append((offset, tuple(inside), tuple(found)))
-    return result
+            found.append(slice(step * first + at, step * stop + at, step))
+        yield (..., *inside, *offset), (..., *found)
 
 
 def _pull_windows(node: Expr, g: Expr) -> list[Expr | None]:
@@ -215,10 +210,9 @@ def _infer_overlap(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shap
 
 
 def _numpy_overlap(node: Expr, arrays: Sequence[np.ndarray], sizes: Sizes) -> np.ndarray:
-    g = arrays[0]
     result = np.zeros(dims.evaluate_shape(node.shape, sizes), node.dtype)
-    for offset, inside, found in _strided(frame_of(node.attrs), g.shape, result.shape):
-        result[(..., *found)] += g[(..., *inside, *offset)]
+    for in_view, in_array in _strided(frame_of(node.attrs), arrays[0].shape, result.shape):
+        result[in_array] += arrays[0][in_view]
     return result
 
 
