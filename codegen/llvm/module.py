@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
-from codegen.llvm import math, philox
+from codegen.llvm import math
 from codegen.llvm.driver import Slots, emit_constants, emit_entry, slots
 from codegen.llvm.kernel import KernelText
 from codegen.llvm.nest import emit_nest
@@ -41,9 +41,8 @@ def library_text(programs: Mapping[str, Program], target: Target, profile: bool 
         sharing[program.name] = plan(program)
         entries.append(emit_constants(program))
         entries.append(emit_entry(program, texts, table, sharing[program.name], profile))
-    drawing = {helper for helper in kernel_texts.helpers if helper[0] in philox.HELPERS}
-    helpers = math.definitions(kernel_texts.helpers - drawing, target.fma)
-    parts = [philox.definitions(drawing), helpers, *kernel_texts.bodies, *entries, runtime_text(target.triple)]
+    helpers = math.definitions(kernel_texts.helpers, target.fma)
+    parts = [helpers, *kernel_texts.bodies, *entries, runtime_text(target.triple)]
     return LibraryText("\n".join(parts), table, sharing)
 
 

@@ -151,10 +151,10 @@ class _Nest:
             rest = scope.sub(length, full)
         middle = scope.add(start, full)
         if full.text == str(count):
-            with scope.level(), scope.in_lanes(axis, start, count, None):
+            with scope.level(), scope.in_lanes(axis, start, count, None, aligned=True):
                 body()
         elif full.text != "0":
-            with scope.loop(axis, start, middle, count) as base, scope.in_lanes(axis, base, count, None):
+            with scope.loop(axis, start, middle, count) as base, scope.in_lanes(axis, base, count, None, aligned=True):
                 body()
         if rest.text == "0":
             return
@@ -164,7 +164,7 @@ class _Nest:
                 some = scope.operate("icmp sgt", rest, index(0), "bool")
                 stack.enter_context(scope.fn.when(some.text, "tail"))
             mask = scope.prefix_mask(rest, count)
-            stack.enter_context(scope.in_lanes(axis, middle, count, mask))
+            stack.enter_context(scope.in_lanes(axis, middle, count, mask, aligned=True))
             body()
 
     # --- statements ---

@@ -99,13 +99,20 @@ def lanes(body: tuple[Stmt, ...], axis: Axis, target: Target) -> int:
     width = max(BYTES[dtype] for dtype in floats or dtypes)
     count = max(1, min(target.vector_bytes, 64) // width)
     accumulates = any(isinstance(stmt, Reduce) and (_over(stmt, axis.name) or not unrolled(stmt)) for stmt in all_of)
-    costly = any(isinstance(scalar, Apply) and scalar.fn in (*MATH, "pow", "mod", "floordiv", "philox") for scalar in varying)
+    functions = {scalar.fn for scalar in varying if isinstance(scalar, Apply)}
+    costly = not functions.isdisjoint((*MATH, "pow", "mod", "floordiv", "philox"))
+    if "philox" in functions and not _shorter(axis, target.vector_bytes // 2):
+        return max(count, target.vector_bytes // 2)  # the 4 words of blocks that fill a register with 64-bit lanes
     if not accumulates or costly or width == 1 or sum(isinstance(scalar, Load) for scalar in varying) > 4:
         return count
     if dimension.names(axis.extent):
         return 4 * count
     vectors = -(-dimension.evaluate(axis.extent, {}) // count)
     return count * min(WIDTHS, key=lambda factor: -(-vectors // factor) * (factor + PASS_COST))
+
+
+def _shorter(axis: Axis, count: int) -> bool:
+    return not dimension.names(axis.extent) and dimension.evaluate(axis.extent, {}) < count
 
 
 def unrolled(stmt: Reduce) -> bool:

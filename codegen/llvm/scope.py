@@ -66,7 +66,7 @@ class Scope:
     axes      axis -> its i64 position (of lane 0 for the vector axis); a `Value` with lanes is a position a lane
     refs      name bound by a statement -> value        stored buffers the function writes: their loads stay in place
     vector    the axis that runs in lanes (or None), `lanes` of them; `mask` is the i1 vector of the lanes that count
-              (None: all; the masked lanes are a prefix)
+              (None: all; the masked lanes are a prefix); `aligned`: lane 0 is at a multiple of `lanes`
     helpers   math functions the text calls, as (function, dtype, lanes)
     status    pointer to the i32 that a failed check writes, or None where no check can occur
     """
@@ -91,6 +91,7 @@ class Scope:
         self.vector: str | None = None
         self.lanes = 1
         self.mask: Value | None = None
+        self.aligned = False
         self.helpers: set[tuple[str, str, int]] = set()
         self._levels = [_Level([])]
 
@@ -130,12 +131,19 @@ class Scope:
             yield position
 
     @contextmanager
-    def in_lanes(self, axis: str, base: Value, lanes: int, mask: Value | None) -> Iterator[None]:
-        """`axis` runs in lanes from position `base` on; `mask` says which lanes count."""
+    def in_lanes(
+        self, axis: str, base: Value, lanes: int, mask: Value | None, aligned: bool = False
+    ) -> Iterator[None]:
+        """`axis` runs in lanes from position `base` on; `mask` says which lanes count.
+
+        `aligned` says that `base` is known to be a multiple of `lanes`.
+        """
         before = self.vector, self.lanes, self.mask, self.axes.get(axis)
+        outer, self.aligned = self.aligned, aligned
         self.vector, self.lanes, self.mask, self.axes[axis] = axis, lanes, mask, base
         yield
         self.vector, self.lanes, self.mask = before[:3]
+        self.aligned = outer
         if before[3] is not None:
             self.axes[axis] = before[3]
 

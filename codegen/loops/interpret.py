@@ -15,6 +15,7 @@ import numpy as np
 from codegen.loops.grammar import (
     Affine,
     Axis,
+    Branch,
     Check,
     Const,
     Index,
@@ -77,6 +78,9 @@ def _items(
             for step in reversed(steps) if item.reverse else steps:
                 if code := _items(item.items, memory, sizes, {**outer, item.axis.name: step}):
                     return code
+        elif isinstance(item, Branch):
+            if bool(memory[item.condition]) != item.negated and (code := _items(item.items, memory, sizes, outer)):
+                return code
         elif code := _Nest(item, memory, sizes, outer).run():
             return code
     return 0
@@ -180,7 +184,8 @@ class _Nest:
             return self.load(scalar)
         args = [self.scalar(arg) for arg in scalar.args]
         if scalar.fn == "philox":
-            return philox.words(*args[:4], bits=int(args[4]))
+            seed, step, stream, element, bits = args
+            return philox.words(seed, step, stream, element, int(bits))
         if scalar.fn == "cast":
             return np.asarray(args[0].astype(scalar.dtype))
         return np.asarray(MEANING[scalar.fn](*args), dtype=scalar.dtype)

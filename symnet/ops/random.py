@@ -57,8 +57,8 @@ if hasattr(os, "register_at_fork"):
 
 def _infer_step(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
     arity(args, 1)
-    if (args[0].op, args[0].shape, args[0].dtype) != ("state", (), "int64"):
-        raise DTypeError("expected state that is one int64")
+    if args[0].shape or args[0].dtype != "int64":
+        raise DTypeError("expected one int64")
     return (), "int64"
 
 
@@ -71,7 +71,7 @@ RANDOM_STEP: Op = register(
         pullback=lambda node, g: [None],
         updates=lambda node: [(node.args[0], node.args[0] + 1)],
         samples=lambda rng: [make(RANDOM_STEP, (state(STEP, (), "int64"),))],
-        doc="A counter, which every training step counts up.",
+        doc="The number of a training step; storing it counts it up.",
     )
 )
 

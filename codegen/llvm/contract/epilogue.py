@@ -71,7 +71,8 @@ class Epilogue:
         frame, scope, chosen = self.frame, self.scope, self.plan
         kind = vector_type(frame.dtype, chosen.tile.lanes)
         base = scope.add(column.start, at)
-        lanes = scope.in_lanes(chosen.col.name, base, chosen.tile.lanes, mask)
+        aligned = chosen.col_edge in ("exact", "packed", "masked")  # tiles then begin at multiples of their size
+        lanes = scope.in_lanes(chosen.col.name, base, chosen.tile.lanes, mask, aligned)
         with lanes, frame.loop(row.first, row.stop, stem="row") as number:
             scope.axes[chosen.row.name] = scope.add(row.start, number)
             offset = scope.add(frame.times(number, self.tile_row), frame.times(at, frame.size))
