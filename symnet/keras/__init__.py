@@ -1,5 +1,5 @@
 """What Keras has with other names, arguments, defaults or formulas than PyTorch."""
 
-from symnet.keras import optimizers
+from symnet.keras import losses, optimizers
 
-__all__ = ["optimizers"]
+__all__ = ["losses", "optimizers"]

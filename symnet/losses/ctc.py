@@ -40,7 +40,8 @@ def ctc_loss(
     target_lengths  [N] (a scalar for one sequence)
     blank           the class that stands for no label
     reduction       "mean" divides each loss by the length of its target (at least 1) and averages over N
-    zero_infinity   0 in place of ∞, the loss of a target that does not fit into its time steps; its gradient is 0 always
+    zero_infinity   0 in place of ∞, the loss of a target that does not fit into its time steps. Its gradient is 0 in
+                    either case (in PyTorch it is nan if the loss is ∞)
     """
     check_reduction(reduction)
     log_p, labels = ops.constant(log_probs), ops.constant(targets)
@@ -141,7 +142,7 @@ def _padded(labels: Expr, lengths: Expr, count: Dim, single: bool, blank: int) -
         rows = labels[ops.where(within, begin + ops.arange(size), 0)]
     else:
         raise ShapeError(
-            f"ctc_loss: expected targets [N, S] for the {count} sequences, or of one axis; got {dims.show(labels.shape)}"
+            f"ctc_loss: expected targets [N, S] for N = {count}, or of one axis; got {dims.show(labels.shape)}"
         )
     return ops.where(ops.arange(size) < ops.expand_dims(lengths, 1), rows, blank)
 
