@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, overload
 
 from symnet.derive.api import Exprs, differentiated, scalar_loss, several
 from symnet.derive.build import depends, full
 from symnet.derive.reverse import pullback
+from symnet.errors import UsageError
 from symnet.explain import html
 from symnet.explain.formula import Equation, latex_lines, legend_lines, where_clauses, written
 from symnet.explain.identifiers import is_plain, symbol
@@ -34,6 +36,10 @@ from symnet.expr.node import Expr
 from symnet.expr.trace import Step, Trace
 from symnet.expr.traverse import postorder
 from symnet.simplify import prepare
+
+if TYPE_CHECKING:
+    from symnet.optim.base import Optimizer
+    from symnet.optim.formula import UpdateFormula
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +106,20 @@ class Derivation:
         return html.write(self, Path(path))
 
 
-def explain(loss: Expr, wrt: Exprs) -> Derivation:
+@overload
+def explain(loss: Expr, wrt: Exprs) -> Derivation: ...
+@overload
+def explain(loss: Optimizer) -> UpdateFormula: ...
+def explain(loss: Expr | Optimizer, wrt: Exprs | None = None) -> Derivation | UpdateFormula:
     """How ∂loss/∂w is derived, for one w or for several with their where clauses in common.
 
-    `loss` is a floating-point scalar and each w a floating-point expression, as for `sn.grad`.
+    `loss` is a floating-point scalar and each w a floating-point expression, as for `sn.grad`. For an optimizer, alone,
+    the formula of its update.
     """
+    if not isinstance(loss, Expr) and hasattr(loss, "formula"):
+        return loss.formula()
+    if wrt is None:
+        raise UsageError("explain: say by what the loss is differentiated: sn.explain(loss, wrt=weight)")
     scalar = scalar_loss(loss, "explain")
     variables, _ = several(wrt, "explain", "wrt")
     trace = Trace()

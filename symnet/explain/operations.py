@@ -128,6 +128,8 @@ def _negative(node: Expr, args: Sequence[Form]) -> Form:
 
 
 def _multiply(node: Expr, args: Sequence[Form]) -> Form:
+    if node.args[1].op == "rsqrt" and isinstance(args[1], Quotient):  # x · 1/√y is x / √y
+        return Quotient(args[0], args[1].denominator, scalar=args[1].scalar)
     scalars = [is_number(arg) for arg in node.args]
     if any(scalars):
         first, second = args if scalars[0] else (args[1], args[0])

@@ -8,7 +8,7 @@ from typing import Any
 from symnet.explain import notation as n
 from symnet.explain.notation import Form, Level, Placed
 
-_SUPERSCRIPTS = str.maketrans("0123456789−-+()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺⁽⁾ⁿⁱ")
+_SUPERSCRIPTS = str.maketrans("0123456789−-+()nit", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺⁽⁾ⁿⁱᵗ")
 _SUBSCRIPTS = dict(zip("0123456789+-−()aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ", strict=True))
 _RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "and": "∧", "or": "∨"}
 _PRODUCTS = {"matrix": " ", "hadamard": " ⊙ ", "scale": " ", "dot": " · ", "kron": " ⊗ "}
@@ -61,6 +61,7 @@ def _power(form: n.Power) -> str:
     base, mark = _at(form.base, Level.ATOM), "∘" if form.hadamard else ""
     exponent = write(form.exponent)
     plain = isinstance(form.exponent, n.Number) and all(c in "0123456789−" for c in exponent)
+    plain = plain or (isinstance(form.exponent, n.Symbol) and exponent == "t")
     if plain and (not mark or len(exponent) == 1):
         return base + mark + exponent.translate(_SUPERSCRIPTS)
     exponent = exponent if n.binding(form.exponent) == Level.ATOM else f"({exponent})"

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from symnet import ops
 from symnet.errors import DTypeError, ShapeError, UnknownName, Unsupported, UsageError, nearest
@@ -28,6 +28,9 @@ from symnet.expr.traverse import postorder
 from symnet.optim.groups import Group, Params, read_groups
 from symnet.optim.precision import in_dtype
 from symnet.optim.state import State
+
+if TYPE_CHECKING:
+    from symnet.optim.formula import UpdateFormula
 
 __all__ = ["Optimizer"]
 
@@ -239,6 +242,15 @@ class Optimizer:
         return {name: value for name, value in known.items() if name in present}
 
     # --- printing ---------------------------------------------------------------------------------------------------
+
+    def formula(self) -> UpdateFormula:
+        """The update as formulas; `str` of it is text, `.latex()` LaTeX. `print(optimizer)` shows it too."""
+        from symnet.optim.formula import formula_of
+
+        return formula_of(self)
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{self.formula()}"
 
     def __repr__(self) -> str:
         given = [f"{name}={self.defaults.get(name, getattr(self, name))!r}" for name in self._settings

@@ -9,13 +9,16 @@ compiled step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from symnet import ops
 from symnet.errors import DTypeError, UsageError
 from symnet.expr.node import Expr
 from symnet.optim.base import Limits, Number, Optimizer, Pair, Setting, Value, names_of
 from symnet.optim.clip import NormType, clip_grad_norm, clip_grad_value, norm_order
+
+if TYPE_CHECKING:
+    from symnet.optim.formula import UpdateFormula
 
 __all__ = ["Accumulate", "Averaged", "ClipGradNorm", "ClipGradValue", "Transform"]
 
@@ -43,6 +46,10 @@ class Transform(Optimizer):
     def trains(self, parameter: Expr) -> bool:
         return self.optimizer.trains(parameter)
 
+    def formula(self) -> UpdateFormula:
+        """The update of the inner optimizer, whose g is what this one gives it."""
+        return self.optimizer.formula()
+
     def __repr__(self) -> str:
         own = super().__repr__().partition("(")[2]
         return f"{type(self).__name__}({self.optimizer!r}, {own}"
@@ -56,12 +63,12 @@ class ClipGradNorm(Transform):
     """
 
     limits: ClassVar[Limits] = {"max_norm": "[0, ∞]"}
+    fixed: ClassVar[frozenset[str]] = frozenset(("norm_type",))
     max_norm: Expr
     norm_type: float
 
     def __init__(self, optimizer: Optimizer, max_norm: Number, norm_type: NormType = 2.0) -> None:
-        super().__init__(optimizer, max_norm=max_norm)
-        self.norm_type = norm_order(norm_type)
+        super().__init__(optimizer, max_norm=max_norm, norm_type=norm_order(norm_type))
 
     def updates(self, parameters: Sequence[Expr], gradients: Sequence[Expr]) -> list[Pair]:
         clipped, norm = clip_grad_norm(gradients, self.max_norm, self.norm_type)
