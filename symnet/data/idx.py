@@ -1,7 +1,7 @@
 """IDX files, the format of MNIST and of data sets made like it (Fashion-MNIST, EMNIST).
 
-A file begins with two zero bytes, a code for the type of its elements and the number of axes; then comes the size of each
-axis as a big-endian 32-bit number; then the elements, big-endian, in C order.
+A file begins with two zero bytes, a code for the type of its elements and the number of axes; then comes the size of
+each axis as a big-endian 32-bit number; then the elements, big-endian, in C order.
 """
 
 from __future__ import annotations

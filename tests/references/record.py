@@ -37,7 +37,7 @@ def main() -> int:
 
 def _versions() -> dict[str, str]:
     found = {"python": sys.version.split()[0]}
-    for package in ("numpy", "torch", "keras"):
+    for package in ("numpy", "torch", "keras", "scikit-learn"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -171,7 +171,7 @@ class CategoricalAccuracy(_Share):
 
 @named
 class TopK(_Share):
-    """The share of rows whose class is among the k with the largest scores; of equal scores, the later class is first."""
+    """The share of rows whose class is among the k with the largest scores; among equals, later classes are first."""
 
     short = "top_k_accuracy"
 
