@@ -15,9 +15,14 @@ from tests.docs.pages import ROOT
 EXAMPLES = {
     # script and arguments: a pattern of what it prints, and what must hold of the numbers found
     ("digits.py",): (r"test accuracy ([\d.]+)%", lambda accuracy: accuracy > 94),
-    ("linear_regression.py", "--epochs", "20"): (
-        r"loss ([\d.]+) at first, ([\d.]+) after",
-        lambda first, last: last < 0.05 * first,
+    ("linear_regression.py",): (
+        r"epoch   1   loss ([\d.]+)[\s\S]*epoch  90 .*\nepoch 100   loss ([\d.]+)\n\n"
+        r"trained  w = \[ ([\d.]+).*\nexact    w = \[ ([\d.]+)",
+        lambda first, last, trained, exact: first > 10 and last < 0.011 and abs(trained - exact) < 0.01,
+    ),
+    ("training_loop.py", "--epochs", "2"): (
+        r"\n    2 +([\d.]+) +([\d.]+) +([\d.]+)\n.*at most ([\d.e-]+)\ntest accuracy ([\d.]+)%",
+        lambda hand, step, fit, apart, accuracy: hand == step == fit and apart < 1e-12 and accuracy > 80,
     ),
     ("recurrent.py", "--steps", "600"): (
         r"mean error on longer sequences ([\d.]+) \(always answering 0: ([\d.]+)\)",
