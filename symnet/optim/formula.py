@@ -28,6 +28,13 @@ __all__ = ["UpdateFormula", "formula_of"]
 
 _USUAL = {
     "eps": "ε",
+    "epsilon": "ε",
+    "learning_rate": "η",
+    "learning_rate_power": "a",
+    "l1_regularization_strength": "lambda_1",
+    "l2_regularization_strength": "lambda_2",
+    "l2_shrinkage_regularization_strength": "lambda_s",
+    "beta": "β",
     "weight_decay": "λ",
     "momentum": "μ",
     "dampening": "τ",
@@ -134,7 +141,7 @@ def _name_hyper(names: Names, node: Expr, name: str) -> None:
     if place and base in _PLURALS:
         wanted = Symbol(_PLURALS[base], str(int(place[:-1]) + 1))
     else:
-        wanted = Symbol(_USUAL.get(name, name))
+        wanted = symbol(_USUAL.get(name, name))
     form = names.free(wanted)
     names.give(node, form)
     if text.write(form) != name:

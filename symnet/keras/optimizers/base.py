@@ -167,7 +167,7 @@ class KerasOptimizer(Optimizer):
 
     def update(self, p: Expr, g: Expr, s: State, t: Expr) -> Expr:
         if self.weight_decay is not None and not self._is_excluded(p):
-            p = p - p * self.weight_decay * self.learning_rate
+            p = (1.0 - self.learning_rate * self.weight_decay) * p
         return self.update_step(p, g, s, t)
 
     def _is_excluded(self, p: Expr) -> bool:
