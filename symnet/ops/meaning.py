@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from symnet.errors import DTypeError, Unsupported
-from symnet.expr.function import Function
-from symnet.expr.node import Expr, make
+from symnet.expr.function import Function, bodies, with_bodies
+from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, rewrite, substitute
 
 __all__ = ["inference"]
@@ -48,15 +48,15 @@ def _meaning(node: Expr) -> Expr:
 
 def rewrite_with_bodies(roots: Sequence[Expr], replace: Callable[[Expr], Expr]) -> list[Expr]:
     """The roots with `replace(node)` for every node, bottom-up, in the bodies of loops too."""
-    bodies: dict[Function, Function] = {}
+    known: dict[Function, Function] = {}
 
     def visit(node: Expr) -> Expr:
-        body = node.attrs.get("body")
-        if isinstance(body, Function):
-            if body not in bodies:
-                bodies[body] = Function(body.parameters, rewrite(body.results, visit))
-            node = make(node.declaration, node.args, {**node.attrs, "body": bodies[body]})
-        return replace(node)
+        return replace(with_bodies(node, inside))
+
+    def inside(body: Function) -> Function:
+        if body not in known:
+            known[body] = Function(body.parameters, rewrite(body.results, visit))
+        return known[body]
 
     return rewrite(roots, visit)
 
@@ -69,23 +69,24 @@ def collect_updates(roots: Sequence[Expr]) -> list[tuple[Expr, Expr]]:
     """
     current: dict[Expr, Expr] = {}
     for node in postorder(roots):
-        if node.op == "scan":
+        if node.dtype == "tuple":
             _refuse_updates(node)
         if node.declaration.updates is None:
             continue
-        for state, value in node.declaration.updates(node):
-            known = current.get(state, state)
-            if known is not state:
-                others = {operand: operand for operand in node.args if operand is not state}
-                value = substitute([value], {**others, state: known})[0]
-            current[state] = value
+        pairs = node.declaration.updates(node)
+        if any(operand in current for operand in node.args):
+            now = {operand: current.get(operand, operand) for operand in node.args}
+            values = substitute([value for _, value in pairs], now)
+            pairs = list(zip((state for state, _ in pairs), values, strict=True))
+        current.update(pairs)
     return list(current.items())
 
 
-def _refuse_updates(loop: Expr) -> None:
-    for node in postorder(loop.attrs["body"].results):
+def _refuse_updates(block: Expr) -> None:
+    what = "the cell of a scan" if block.op == "scan" else f"a branch of {block.op}"
+    for node in postorder(result for body in bodies(block).values() for result in body.results):
         if node.declaration.updates is not None:
             raise Unsupported(
-                f"{node.op} inside the cell of a scan: what it keeps from step to step of the training cannot be "
-                "updated within a loop; apply it to the loop's whole input or output"
+                f"{node.op} inside {what}: what it keeps from step to step of the training cannot be updated there; "
+                "apply it to the whole input or output"
             )
