@@ -16,7 +16,7 @@ EXAMPLES = {
     # script and arguments: a pattern of what it prints, and what must hold of the numbers found
     ("digits.py",): (r"test accuracy ([\d.]+)%", lambda accuracy: accuracy > 94),
     ("linear_regression.py",): (
-        r"epoch   1 +loss ([\d.]+)[\s\S]*epoch 100 +loss ([\d.]+)\n\ntrained  w = \[ ([\d.]+).*\nexact    w = \[ ([\d.]+)",
+        r"epoch   1 +loss ([\d.]+)[\s\S]*epoch 100 +loss ([\d.]+)\s+trained +w = \[ ([\d.]+).*\nexact +w = \[ ([\d.]+)",
         lambda first, last, trained, exact: first > 10 and last < 0.011 and abs(trained - exact) < 0.01,
     ),
     ("training_loop.py", "--epochs", "2"): (
