@@ -22,7 +22,6 @@ from codegen.loops.grammar import (
     Reduce,
     Ref,
     Scalar,
-    Sequence,
     Stmt,
     Store,
     loads,
@@ -96,7 +95,7 @@ class _Inliner:
 
     def _collect(self, items: tuple[Item, ...], path: tuple[int, ...]) -> None:
         for position, item in enumerate(items):
-            if isinstance(item, Sequence):
+            if not isinstance(item, Kernel):
                 self._collect(item.items, (*path, position))
                 continue
             number = len(self.kernels)
@@ -202,6 +201,8 @@ class _Inliner:
     def _guard_moves(self, producer: Producer, site: Site) -> bool:
         """Whether leaving the producer's buffer is the same as leaving what it is computed from."""
         assert site.load.fill is not None
+        if any(producer.axes[position] is None for position in site.leaving):
+            return False
         return guard_moves(self.program, producer.value, _leaving(producer, site.leaving), site.load.fill)
 
     def _unchanged(self, number: int, reader: int, producer: Producer) -> bool:
