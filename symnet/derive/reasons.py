@@ -37,6 +37,11 @@ _REASONS: dict[str, str | tuple[str, str]] = {
     "sigmoid": "σ′ = σ·(1 − σ)",
     "log_sigmoid": "(log σ(x))′ = 1 − σ(x) = σ(−x)",
     "softplus": "log(1 + exp x)′ = σ(x)",
+    "huber": (
+        "huber′ is the difference itself, limited to the range from −delta to delta",
+        "∂huber/∂delta = max(|d| − delta, 0)",
+    ),
+    "log_cosh": "(log cosh x)′ = tanh x",
     "xlogy": ("∂(a·log b)/∂a = log b", "∂(a·log b)/∂b = a/b"),
     "bernoulli_nll": (
         "(−t·log p − (1 − t)·log(1 − p))′ = (p − t)/(p·(1 − p))",
@@ -84,6 +89,7 @@ _REASONS: dict[str, str | tuple[str, str]] = {
     "scatter_add": "each update gets the cotangent of the place it was added to",
     "cumsum": "an element counts in every later sum: the cotangents are summed from the other end",
     "scan": "backpropagation through time: the loop runs in reverse, carrying the cotangent of its carries",
+    "cond": "the derivative of the side that was chosen",
     "stop_gradient": "nothing flows through stop_gradient",
 }
 

@@ -263,6 +263,11 @@ def _weighted(weight: Expr, factor: Form, value: Form) -> Form:
     return _scaled(factor, value) if is_number(weight) else Product("hadamard", (factor, value))
 
 
+def _huber(node: Expr, args: Sequence[Form]) -> Form:
+    """The usual limit of 1 is not written."""
+    return Call("huber", (args[0],) if _is_constant(node.args[1], 1) else tuple(args))
+
+
 def _xlogy(node: Expr, args: Sequence[Form]) -> Form:
     return _weighted(node.args[0], args[0], Call("log", (args[1],)))
 
@@ -271,9 +276,7 @@ def _bernoulli_nll(node: Expr, args: Sequence[Form]) -> Form:
     """−t log(p) − (1 − t) log(1 − p)."""
     (p, t), one = args, Number("1", bold=False)
     not_p, not_t = (Sum(((one, True), (form, False))) for form in (p, t))
-    hit, miss = (
-        _weighted(node.args[1], weight, Call("log", (form,))) for weight, form in ((t, p), (not_t, not_p))
-    )
+    hit, miss = (_weighted(node.args[1], weight, Call("log", (form,))) for weight, form in ((t, p), (not_t, not_p)))
     return Sum(((Negative(hit), True), (miss, False)))
 
 
@@ -446,8 +449,18 @@ def _scan(node: Expr, args: Sequence[Form]) -> Form:
     return loop(node, args)
 
 
+def _cond(node: Expr, args: Sequence[Form]) -> Form:
+    from symnet.explain.loops import choice
+
+    return choice(node, args)
+
+
 def _item(node: Expr, args: Sequence[Form]) -> Form:
-    """The results of a loop by their place: the final carries, then what it stacked."""
+    """The results of a loop by their place: the final carries, then what it stacked; of a choice the two values."""
+    if node.args[0].op == "cond":
+        from symnet.explain.loops import chosen
+
+        return chosen(node, args[0])
     return Index(args[0], (Number(str(node.attrs["index"])),))
 
 
@@ -474,6 +487,8 @@ _TABLE: dict[str, Writer] = {
     "reciprocal": lambda node, args: _one_over(args[0], node),
     "sigmoid": _function("σ"),
     "log_sigmoid": _function("logσ"),
+    "huber": _huber,
+    "log_cosh": _function("logcosh"),
     "xlogy": _xlogy,
     "bernoulli_nll": _bernoulli_nll,
     "bernoulli_logit_nll": _bernoulli_logit_nll,
@@ -514,6 +529,7 @@ _TABLE: dict[str, Writer] = {
     "scatter_add": _scatter_add,
     "cumsum": _cumsum,
     "scan": _scan,
+    "cond": _cond,
     "item": _item,
     "stop_gradient": _function("stop"),
     "elementwise": lambda node, args: Call(str(node.attrs["function"]), tuple(args)),

@@ -9,7 +9,7 @@ from symnet.errors import ShapeError
 from symnet.expr.node import Expr
 from symnet.losses.common import Loss, check_reduction, factors, reduce, same_shape
 from symnet.ops.leaves import Operand
-from symnet.ops.likelihood import bernoulli_logit_nll, bernoulli_nll
+from symnet.ops.loss_terms import bernoulli_logit_nll, bernoulli_nll
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss", "SoftMarginLoss", "binary_cross_entropy",

@@ -36,9 +36,9 @@ def size_of(dim: Dim, dtype: str) -> Expr | float:
     return float(dim) if isinstance(dim, int) else ops.dim(dim, dtype)
 
 
-def hinge(x: Expr) -> Expr:
-    """max(0, x) as torch.clamp_min(x, 0) has it: its derivative at 0 is 1 (that of relu is 0)."""
-    return ops.clip(x, 0.0, float("inf"))
+def at_least(x: Expr, limit: float) -> Expr:
+    """max(limit, x) as torch.clamp_min has it: its derivative at the limit is 1."""
+    return ops.clip(x, limit, float("inf"))
 
 
 def check_float(loss: str, what: str, value: Expr) -> None:

@@ -9,7 +9,7 @@ from symnet import ops
 from symnet.errors import ShapeError, UsageError
 from symnet.expr import dims
 from symnet.expr.node import Expr
-from symnet.losses.common import Loss, check_float, check_reduction, hinge, reduce
+from symnet.losses.common import Loss, at_least, check_float, check_reduction, reduce
 from symnet.ops import linalg
 from symnet.ops.coerce import operands
 from symnet.ops.leaves import Operand
@@ -44,7 +44,7 @@ def cosine_embedding_loss(
         )
     lengths = [ops.sqrt(ops.sum(ops.square(v), axis=-1) + LEAST_SQUARE) for v in (a, b)]
     cos = ops.sum(a * b, axis=-1) / (lengths[0] * lengths[1])
-    values = ops.where(t == 1, 1.0 - cos, ops.where(t == -1, hinge(cos - margin), 0.0))
+    values = ops.where(t == 1, 1.0 - cos, ops.where(t == -1, at_least(cos - margin, 0.0), 0.0))
     return reduce(values, reduction)
 
 
@@ -137,4 +137,4 @@ def _triplet(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = ops.minimum(far, distance(positive, negative))
-    return reduce(hinge(margin + near - far), reduction)
+    return reduce(at_least(margin + near - far, 0.0), reduction)

@@ -35,10 +35,7 @@ def poisson_nll_loss(
     x, k = same_shape("poisson_nll_loss", input, target)
     values = ops.exp(x) - k * x if log_input else x - k * ops.log(x + eps)
     if full:
-        counted = k > 1.0
-        many = ops.where(counted, k, 1.0)
-        stirling = many * ops.log(many) - many + 0.5 * ops.log(2.0 * math.pi * many)
-        values = values + ops.where(counted, stirling, 0.0)
+        values = values + ops.where(k > 1.0, k * ops.log(k) - k + 0.5 * ops.log(2.0 * math.pi * k), 0.0)
     return reduce(values, reduction)
 
 

@@ -10,11 +10,11 @@ from symnet.expr import dims
 from symnet.expr.node import Expr
 from symnet.losses.common import (
     Loss,
+    at_least,
     check_classes,
     check_float,
     check_indices,
     check_reduction,
-    hinge,
     reduce,
     same_shape,
 )
@@ -35,7 +35,7 @@ def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, r
     """
     check_reduction(reduction)
     x, t = same_shape("hinge_embedding_loss", input, target)
-    values = ops.where(t != -1.0, x, 0.0) + ops.where(t != 1.0, hinge(margin - x), 0.0)
+    values = ops.where(t != -1.0, x, 0.0) + ops.where(t != 1.0, at_least(margin - x, 0.0), 0.0)
     return reduce(values, reduction)
 
 
@@ -64,7 +64,7 @@ def margin_ranking_loss(
             f"{loss}: expected inputs and target with the same number of axes, got {dims.show(first.shape)}, "
             f"{dims.show(second.shape)} and {dims.show(t.shape)}"
         )
-    return reduce(hinge(margin - t * (first - second)), reduction)
+    return reduce(at_least(margin - t * (first - second), 0.0), reduction)
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from symnet.expr import dims
 from symnet.expr.node import Expr
 from symnet.losses.common import Loss, check_reduction, reduce, same_shape
 from symnet.ops.leaves import Operand
+from symnet.ops.loss_terms import huber
 
 __all__ = ["HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss", "huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 
@@ -80,9 +81,7 @@ def huber_loss(
     if delta <= 0:
         raise UsageError(f"huber_loss: delta is positive, got {delta}")
     x, y = same_shape("huber_loss", input, target)
-    d = x - y
-    size = ops.absolute(d)
-    values = ops.where(size <= delta, 0.5 * ops.square(d), delta * (size - 0.5 * delta))
+    values = huber(x - y, delta)
     if weight is not None:
         values, _ = _weighted("huber_loss", values, weight)
     return reduce(values, reduction)
@@ -105,9 +104,8 @@ def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", bet
     if beta == 0:
         return l1_loss(input, target, reduction)
     x, y = same_shape("smooth_l1_loss", input, target)
-    d = x - y
-    size = ops.absolute(d)
-    return reduce(ops.where(size < beta, (0.5 / beta) * ops.square(d), size - 0.5 * beta), reduction)
+    values = huber(x - y, beta)
+    return reduce(values if beta == 1 else values / beta, reduction)
 
 
 @dataclass(eq=False)

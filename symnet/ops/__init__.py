@@ -9,6 +9,7 @@ from symnet.ops import (
     aliases,
     arrange,
     composite,
+    conditional,
     convolution,
     custom,
     euclidean,
@@ -16,7 +17,7 @@ from symnet.ops import (
     index,
     interpret,
     leaves,
-    likelihood,
+    loss_terms,
     linalg,
     loops,
     meaning,
@@ -36,13 +37,14 @@ from symnet.ops import (
 from symnet.ops.aliases import *  # noqa: F403
 from symnet.ops.arrange import *  # noqa: F403
 from symnet.ops.composite import *  # noqa: F403
+from symnet.ops.conditional import *  # noqa: F403
 from symnet.ops.convolution import *  # noqa: F403
 from symnet.ops.custom import *  # noqa: F403
 from symnet.ops.front import *  # noqa: F403
 from symnet.ops.index import *  # noqa: F403
 from symnet.ops.interpret import *  # noqa: F403
 from symnet.ops.leaves import *  # noqa: F403
-from symnet.ops.likelihood import *  # noqa: F403
+from symnet.ops.loss_terms import *  # noqa: F403
 from symnet.ops.loops import *  # noqa: F403
 from symnet.ops.meaning import *  # noqa: F403
 from symnet.ops.more import *  # noqa: F403
@@ -60,13 +62,14 @@ __all__ = ["linalg", "random"]
 __all__ += aliases.__all__
 __all__ += arrange.__all__
 __all__ += composite.__all__
+__all__ += conditional.__all__
 __all__ += convolution.__all__
 __all__ += custom.__all__
 __all__ += front.__all__
 __all__ += index.__all__
 __all__ += interpret.__all__
 __all__ += leaves.__all__
-__all__ += likelihood.__all__
+__all__ += loss_terms.__all__
 __all__ += loops.__all__
 __all__ += meaning.__all__
 __all__ += more.__all__

@@ -120,4 +120,6 @@ FORMULAS: Mapping[str, str] = {
     "bernoulli_nll": r"- #2 \log{\left(#1 \right)} - \left(1 - #2\right) \log{\left(1 - #1 \right)}",
     "bernoulli_logit_slope": r"- #2 + \frac{1}{1 + e^{- #1}}",
     "bernoulli_logit_nll": r"- #1 #2 + \log{\left(e^{#1} + 1 \right)}",
+    "huber": r"\begin{cases} \frac{#1^{2}}{2} & \text{for}\: #2 \geq \left|{#1}\right| \\#2 \left(- \frac{#2}{2} + \left|{#1}\right|\right) & \text{otherwise} \end{cases}",
+    "log_cosh": r"\log{\left(\cosh{\left(#1 \right)} \right)}",
 }

@@ -24,7 +24,7 @@ _FINITE = (
         "add subtract multiply negative absolute sign floor ceil round square tanh sigmoid log_sigmoid softplus relu "
         "gelu gelu_tanh silu erf sin cos minimum maximum logical_and logical_or logical_not where cast sum prod max "
         "min any all argmax argmin mean var logsumexp softmax log_softmax norm unit one_hot contract scatter_add cumsum "
-        "isnan bernoulli_logit_nll bernoulli_logit_slope".split()
+        "isnan bernoulli_logit_nll huber log_cosh bernoulli_logit_slope".split()
     )
 )
 _POSITIVE_ALWAYS = frozenset("exp sigmoid softplus softmax".split())

@@ -15,7 +15,7 @@ from symnet.keras.losses.base import EPSILON, LossOf, prepare
 from symnet.losses.common import size_of
 from symnet.ops.coerce import axis_of
 from symnet.ops.leaves import Operand
-from symnet.ops.likelihood import bernoulli_logit_nll, bernoulli_nll
+from symnet.ops.loss_terms import bernoulli_logit_nll, bernoulli_nll
 
 __all__ = [
     "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy", "CategoricalFocalCrossentropy",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from symnet import ops
 from symnet.expr.node import Expr
 from symnet.keras.losses.base import EPSILON, LossOf, prepare
-from symnet.ops import linalg
+from symnet.losses.common import at_least
+from symnet.ops import linalg, loss_terms
 from symnet.ops.leaves import Operand
 
 __all__ = [
@@ -53,7 +53,7 @@ class MeanAbsoluteError(LossOf):
 def mean_absolute_percentage_error(y_true: Operand, y_pred: Operand) -> Expr:
     """100 times the mean of |y_true - y_pred| / max(|y_true|, 1e-7) over the last axis."""
     y, p = prepare("mean_absolute_percentage_error", y_true, y_pred)
-    return 100.0 * ops.mean(ops.absolute((y - p) / ops.maximum(ops.absolute(y), EPSILON)), axis=-1)
+    return 100.0 * ops.mean(ops.absolute((y - p) / at_least(ops.absolute(y), EPSILON)), axis=-1)
 
 
 @dataclass(eq=False)
@@ -69,7 +69,7 @@ class MeanAbsolutePercentageError(LossOf):
 def mean_squared_logarithmic_error(y_true: Operand, y_pred: Operand) -> Expr:
     """The mean of (log(1 + y_true) - log(1 + y_pred))² over the last axis; both are at least 1e-7."""
     y, p = prepare("mean_squared_logarithmic_error", y_true, y_pred)
-    difference = ops.log1p(ops.maximum(p, EPSILON)) - ops.log1p(ops.maximum(y, EPSILON))
+    difference = ops.log1p(at_least(p, EPSILON)) - ops.log1p(at_least(y, EPSILON))
     return ops.mean(ops.square(difference), axis=-1)
 
 
@@ -86,7 +86,7 @@ class MeanSquaredLogarithmicError(LossOf):
 def cosine_similarity(y_true: Operand, y_pred: Operand, axis: int = -1) -> Expr:
     """The negative cosine of the angle between vectors along `axis`: -1 for the same direction; 0 if one is zero."""
     y, p = prepare("cosine_similarity", y_true, y_pred)
-    units = [v / ops.maximum(linalg.vector_norm(v, axis=axis, keepdims=True), EPSILON) for v in (y, p)]
+    units = [v / at_least(linalg.vector_norm(v, axis=axis, keepdims=True), EPSILON) for v in (y, p)]
     return -ops.sum(units[0] * units[1], axis=axis)
 
 
@@ -104,9 +104,7 @@ class CosineSimilarity(LossOf):
 def huber(y_true: Operand, y_pred: Operand, delta: float = 1.0) -> Expr:
     """The mean over the last axis of d²/2 where |d| ≤ delta, else delta (|d| - delta/2), for d = y_pred - y_true."""
     y, p = prepare("huber", y_true, y_pred)
-    d = p - y
-    size = ops.absolute(d)
-    return ops.mean(ops.where(size <= delta, 0.5 * ops.square(d), delta * (size - 0.5 * delta)), axis=-1)
+    return ops.mean(loss_terms.huber(p - y, delta), axis=-1)
 
 
 @dataclass(eq=False)
@@ -121,10 +119,9 @@ class Huber(LossOf):
 
 
 def log_cosh(y_true: Operand, y_pred: Operand) -> Expr:
-    """The mean of log cosh(d) over the last axis, for d = y_pred - y_true: d + softplus(-2d) - log 2."""
+    """The mean of log cosh(y_pred - y_true) over the last axis."""
     y, p = prepare("log_cosh", y_true, y_pred)
-    d = p - y
-    return ops.mean(d + ops.softplus(-2.0 * d) - math.log(2.0), axis=-1)
+    return ops.mean(loss_terms.log_cosh(p - y), axis=-1)
 
 
 @dataclass(eq=False)

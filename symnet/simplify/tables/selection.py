@@ -128,6 +128,7 @@ LOGIC = [
     rule("or-true", logical_or(m, True), True, reason="true decides"),
     rule("and-same", logical_and(m, m), m, reason="both are the same"),
     rule("or-same", logical_or(m, m), m, reason="both are the same"),
+    rule("below-infinity", less_equal(x, float("inf")), True, assumption="x is not nan", reason="nothing is above it"),
     rule("number-to-bool", not_equal(cast(m, dtype=D), 0), m, condition=boolean(m), reason="it was a condition before"),
     rule("bool-is-one", equal(cast(m, dtype=D), 1), m, condition=boolean(m), reason="it was a condition before"),
 ]

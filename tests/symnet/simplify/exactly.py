@@ -102,6 +102,8 @@ SCALAR: dict[str, Callable[..., Any]] = {
     "gelu_tanh": lambda x: x / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mp.pi) * (x + mpmath.mpf("0.044715") * x**3))),
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
     "erf": mpmath.erf,
+    "huber": lambda d, c: d * d / 2 if abs(d) <= c else c * (abs(d) - c / 2),
+    "log_cosh": lambda x: mpmath.log(mpmath.cosh(x)),
     "xlogy": lambda x, y: mpmath.mpf(0) if x == 0 else x * _log(y),
     "bernoulli_nll": lambda p, t: -t * _log(p) - (1 - t) * _log(1 - p),
     "bernoulli_logit_nll": lambda x, t: mpmath.log(1 + mpmath.exp(x)) - t * x,

@@ -17,7 +17,7 @@ from symnet.ops.contract import contract
 from symnet.ops.euclidean import euclidean_norm
 from symnet.ops.index import gather, scatter_add
 from symnet.ops.leaves import input, iota, number
-from symnet.ops.likelihood import bernoulli_nll
+from symnet.ops.loss_terms import bernoulli_nll
 from symnet.ops.shape import place, take_slice
 from symnet.ops.usually import usually
 from symnet.simplify.pattern import Apply, Attr, Call, Const, Family, Number, Term, Var

@@ -12,7 +12,7 @@ from symnet.expr.node import Expr
 from symnet.expr.trace import Trace
 from symnet.expr.traverse import postorder
 from symnet.ops.leaves import input
-from symnet.ops.likelihood import bernoulli_logit_slope
+from symnet.ops.loss_terms import bernoulli_logit_slope
 
 CLASSES = 7
 Loss = Callable[[Expr, Expr, Expr], Expr]

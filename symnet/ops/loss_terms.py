@@ -1,6 +1,8 @@
-"""Logarithms weighted by probabilities, with 0 log 0 = 0: what entropies and likelihoods are made of."""
+"""The scalar functions that losses are made of, each with the derivative and the evaluation that it needs."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -9,24 +11,31 @@ from symnet.expr.node import Expr
 from symnet.ops.leaves import input
 from symnet.ops.scalar import (
     absolute,
+    clip,
     divide,
     equal,
     exp,
+    expm1,
     greater,
+    less,
     less_equal,
     log,
     log1p,
     logical_and,
     maximum,
+    minimum,
     multiply,
     negative,
     sigmoid,
     subtract,
+    tanh,
     where,
 )
 from symnet.ops.scalar_op import ScalarOp, scalar
 
 __all__ = ["xlogy"]
+
+# --- logarithms weighted by probabilities ------------------------------------------------------------------------
 
 LEAST_LOG = -100.0
 """What the logarithms of `bernoulli_nll` are limited to, as PyTorch's."""
@@ -105,4 +114,37 @@ bernoulli_logit_nll: ScalarOp = scalar(
     latex=r"\operatorname{softplus}\left(#1\right) - #2 \odot #1",
     derivative=(lambda g, y, x, t: g * bernoulli_logit_slope(x, t), lambda g, y, x, t: negative(g * x)),
     doc="softplus(x) - t x: bernoulli_nll of p = sigmoid(x), as a sum of terms that are not negative",
+)  # fmt: skip
+
+# --- differences that count less when they are large -------------------------------------------------------------
+
+
+def _huber(d: Expr, delta: Expr) -> Expr:
+    size = absolute(d)
+    return where(less_equal(size, delta), 0.5 * d * d, delta * (size - 0.5 * delta))
+
+
+huber: ScalarOp = scalar(
+    "huber", arity=2, accepts="float", domain=((-1e4, 1e4), (1e-3, 1e3)), stable=_huber,
+    formula=lambda sp, d, c: sp.Piecewise((d**2 / 2, sp.Abs(d) <= c), (c * (sp.Abs(d) - c / 2), True)),
+    latex=r"\operatorname{huber}_{#2}\left(#1\right)",
+    derivative=(
+        lambda g, y, d, c: g * clip(d, negative(c), c),
+        lambda g, y, d, c: g * maximum(absolute(d) - c, 0.0),
+    ),
+    doc="d²/2 where |d| ≤ delta, else delta (|d| - delta/2)",
+)  # fmt: skip
+
+
+def _log_cosh(x: Expr) -> Expr:
+    """Near 0, log(1 + 2 sinh²(x/2)); else |x| less a number below log 2."""
+    size = absolute(x)
+    half = 0.5 * minimum(size, 1.0)
+    sinh = 0.5 * (expm1(half) - expm1(negative(half)))
+    return where(less(size, 1), log1p(2.0 * sinh * sinh), size + log1p(exp(-2.0 * size)) - math.log(2.0))
+
+
+log_cosh: ScalarOp = scalar(
+    "log_cosh", accepts="float", domain=((-1e4, 1e4),), formula=lambda sp, x: sp.log(sp.cosh(x)), stable=_log_cosh,
+    latex=r"\log \cosh\left(#1\right)", derivative=(lambda g, y, x: g * tanh(x),), doc="log cosh x, without overflow",
 )  # fmt: skip
