@@ -1,7 +1,7 @@
 """The activations of torch.nn as modules.
 
 `inplace` is accepted where PyTorch has it and has no effect on any value: whether a result takes the memory of its
-operand is the compiler's choice. RReLU, which draws random slopes, is not among them yet.
+operand is the compiler's choice. RReLU, which draws random slopes, is in `symnet.nn.dropout`.
 """
 
 from __future__ import annotations

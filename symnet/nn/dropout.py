@@ -1,4 +1,4 @@
-"""The dropout layers of torch.nn.
+"""The layers of torch.nn that are random in training: dropout in its kinds, and the random leaky relu.
 
 `inplace` is accepted where PyTorch has it and has no effect on any value.
 """
@@ -12,7 +12,7 @@ from symnet.expr.node import Expr
 from symnet.nn import dropout_functions as F
 from symnet.nn.module import Module
 
-__all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]
+__all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout", "RReLU"]
 
 
 class _Dropout(Module):
@@ -67,3 +67,21 @@ class FeatureAlphaDropout(_Dropout):
 
     def forward(self, x: Any) -> Expr:
         return F.feature_alpha_dropout(x, self.p, self.training)
+
+
+class RReLU(Module):
+    """x where it is positive, else a x; each a is drawn from [lower, upper) in training (Xu et al. 2015).
+
+    In inference a is the mean of the two.
+    """
+
+    def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
+        if lower > upper:
+            raise UsageError(f"RReLU: lower={lower} is above upper={upper}")
+        self.lower, self.upper, self.inplace = lower, upper, inplace
+
+    def forward(self, x: Any) -> Expr:
+        return F.rrelu(x, self.lower, self.upper, self.training)
+
+    def extra_repr(self) -> str:
+        return f"lower={self.lower}, upper={self.upper}{', inplace=True' if self.inplace else ''}"

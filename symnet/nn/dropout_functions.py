@@ -9,11 +9,13 @@ from symnet.errors import ShapeError, UsageError
 from symnet.expr import dims
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr
+from symnet.nn.activation_functions import leaky_relu
 from symnet.ops import noise
 from symnet.ops.leaves import Operand
 
 __all__ = [
     "alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout",
+    "rrelu",
 ]  # fmt: skip
 
 
@@ -52,6 +54,16 @@ def feature_alpha_dropout(input: Operand, p: float = 0.5, training: bool = False
     if x.ndim < 2:
         raise ShapeError(f"feature_alpha_dropout: expected at least 2 axes [N, C, …], got {dims.show(x.shape)}")
     return noise.alpha_dropout(x, p, (*x.shape[:2], *(1,) * (x.ndim - 2))) if training and p else x
+
+
+def rrelu(
+    input: Operand, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Expr:
+    """x where it is positive, else a x: a is drawn from [lower, upper) in training, and in evaluation it is the mean."""
+    if lower > upper:
+        raise UsageError(f"rrelu: lower={lower} is above upper={upper}")
+    x = ops.constant(input)
+    return noise.rrelu(x, lower, upper) if training else leaky_relu(x, (lower + upper) / 2)
 
 
 def _dropped(name: str, input: Operand, p: float, training: bool, shape: Shape | None = None) -> Expr:

@@ -13,10 +13,10 @@ from symnet.expr import dims, dtypes
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
-from symnet.ops.coerce import arity, show
+from symnet.ops.coerce import arity, same_dtype, show
 from symnet.ops.leaves import input
-from symnet.ops.random import bits, event, happens
-from symnet.ops.scalar import where
+from symnet.ops.random import bits, event, happens, uniform
+from symnet.ops.scalar import greater, multiply, where
 
 __all__: list[str] = []
 
@@ -109,5 +109,49 @@ ALPHA_DROPOUT: Op = register(
         inference=lambda node: node.args[0],
         samples=_masked_samples(lambda: ALPHA_DROPOUT, p=0.3),
         doc="Dropout that keeps mean 0 and variance 1 of what selu gives.",
+    )
+)
+
+
+# --- random slopes ---------------------------------------------------------------------------------------------------
+
+
+def _infer_rrelu(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
+    arity(args, 2)
+    if same_dtype(args) not in dtypes.FLOATS or args[0].shape != args[1].shape:
+        raise ShapeError(f"the operands are {show(args[0])} and {show(args[1])}, expected floats of one shape")
+    return args[0].shape, args[0].dtype
+
+
+def _leaky(x: Expr, slope: Expr | float) -> Expr:
+    return where(greater(x, 0.0), x, multiply(slope, x))
+
+
+def _mean_slope(node: Expr) -> Expr:
+    return _leaky(node.args[0], (node.attrs["lower"] + node.attrs["upper"]) / 2)
+
+
+def _define_rrelu(node: Expr) -> Expr:
+    (x, u), low, high = node.args, node.attrs["lower"], node.attrs["upper"]
+    return _leaky(x, low + (high - low) * u)
+
+
+def rrelu(x: Expr, lower: float, upper: float) -> Expr:
+    """x where it is positive, else a x: a is drawn from [lower, upper), and in inference it is their mean (Xu 2015)."""
+    return make(RRELU, (x, uniform(x.shape, dtype=x.dtype)), {"lower": float(lower), "upper": float(upper)})
+
+
+RRELU = register(
+    Op(
+        name="rrelu",
+        kind="composite",
+        infer=_infer_rrelu,
+        define=_define_rrelu,
+        inference=_mean_slope,
+        samples=lambda rng: [
+            make(RRELU, (input("x", shape, dtype), input("u", shape, dtype)), {"lower": 0.1, "upper": 0.4})
+            for shape, dtype in ((("N", 3), "float64"), ((7,), "float32"))
+        ],
+        doc="The positive part of the operand, and a random share of the negative part.",
     )
 )
