@@ -23,6 +23,12 @@ EXAMPLES = {
         r"\n    2 +([\d.]+) +([\d.]+) +([\d.]+)\n.*at most ([\d.e-]+)\ntest accuracy ([\d.]+)%",
         lambda hand, step, fit, apart, accuracy: hand == step == fit and apart < 1e-12 and accuracy > 80,
     ),
+    ("char_lstm.py", "--steps", "300"): (r"step +300 +loss ([\d.]+)\n[\s\S]{320}", lambda loss: loss < 2.0),
+    ("small_gpt.py", "--steps", "300"): (r"step +300 +loss ([\d.]+)\n[\s\S]{320}", lambda loss: loss < 2.6),
+    ("three_losses.py",): (
+        r"[\s\S]*?".join([r" = ([\d.]+)\n", r" = \[+ *([\d.-]+) "] * 3),
+        lambda *numbers: numbers == (0.166667, -0.333333, 0.437488, 0.354344, 0.267473, -0.060809),
+    ),
     ("recurrent.py", "--steps", "600"): (
         r"mean error on longer sequences ([\d.]+) \(always answering 0: ([\d.]+)\)",
         lambda error, naive: error < 0.7 * naive,

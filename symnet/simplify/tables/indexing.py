@@ -98,10 +98,21 @@ def scattered_squeezed(node: Expr, u: Expr, index: tuple[Expr, ...], axes: Axes,
 def scattered_one_hot(u: Expr, index: tuple[Expr, ...], axes: Axes, shape: Shape) -> Expr | None:
     """One value put into each row: the values times a one-hot vector along the axis of the computed positions.
 
-    All axes are indexed; all positions but one count along an axis of their own, in order, so no two coincide.
+    All axes are indexed; all positions but one count along an axis of their own, in order, so no two coincide. Axes of
+    size 1 have but one place.
     """
     meet = dims.broadcast(*(i.shape for i in index))
-    if len(axes) != len(shape) or len(meet) != len(shape) - 1:
+    long = [axis for axis, dim in enumerate(shape) if dim != 1]
+    if len(axes) == len(shape) > len(long) and dims.broadcast(*(index[axis].shape for axis in long)) == meet:
+        inner = one_hot_rows(u, tuple(index[axis] for axis in long), tuple(shape[axis] for axis in long))
+        return None if inner is None else reshaped(inner, shape)
+    return one_hot_rows(u, index, shape) if len(axes) == len(shape) else None
+
+
+def one_hot_rows(u: Expr, index: tuple[Expr, ...], shape: Shape) -> Expr | None:
+    """`scattered_one_hot` where all axes are indexed."""
+    meet = dims.broadcast(*(i.shape for i in index))
+    if len(meet) != len(shape) - 1:
         return None
     counting = [counts_along(i, meet) for i in index]
     free = [a for a, axis in enumerate(counting) if axis is None]

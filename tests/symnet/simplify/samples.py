@@ -297,6 +297,8 @@ WRITTEN: dict[str, Samples] = {
         scatter_add(f64("u", 2, 3), (0, 1, 2), [sn.reshape(iota(2), (2, 1)), iota(3), ys], (2, 3, 4)),
         scatter_add(f64("u", 2, 3), (0, 1, 2), [sn.reshape(iota(2), (2, 1)), ys, iota(3)], (2, 4, 3)),
         scatter_add(f64("u", 2, 3), (0, 1, 2), [sn.reshape(iota(2), (2, 1)), iota(3), y], (2, 3, 4)),
+        scatter_add(f64("u"), (0, 1), [sn.reshape(iota(1), ()), classes()], (1, 4)),
+        scatter_add(f64("u", 3), (0, 1, 2), [iota(3), y, sn.reshape(iota(1), ())], (3, 4, 1)),
     ],
     "scatter-zeros": lambda rng: [scatter_add(sn.zeros((3,), "float64"), (0,), [y], (4,))],
     "one-hot-selects": lambda rng: [
