@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from symnet.expr.text import loads as loads
     from symnet.nn import init as init
     from symnet.ops import *  # noqa: F403
+    from symnet.program import Program as Program
     from symnet.program import compile as compile
     from symnet.program import function as function
     from symnet.simplify import rules as rules
@@ -93,7 +94,7 @@ _HOME = {
     **dict.fromkeys(("simplify", "rules"), "symnet.simplify"),
     **dict.fromkeys(("explain", "draw"), "symnet.explain"),
     **dict.fromkeys(("dumps", "loads"), "symnet.expr.text"),
-    **dict.fromkeys(("function", "compile"), "symnet.program"),
+    **dict.fromkeys(("function", "compile", "Program"), "symnet.program"),
     **dict.fromkeys(
         ("CompilerBug", "DTypeError", "FileError", "IndexOutOfRange", "NotFinite", "ShapeError", "SymnetError",
          "UnknownName", "Unsupported", "UsageError"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from symnet.errors import DTypeError, UsageError
 from symnet.train.history import History
-from symnet.train.plots import COLOURS, blank, logarithmic, numbers, running_mean, save
+from symnet.train.plots import COLOURS, blank, numbers, running_mean, save, scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,16 +57,16 @@ def figure(
             axes[0, 1].plot(
                 np.arange(1, len(history.epochs) + 1), numbers(history, shown), color=colour, marker=".", label=label
             )
-    if logarithmic(np.concatenate([np.asarray(h.losses, float) for h in runs.values()])):
-        left.set_yscale("log")
+    scale(left.yaxis, np.concatenate([np.asarray(h.losses, float) for h in runs.values()]))
     left.set(xlabel="step", ylabel="training loss")
     left.margins(x=0.02)
     left.legend(frameon=False, fontsize=9)
     if shown:
         axes[0, 1].set(xlabel="epoch", ylabel=shown.replace("val_", "validation ").replace("_", " "))
         axes[0, 1].xaxis.get_major_locator().set_params(integer=True)
-        if "loss" in shown and logarithmic(np.concatenate([numbers(h, shown) for h in runs.values()])):
-            axes[0, 1].set_yscale("log")
+        if "loss" in shown:
+            scale(axes[0, 1].yaxis, np.concatenate([numbers(h, shown) for h in runs.values()]))
+        picture.get_layout_engine().set(wspace=0.05)
     if title is not None:
         picture.suptitle(title, fontsize=12)
     return picture

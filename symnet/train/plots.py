@@ -51,6 +51,20 @@ def logarithmic(values: np.ndarray) -> bool:
     return bool(finite.size and finite.min() > 0 and finite.max() > 20 * finite.min())
 
 
+def scale(axis: Any, values: np.ndarray) -> None:
+    """A logarithmic axis with plain numbers on it, where that suits the values."""
+    if not logarithmic(values):
+        return
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.axes.set_yscale("log")
+    finite = values[np.isfinite(values)]
+    within = (1.0, 2.0, 5.0) if finite.max() < 1e3 * finite.min() else (1.0,)
+    axis.set_major_locator(LogLocator(subs=within, numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def losses(history: History) -> Figure:
     """Every batch, the mean of every epoch, and validation if there is."""
     figure, axes = blank()
@@ -64,8 +78,7 @@ def losses(history: History) -> Figure:
         if any("val_loss" in epoch for epoch in history.epochs):
             seen.append(numbers(history, "val_loss"))
             axes.plot(ends, seen[-1], color=COLOURS[1], marker=".", label="validation")
-    if logarithmic(np.concatenate(seen)):
-        axes.set_yscale("log")
+    scale(axes.yaxis, np.concatenate(seen))
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
     axes.margins(x=0.02)

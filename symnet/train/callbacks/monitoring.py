@@ -40,7 +40,7 @@ class Best:
         """NaN is never better."""
         if than is None:
             return not math.isnan(value)
-        return self.sign * value < self.sign * than - self.min_delta
+        return self.sign * value + self.min_delta < self.sign * than
 
     def improved(self, history: History) -> bool:
         """Whether the last epoch is better than all before; then it is the best."""
@@ -107,7 +107,7 @@ class EarlyStopping(Callback):
                 self._kept = program.instance.snapshot(), program.epochs_done
             if self.baseline is None or self._best.better(self._best.value or 0.0, self.baseline):
                 self.waited = 0
-                return False
+            return False
         if self.waited < self.patience or self.seen == 1:
             return False
         self.stopped_epoch = program.epochs_done
