@@ -16,6 +16,7 @@ from codegen.loops.grammar import (
     Affine,
     Apply,
     Axis,
+    Branch,
     Item,
     Kernel,
     Let,
@@ -75,6 +76,8 @@ def _runs(items: Iterable[Item], times: Dim) -> Iterator[tuple[Kernel, Dim]]:
     for item in items:
         if isinstance(item, Sequence):
             yield from _runs(item.items, dimension.mul(times, item.axis.extent))
+        elif isinstance(item, Branch):
+            yield from _runs(item.items, times)
         else:
             yield item, times
 

@@ -20,7 +20,7 @@ from codegen.llvm.builder import FunctionText
 from codegen.llvm.kernel import KernelText
 from codegen.llvm.runtime_ir import SYNC_OFFSETS
 from codegen.llvm.sharing import Sharing
-from codegen.loops.grammar import Item, Kernel, Program, Sequence
+from codegen.loops.grammar import Branch, Item, Kernel, Program, Sequence, conditions
 from symnet.errors import CompilerBug
 from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
@@ -125,7 +125,8 @@ class _Entry:
         self.after = fn.value("add i64 %tid, 1")
         for name in self.program.dims:
             self.values[name] = self._slot(self.table.dim(name), "i64")
-        for name in dict.fromkeys(buffer for text in self.texts.values() for buffer in text.buffers):
+        used = [buffer for text in self.texts.values() for buffer in text.buffers]
+        for name in dict.fromkeys([*used, *conditions(self.program.items)]):
             self.pointers[name] = self._pointer(name)
         self._items(self.program.items)
         if not self.profile:
@@ -153,6 +154,8 @@ class _Entry:
         for item in items:
             if isinstance(item, Sequence):
                 self._sequence(item)
+            elif isinstance(item, Branch):
+                self._branch(item)
             else:
                 self._kernel(item)
 
@@ -165,6 +168,15 @@ class _Entry:
             self.values[item.axis.name] = counter
             self._items(item.items)
             del self.values[item.axis.name]
+
+    def _branch(self, item: Branch) -> None:
+        """Every thread asks the condition."""
+        fn = self.fn
+        if item.condition in self.sharing.barriers:
+            self._meet()
+        asked = fn.value(f"load i8, ptr {self.pointers[item.condition]}, align 1")
+        with fn.when(fn.value(f"icmp {'eq' if item.negated else 'ne'} i8 {asked}, 0"), "branch"):
+            self._items(item.items)
 
     def _kernel(self, kernel: Kernel) -> None:
         fn, text = self.fn, self.texts[kernel.name]

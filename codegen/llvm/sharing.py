@@ -7,7 +7,7 @@ kernels since the last barrier touches the same memory, one of the two writes, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codegen.llvm.functions import MATH
 from codegen.llvm.nest_plan import partition
@@ -16,6 +16,7 @@ from codegen.loops.grammar import (
     Affine,
     Apply,
     Axis,
+    Branch,
     Check,
     Item,
     Kernel,
@@ -109,15 +110,20 @@ def spans(kernel: Kernel, program: Program) -> list[Span]:
     """Everything a kernel touches."""
     found: dict[Span, None] = {}
     for access in accesses(kernel.body):
-        buffer = program.buffers[access.buffer]
-        root = program.buffers[buffer.view_of or buffer.name]
-        size = BYTES[root.dtype]
-        for extent in dimension.evaluate_shape(root.shape, program.dims):
-            size *= extent
-        place, start = (root.name, 0) if root.offset is None else ("arena", root.offset)
-        slabs = _slabs(kernel, access, program)
-        found[Span(place, start, start + max(size, 1), isinstance(access, Store), slabs)] = None
+        whole = span(program, access.buffer, isinstance(access, Store))
+        found[replace(whole, slabs=_slabs(kernel, access, program))] = None
     return list(found)
+
+
+def span(program: Program, name: str, writes: bool) -> Span:
+    """The memory of a buffer."""
+    buffer = program.buffers[name]
+    root = program.buffers[buffer.view_of or buffer.name]
+    size = BYTES[root.dtype]
+    for extent in dimension.evaluate_shape(root.shape, program.dims):
+        size *= extent
+    place, start = (root.name, 0) if root.offset is None else ("arena", root.offset)
+    return Span(place, start, start + max(size, 1), writes, None)
 
 
 def _slabs(kernel: Kernel, access: Load | Store, program: Program) -> tuple[object, ...] | None:
@@ -173,6 +179,9 @@ def _walk(program: Program, items: tuple[Item, ...], pending: Pending, result: S
             once = _walk(program, item.items, list(pending), result)
             pending = pending + _walk(program, item.items, once, result)
             continue
+        if isinstance(item, Branch):
+            pending = _branch(program, item, pending, result)
+            continue
         shared = item.name in result.shared
         touched = spans(item, program)
         if item.name in result.barriers or _conflict(pending, shared, touched):
@@ -182,6 +191,16 @@ def _walk(program: Program, items: tuple[Item, ...], pending: Pending, result: S
         if any(isinstance(stmt, Check) for stmt in statements(item.body)):
             pending = []  # all threads meet to learn what the check found
     return pending
+
+
+def _branch(program: Program, item: Branch, pending: Pending, result: Sharing) -> Pending:
+    """All threads read the condition, so they meet before if one may still be writing it; then all go the same way."""
+    asked = [span(program, item.condition, writes=False)]
+    if item.condition in result.barriers or _conflict(pending, True, asked):
+        result.barriers.add(item.condition)
+        pending = []
+    pending = [*pending, (True, asked)]
+    return pending + _walk(program, item.items, list(pending), result)
 
 
 def _conflict(pending: Pending, shared: bool, touched: list[Span]) -> bool:

@@ -4,6 +4,7 @@
     dim       = "dim" NAME "<=" INT                                    a named size and the largest it may be
     buffer    = "buffer" NAME ":" DTYPE SHAPE ROLE ["view" NAME] ["at" INT]
     item      = kernel | "for" axis ["reversed"] ":" item*             a sequential loop over kernels (a scan)
+              | "if" ["not"] NAME ":" item*                            kernels that run if a bool without axes is true
     kernel    = "kernel" NAME "(" axis, ... ")" [schedule] ":" stmt*   its axes are independent of each other
     axis      = NAME ":" DIM
     stmt      = NAME "=" scalar                                        a value
@@ -230,7 +231,19 @@ class Sequence:
     reverse: bool = False
 
 
-Item = Kernel | Sequence
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """`if condition: items`: kernels that run when the buffer `condition` (a bool without axes) holds true.
+
+    `negated` runs them when it holds false. What the items write is otherwise left as it was.
+    """
+
+    condition: str
+    items: tuple[Item, ...]
+    negated: bool = False
+
+
+Item = Kernel | Sequence | Branch
 
 
 @dataclass(frozen=True)
@@ -256,6 +269,15 @@ def kernels(items: tuple[Item, ...]) -> Iterator[Kernel]:
             yield item
         else:
             yield from kernels(item.items)
+
+
+def conditions(items: tuple[Item, ...]) -> Iterator[str]:
+    """The buffer that every branch asks."""
+    for item in items:
+        if isinstance(item, Branch):
+            yield item.condition
+        if not isinstance(item, Kernel):
+            yield from conditions(item.items)
 
 
 def statements(body: tuple[Stmt, ...]) -> Iterator[Stmt]:

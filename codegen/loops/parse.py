@@ -15,6 +15,7 @@ from codegen.loops.grammar import (
     Affine,
     Apply,
     Axis,
+    Branch,
     Buffer,
     Check,
     Const,
@@ -125,8 +126,11 @@ class _Reader:
                 self.axes.add(axis.name)
                 result.append(Sequence(axis, self.items(self.block_indent(indent)), bool(match[3])))
                 self.axes.discard(axis.name)
+            elif match := re.fullmatch(r"if (not )?([\w.]+):", line):
+                self.at += 1
+                result.append(Branch(match[2], self.items(self.block_indent(indent)), bool(match[1])))
             else:
-                raise self.fail("expected a kernel or a loop over kernels")
+                raise self.fail("expected a kernel, a loop over kernels or a branch")
         return tuple(result)
 
     def kernel(self, line: str, indent: int) -> Kernel:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from codegen.loops.grammar import (
     Affine,
     Axis,
+    Branch,
     Check,
     Const,
     Index,
@@ -61,7 +62,10 @@ def item_lines(item: Item) -> Iterator[str]:
         yield f"kernel {item.name} ({axes(item.axes)}){note}{schedule(item.schedule)}:"
         yield from _indent(block_lines(item.body))
         return
-    yield f"for {axes([item.axis])}{' reversed' if item.reverse else ''}:"
+    if isinstance(item, Branch):
+        yield f"if {'not ' if item.negated else ''}{item.condition}:"
+    else:
+        yield f"for {axes([item.axis])}{' reversed' if item.reverse else ''}:"
     for inner in item.items:
         yield from _indent(item_lines(inner))
 

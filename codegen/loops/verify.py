@@ -14,6 +14,7 @@ from codegen.loops.grammar import (
     Affine,
     Apply,
     Axis,
+    Branch,
     Buffer,
     Check,
     Const,
@@ -71,6 +72,11 @@ def _items(program: Program, items: tuple[Item, ...], outer: tuple[str, ...]) ->
             if item.axis.name in outer or item.axis.name in program.dims:
                 raise CompilerBug(f"the axis {item.axis.name!r} of a loop over kernels hides another name")
             _items(program, item.items, (*outer, item.axis.name))
+        elif isinstance(item, Branch):
+            asked = program.buffers.get(item.condition)
+            if asked is None or asked.shape or asked.dtype != "bool":
+                raise CompilerBug(f"a branch asks {item.condition!r}, which is no bool without axes: {asked}")
+            _items(program, item.items, outer)
         else:
             _KernelRules(program, item, outer).check()
 

@@ -203,18 +203,18 @@ class Lowering:
         self.checks.append(message)
         return len(self.checks) - 1
 
-    def within(self, items: list[Item], axis: Axis) -> Scope:
-        """`with lowering.within(items, axis):` kernels go to `items`, which are repeated along `axis`."""
-        return Scope(self, items, axis)
+    def within(self, items: list[Item], *axes: Axis) -> Scope:
+        """`with lowering.within(items, axis):` kernels go to `items`, repeated along `axis` if it is given."""
+        return Scope(self, items, axes)
 
 
 class Scope:
-    def __init__(self, lowering: Lowering, items: list[Item], axis: Axis) -> None:
-        self.lowering, self.items, self.axis = lowering, items, axis
+    def __init__(self, lowering: Lowering, items: list[Item], axes: tuple[Axis, ...]) -> None:
+        self.lowering, self.items, self.axes = lowering, items, axes
 
     def __enter__(self) -> None:
         self.saved = (self.lowering.items, self.lowering.outer)
-        self.lowering.items, self.lowering.outer = self.items, (*self.lowering.outer, self.axis)
+        self.lowering.items, self.lowering.outer = self.items, (*self.lowering.outer, *self.axes)
 
     def __exit__(self, *_: object) -> None:
         self.lowering.items, self.lowering.outer = self.saved

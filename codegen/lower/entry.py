@@ -119,6 +119,8 @@ def lower_all(lowering: Lowering, roots: Sequence[Expr]) -> None:
             continue
         if node.op == "scan":
             lowering.values[node] = loops.scan(lowering, node, lower_all)
+        elif node.op == "cond":
+            lowering.values[node] = loops.cond(lowering, node, lower_all)
         elif node.op in TABLE:
             lowering.values[node] = TABLE[node.op](lowering, node)
         else:

@@ -1,4 +1,4 @@
-"""Lowering of scan: a sequential loop over the kernels of its body.
+"""Lowering of scan and cond: a sequential loop over the kernels of a body, branches with those of two.
 
 The carries live in history buffers with one more step than the loop, so a step reads the row of the step before and
 writes its own; nothing is copied. A running forward loop reads row t and writes row t + 1, a reversed one reads row
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from codegen.loops.grammar import Affine, Axis, Item
+from codegen.loops.grammar import Affine, Axis, Branch, Item
 from codegen.loops.grammar import Sequence as Repeat
 from codegen.loops.rewrite import axis_index, shift
 from codegen.lower.context import Inline, Lowering, Place, Value, moved, slot, slots
@@ -19,6 +19,7 @@ from symnet.expr.dims import Dim
 from symnet.expr.function import Function
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
+from symnet.ops.scan_node import items as items_of
 
 LowerAll = Callable[[Lowering, Sequence[Expr]], None]
 
@@ -68,6 +69,29 @@ def scan(lowering: Lowering, node: Expr, lower_all: LowerAll) -> tuple[Value, ..
     if items:
         lowering.items.append(Repeat(step, tuple(items), reverse))
     return (*(_fixed(history, end) for history in histories), *(whole for whole, _ in stacked))
+
+
+def cond(lowering: Lowering, node: Expr, lower_all: LowerAll) -> tuple[Value, ...]:
+    """Both sides as branches that write the same places; the condition is noted in a buffer of its own."""
+    condition = lowering.buffer(lowering.names.numbered("condition"), "bool", ())
+    lowering.copy(node.args[0], Place(condition, ()))
+    places = [lowering.target(result) for result in items_of(node)]
+    arguments = [lowering.value(arg) for arg in node.args[1:]]
+    for name, negated in (("then", False), ("otherwise", True)):
+        side: Function = node.attrs[name]
+        results, items = prepare(side.results), list[Item]()
+        saved = (lowering.values, lowering.targets, lowering.checked)
+        lowering.values = dict(zip(side.parameters, arguments, strict=True))
+        lowering.targets, lowering.checked = {}, set()
+        with lowering.within(items):
+            _aim(lowering, results, places)
+            lower_all(lowering, results)
+            for result, place in zip(results, places, strict=True):
+                if lowering.values[result] != place:
+                    lowering.copy(result, place)
+        lowering.values, lowering.targets, lowering.checked = saved
+        lowering.items.append(Branch(condition, tuple(items), negated))
+    return tuple(places)
 
 
 def _history(lowering: Lowering, node: Expr, init: Expr, length: Dim, begin: Dim) -> Place:

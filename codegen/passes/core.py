@@ -9,6 +9,7 @@ from codegen.loops.grammar import (
     Affine,
     Apply,
     Axis,
+    Branch,
     Check,
     Index,
     Item,
@@ -19,7 +20,6 @@ from codegen.loops.grammar import (
     Program,
     Reduce,
     Scalar,
-    Sequence,
     Stmt,
     loads,
     statements,
@@ -69,10 +69,10 @@ def map_kernels(items: tuple[Item, ...], visit: Callable[[Kernel], Kernel | None
     """The items with every kernel replaced (None: removed), loops that become empty removed."""
     result: list[Item] = []
     for item in items:
-        if isinstance(item, Sequence):
+        if not isinstance(item, Kernel):
             inner = map_kernels(item.items, visit)
             if inner:
-                result.append(item if inner == item.items else Sequence(item.axis, inner, item.reverse))
+                result.append(item if inner == item.items else replace(item, items=inner))
         elif (kernel := visit(item)) is not None:
             result.append(kernel)
     return tuple(result)
@@ -198,10 +198,12 @@ class Effects:
 
 
 def effects(program: Program, item: Item) -> Effects:
-    if isinstance(item, Sequence):
+    if not isinstance(item, Kernel):
         parts = [effects(program, inner) for inner in item.items]
+        asked = {storage(program, item.condition)} if isinstance(item, Branch) else set[str]()
         return Effects(
-            frozenset().union(*(part.reads for part in parts)), frozenset().union(*(part.writes for part in parts))
+            frozenset(asked).union(*(part.reads for part in parts)),
+            frozenset().union(*(part.writes for part in parts)),
         )
     reads, writes = set[str](), set[str]()
     for load in loads(item.body):

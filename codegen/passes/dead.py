@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from codegen.loops.grammar import (
+    Branch,
     Item,
     Kernel,
     Let,
@@ -39,6 +40,12 @@ def _walk(program: Program, items: tuple[Item, ...], read: set[str]) -> tuple[It
             if repeated is not None:
                 read |= effects(program, repeated).reads
                 kept.append(repeated)
+            continue
+        if isinstance(item, Branch):
+            inside = set(read)
+            if inner := _walk(program, item.items, inside):
+                read |= inside | {storage(program, item.condition)}
+                kept.append(item if inner == item.items else replace(item, items=inner))
             continue
         body = _live_body(program, item, read)
         if body:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from codegen.loops.grammar import Affine, Item, Kernel, Load, Program, Sequence, Store, loads, stores
+from codegen.loops.grammar import Affine, Branch, Item, Kernel, Load, Program, Sequence, Store, loads, stores
 from codegen.passes.core import Pass, axes_in, bound_axes, contraction, volume
 from codegen.passes.graph import Graph, Node
 from codegen.passes.merge import (
@@ -40,7 +40,7 @@ def over_blocks(program: Program, start: Callable[[], Join]) -> Program:
 
     def visit(items: tuple[Item, ...], outer: tuple[str, ...]) -> tuple[Item, ...]:
         items = tuple(
-            replace(item, items=visit(item.items, (*outer, item.axis.name))) if isinstance(item, Sequence) else item
+            item if isinstance(item, Kernel) else replace(item, items=visit(item.items, (*outer, *_bound(item))))
             for item in items
         )
         graph, join = Graph(program, items), start()
@@ -51,6 +51,11 @@ def over_blocks(program: Program, start: Callable[[], Join]) -> Program:
         return graph.items()
 
     return replace(program, items=visit(program.items, ()))
+
+
+def _bound(block: Sequence | Branch) -> tuple[str, ...]:
+    """The axis that a loop over kernels binds."""
+    return (block.axis.name,) if isinstance(block, Sequence) else ()
 
 
 def _producers(node: Node) -> list[Node]:

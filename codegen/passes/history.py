@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from codegen.loops.grammar import (
     Affine,
+    Branch,
     Buffer,
     Index,
     Item,
@@ -68,6 +69,8 @@ def _accesses(items: tuple[Item, ...], loops: dict[int, Sequence]) -> Iterator[A
         elif isinstance(item, Sequence):
             loops[len(loops)] = item
             stack.append((iter(item.items), (*around, len(loops) - 1)))
+        elif isinstance(item, Branch):
+            stack.append((iter(item.items), around))
         else:
             for access in _in_order(item.body):
                 yield Access(number, item, around, access)

@@ -28,6 +28,7 @@ from codegen.loops.grammar import (
     Sequence,
     Stmt,
     Store,
+    conditions,
     kernels,
     loads,
     stores,
@@ -98,6 +99,7 @@ class _Distribution:
             for store in stores(kernel.body):
                 self.writers.setdefault(storage(program, store.buffer), []).append(kernel)
         self.has_checks = any(is_check(kernel) for kernel in inside)
+        self.asked = set(conditions(program.items))
         self.expanded: set[str] = set()
         self.totals: dict[str, str] = {}  # a carry that became a sum -> the array of its first row
 
@@ -123,7 +125,8 @@ class _Distribution:
     def _is_temporary(self, name: str) -> bool:
         """Whether an array is scratch of a single step: it can be kept for every step instead."""
         moving = any(self.t in axes_in(access.index) for access in self.inside.get(name, ()))
-        return self.program.buffers[name].role == "scratch" and name not in self.outside and not moving
+        known = name in self.outside or name in self.asked
+        return self.program.buffers[name].role == "scratch" and not known and not moving
 
     def _row(self, access: Load | Store) -> bool:
         """Whether an access goes to the row of the step, at a fixed distance, along the first axis."""
@@ -155,7 +158,7 @@ class _Distribution:
 
     def rewritten(self, item: Item) -> Item:
         """An item of the program with the places of its accesses as `new_buffers` has them."""
-        if isinstance(item, Sequence):
+        if not isinstance(item, Kernel):
             return replace(item, items=tuple(map(self.rewritten, item.items)))
 
         def place(buffer: str, index: tuple[Index, ...]) -> Place:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codegen.loops.grammar import Buffer, Kernel, Program, loads, stores
+from codegen.loops.grammar import Buffer, Program, conditions, loads, stores
 from codegen.loops.grammar import kernels as kernels_of
 from codegen.passes.core import Pass, capacity, storage
 from symnet.expr.dtypes import BYTES
@@ -47,7 +47,8 @@ def lifetimes(program: Program) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     for position, item in enumerate(program.items):
         touched: dict[str, None] = {}
-        for kernel in [item] if isinstance(item, Kernel) else kernels_of(item.items):
+        touched.update((storage(program, name), None) for name in conditions((item,)))
+        for kernel in kernels_of((item,)):
             touched.update((storage(program, access.buffer), None) for access in stores(kernel.body))
             touched.update((storage(program, access.buffer), None) for access in loads(kernel.body))
         for name in touched:

@@ -17,6 +17,7 @@ from codegen.loops.grammar import (
     Reduce,
     Stmt,
     Store,
+    conditions,
     kernels,
     loads,
     scalars_of,
@@ -52,6 +53,7 @@ def reuse(program: Program) -> Program:
     free = {b.name for b in program.buffers.values() if b.view_of is None and b.name not in views}
     private = {name for name, users in used_by.items() if len(users) == 1 and name in free}
     private = {name for name in private if program.buffers[name].role == "scratch"}
+    private -= set(conditions(program.items))
     results = {name for name, writers in written_by.items() if len(writers) == 1 and name in free}
     results = {name for name in results if program.buffers[name].role in ("scratch", "output")}
     items = map_kernels(program.items, lambda kernel: _shared(program, kernel, private, results))

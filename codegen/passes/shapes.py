@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from codegen.loops.grammar import (
     Affine,
     Axis,
+    Branch,
     Buffer,
     Index,
     Item,
@@ -58,6 +59,9 @@ class _Refinement:
         for item in items:
             if isinstance(item, Sequence):
                 result.append(replace(item, items=self.block(item.items, (*outer, item.axis.name))))
+                continue
+            if isinstance(item, Branch):
+                result.append(replace(item, items=self.block(item.items, outer)))
                 continue
             for load in list(loads(item.body)):
                 written_by = writers.get(self.storage(load.buffer), [])

@@ -17,7 +17,6 @@ from codegen.loops.grammar import (
     Program,
     Reduce,
     Ref,
-    Sequence,
     Store,
     scalars_of,
     statements,
@@ -43,7 +42,7 @@ def split(program: Program) -> Program:
     def visit(items: tuple[Item, ...]) -> tuple[Item, ...]:
         result: list[Item] = []
         for item in items:
-            if isinstance(item, Sequence):
+            if not isinstance(item, Kernel):
                 result.append(replace(item, items=visit(item.items)))
             else:
                 result += _stages(program, item, buffers, names)

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import count
 
-from symnet.errors import CompilerBug
 from symnet.expr import dtypes
 from symnet.expr.dims import Shape
-from symnet.expr.function import Function
+from symnet.expr.function import bodies
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
 
@@ -56,10 +55,7 @@ def carries_derivative(node: Expr) -> bool:
 
 def item_count(node: Expr) -> int:
     """How many items a tuple-valued node has: as many as its body has results."""
-    for value in node.attrs.values():
-        if isinstance(value, Function):
-            return len(value.results)
-    raise CompilerBug(f"{node.op}: a tuple-valued node without a body")
+    return len(next(iter(bodies(node).values())).results)
 
 
 def postorder_above(roots: Iterable[Expr], boundary: Boundary) -> list[Expr]:

@@ -127,7 +127,7 @@ def _range(form: n.Range) -> str:
 
 
 def _arrow(form: n.Arrow) -> str:
-    text = rf"{_tuple(form.left)} \mapsto {_tuple(form.right)}"
+    text = rf"{_tuple(form.left)} \mapsto {_tuple(form.right)}" if form.left else _tuple(form.right)
     equations = ",\\; ".join(f"{write(left)} = {write(right)}" for left, right in form.where)
     return rf"\left\{{{text} \;\text{{with}}\; {equations}\right\}}" if equations else text
 

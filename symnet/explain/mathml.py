@@ -125,7 +125,7 @@ def _range(form: n.Range) -> str:
 
 
 def _arrow(form: n.Arrow) -> str:
-    parts = [_tuple(form.left), operator("↦"), _tuple(form.right)]
+    parts = [*([_tuple(form.left), operator("↦")] if form.left else []), _tuple(form.right)]
     for position, (left, right) in enumerate(form.where):
         parts += ["<mtext> with </mtext>" if position == 0 else operator(",")]
         parts += [write(left), operator("="), write(right)]

@@ -226,7 +226,7 @@ class Vector(Form):
 
 @dataclass(frozen=True)
 class Arrow(Form):
-    """left ↦ right, the body of a loop, with equations for what occurs in it more than once."""
+    """left ↦ right, the body of a loop, with equations for what it repeats; without left, right alone."""
 
     left: tuple[Form, ...]
     right: tuple[Form, ...]

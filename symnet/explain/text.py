@@ -86,7 +86,7 @@ def _range(form: n.Range) -> str:
 
 
 def _arrow(form: n.Arrow) -> str:
-    text = f"{_tuple(form.left)} ↦ {_tuple(form.right)}"
+    text = f"{_tuple(form.left)} ↦ {_tuple(form.right)}" if form.left else _tuple(form.right)
     equations = ", ".join(f"{write(left)} = {write(right)}" for left, right in form.where)
     return f"{{{text} with {equations}}}" if equations else text
 

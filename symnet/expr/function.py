@@ -7,10 +7,10 @@ user's loop captured from outside is turned into further parameters by `symnet.o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from symnet.errors import CompilerBug
-from symnet.expr.node import Expr
+from symnet.expr.node import Expr, make
 from symnet.expr.traverse import postorder, substitute
 
 
@@ -49,3 +49,15 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<function of {len(self.parameters)} parameters, {len(self.results)} results>"
+
+
+def bodies(node: Expr) -> dict[str, Function]:
+    """The functions that a node applies, by the names of its settings: the body of a loop, the sides of a choice."""
+    return {name: value for name, value in node.attrs.items() if isinstance(value, Function)}
+
+
+def with_bodies(node: Expr, change: Callable[[Function], Function]) -> Expr:
+    """The node with every function that it applies replaced by what `change` makes of it; itself if nothing changes."""
+    old = bodies(node)
+    new = {name: change(body) for name, body in old.items()}
+    return node if new == old else make(node.declaration, node.args, {**node.attrs, **new})

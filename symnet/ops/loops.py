@@ -8,21 +8,20 @@ from typing import Any
 
 from symnet.errors import DTypeError, ShapeError, UsageError
 from symnet.expr import dims
-from symnet.expr.dims import Dim
+from symnet.expr.dims import Dim, Shape
 from symnet.expr.function import Function
 from symnet.expr.node import Expr, make
 from symnet.expr.traverse import postorder, substitute
-from symnet.ops.coerce import show, to_expr
+from symnet.ops.coerce import show
 from symnet.ops.leaves import arg
 from symnet.ops.scan_node import SCAN, items
 from symnet.ops.shape import broadcast_to
+from symnet.ops.tree import Tree, flatten, restore
 
 __all__ = ["scan"]
 
 _LEAVES = ("input", "parameter", "state", "hyper", "arg")
 _fresh = count(1)
-Tree = Any
-"""An expression, or a tuple, list or dict of such."""
 
 
 def scan(
@@ -35,26 +34,31 @@ def scan(
     returns just a carry keeps that. Without `xs` the loop runs `length` times and x is None. Returns `(ys, carry)`:
     what was kept, stacked along a new first axis, and the last carry. The cell may use any expression from outside.
     """
-    carry, carry_form = _flatten("scan: init", init)
-    slices, slice_form = _flatten("scan: xs", xs)
+    carry, carry_form = flatten("scan: init", init)
+    slices, slice_form = flatten("scan: xs", xs)
     length = _length(slices, length)
-    tag = next(_fresh) * 1_000_000
-    placeholders = [arg(-tag - i, node.shape, node.dtype) for i, node in enumerate(carry)]
-    elements = [arg(-tag - len(carry) - i, node.shape[1:], node.dtype) for i, node in enumerate(slices)]
-    returned = cell(_restore(carry_form, placeholders), _restore(slice_form, elements))
+    placeholders = fresh_arguments((node.shape, node.dtype) for node in carry)
+    elements = fresh_arguments((node.shape[1:], node.dtype) for node in slices)
+    returned = cell(restore(carry_form, placeholders), restore(slice_form, elements))
     new_carry, kept, kept_form = _split_result(returned, carry_form)
     new_carry = [_fits(i, new, old) for i, (new, old) in enumerate(zip(new_carry, carry, strict=True))]
-    body, captured = _close([*placeholders, *elements], [*new_carry, *kept])
+    body, captured = close([*placeholders, *elements], [*new_carry, *kept])
     loop = make(
         SCAN,
         [*captured, *carry, *slices],
         {"body": body, "consts": len(captured), "carries": len(carry), "length": length, "reverse": bool(reverse)},
     )
     outcome = items(loop)
-    return _restore(kept_form, outcome[len(carry) :]), _restore(carry_form, outcome[: len(carry)])
+    return restore(kept_form, outcome[len(carry) :]), restore(carry_form, outcome[: len(carry)])
 
 
-def _close(own: Sequence[Expr], results: Sequence[Expr]) -> tuple[Function, list[Expr]]:
+def fresh_arguments(types: Iterable[tuple[Shape, str]]) -> list[Expr]:
+    """Leaves like no other, of these shapes and types, that stand for values until a function is closed."""
+    tag = next(_fresh) * 1_000_000
+    return [arg(-tag - i, shape, dtype) for i, (shape, dtype) in enumerate(types)]
+
+
+def close(own: Sequence[Expr], results: Sequence[Expr]) -> tuple[Function, list[Expr]]:
     """`results` as a Function of what they capture from outside, then `own`; and what they capture.
 
     Captured is every largest part that does not depend on `own` and holds a value from outside; parts made of constants
@@ -72,35 +76,6 @@ def _close(own: Sequence[Expr], results: Sequence[Expr]) -> tuple[Function, list
     parameters = [arg(i, node.shape, node.dtype) for i, node in enumerate([*captured, *own])]
     replaced = substitute(results, dict(zip([*captured, *own], parameters, strict=True)))
     return Function(parameters, replaced), captured
-
-
-def _flatten(what: str, tree: Tree) -> tuple[list[Expr], Any]:
-    """The expressions in a tree, and its form (nested tuples, lists and dicts of None)."""
-    if tree is None:
-        return [], ()
-    if isinstance(tree, dict):
-        parts = [_flatten(f"{what}[{key!r}]", tree[key]) for key in tree]
-        return [e for found, _ in parts for e in found], dict(zip(tree, (form for _, form in parts), strict=True))
-    if isinstance(tree, (tuple, list)):
-        parts = [_flatten(f"{what}[{i}]", part) for i, part in enumerate(tree)]
-        return [e for found, _ in parts for e in found], type(tree)(form for _, form in parts)
-    node = to_expr(tree, what)
-    if node.dtype == "tuple":
-        raise DTypeError(f"{what}: got a loop node, expected an array: take one of its items")
-    return [node], None
-
-
-def _restore(form: Any, nodes: Iterable[Expr]) -> Tree:
-    remaining = iter(nodes)
-
-    def build(part: Any) -> Tree:
-        if part is None:
-            return next(remaining)
-        if isinstance(part, dict):
-            return {key: build(value) for key, value in part.items()}
-        return type(part)(build(value) for value in part)
-
-    return None if form == () else build(form)
 
 
 def _length(slices: Sequence[Expr], length: Dim | None) -> Dim:
@@ -123,11 +98,11 @@ def _split_result(returned: Any, carry_form: Any) -> tuple[list[Expr], list[Expr
     """(carry, y), or a carry alone, which is then also what is kept."""
     pair = isinstance(returned, tuple) and len(returned) == 2
     if pair:
-        new_carry, new_form = _flatten("scan: the new carry", returned[0])
+        new_carry, new_form = flatten("scan: the new carry", returned[0])
         if new_form == carry_form:
-            kept, kept_form = _flatten("scan: the kept value", returned[1])
+            kept, kept_form = flatten("scan: the kept value", returned[1])
             return new_carry, kept, kept_form
-    alone, form = _flatten("scan: the result of the cell", returned)
+    alone, form = flatten("scan: the result of the cell", returned)
     if form != carry_form:
         raise UsageError(
             "scan: the cell returns a value of another form than the carry it got; expected (carry, y) or a carry"

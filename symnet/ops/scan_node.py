@@ -21,7 +21,7 @@ import numpy as np
 from symnet.errors import DTypeError, ShapeError
 from symnet.expr import dims, dtypes
 from symnet.expr.dims import Shape
-from symnet.expr.function import Function
+from symnet.expr.function import Function, bodies
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, Sizes, register
 from symnet.expr.traverse import postorder, substitute, users
@@ -56,13 +56,14 @@ def _infer_scan(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, 
 def _infer_item(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
     arity(args, 1)
     node, index = args[0], attrs["index"]
-    if node.op != "scan":
-        raise DTypeError(f"the operand is {node.op}, expected a scan")
-    results = node.attrs["body"].results
+    if node.dtype != "tuple":
+        raise DTypeError(f"the operand is {node.op}, expected a tuple (a loop or a choice)")
+    results = results_of(node)
     if not 0 <= index < len(results):
-        raise ShapeError(f"the loop has {len(results)} items, got index {index}")
+        raise ShapeError(f"the tuple has {len(results)} items, got index {index}")
     result = results[index]
-    lead = () if index < node.attrs["carries"] else (node.attrs["length"],)
+    stacked = node.op == "scan" and index >= node.attrs["carries"]
+    lead = (node.attrs["length"],) if stacked else ()
     return (*lead, *result.shape), result.dtype
 
 
@@ -92,14 +93,19 @@ def _numpy_item(node: Expr, arrays: Sequence[Any], sizes: Sizes) -> np.ndarray:
     return np.asarray(arrays[0][node.attrs["index"]])
 
 
-def item(loop: Expr, index: int) -> Expr:
-    """One of the results of a loop node: final carries first, then ys."""
-    return make(ITEM, (loop,), {"index": index})
+def results_of(node: Expr) -> tuple[Expr, ...]:
+    """The results of the function that gives the items of a tuple: of the body of a loop, of a side of a choice."""
+    return next(iter(bodies(node).values())).results
 
 
-def items(loop: Expr) -> list[Expr]:
-    """All results of a loop node."""
-    return [item(loop, index) for index in range(len(loop.attrs["body"].results))]
+def item(node: Expr, index: int) -> Expr:
+    """One of the items of a tuple; those of a loop are the final carries, then the ys."""
+    return make(ITEM, (node,), {"index": index})
+
+
+def items(node: Expr) -> list[Expr]:
+    """All items of a tuple."""
+    return [item(node, index) for index in range(len(results_of(node)))]
 
 
 # --- derivatives -------------------------------------------------------------------------------------------------
@@ -131,7 +137,7 @@ def _pull_scan(node: Expr, g: Any) -> list[Expr | None]:
     fed = [i for i in range(carries, len(results)) if g[i] is not None]
 
     # Parameters of the reverse body: consts, sums for consts, cotangents of carries, then slices.
-    new = _Parameters()
+    new = Parameters()
     seen = [new.like(p) for p in parameters[:consts]]
     sums = [new.like(parameters[i]) for i in const_flows]
     above = [new.like(parameters[i]) for i in carry_flows]
@@ -243,7 +249,7 @@ def _push_scan(node: Expr, tangents: Sequence[Expr | None]) -> Any:
         if _differentiable(p) and (tangents[i] is not None or consts <= i < consts + carries)
     ]  # fmt: skip
     sections = (range(consts), range(consts, consts + carries), range(consts + carries, len(parameters)))
-    new, now, changes, operands = _Parameters(), {}, {}, []
+    new, now, changes, operands = Parameters(), {}, {}, []
     for section in sections:
         for i in section:
             now[i] = new.like(parameters[i])
@@ -274,7 +280,7 @@ def _push_scan(node: Expr, tangents: Sequence[Expr | None]) -> Any:
     return tuple(item(loop, place[i]) if i in place else None for i in range(len(results)))
 
 
-class _Parameters:
+class Parameters:
     """The parameters of a Function that is being built, in the order in which they are asked for."""
 
     def __init__(self) -> None:
@@ -286,6 +292,7 @@ class _Parameters:
 
 
 def _samples(rng: np.random.Generator) -> list[Expr]:
+    from symnet.ops.conditional import samples
     from symnet.ops.loops import scan
     from symnet.ops.products import matmul
     from symnet.ops.scalar import tanh
@@ -300,7 +307,7 @@ def _samples(rng: np.random.Generator) -> list[Expr]:
     ys, last = scan(cell, h, xs)
     back, first = scan(cell, h, named, reverse=True)
     (_, final) = scan(lambda pair, _: (pair[1], pair[0] * 0.5 + pair[1]), (h, h * 2.0), length=3)
-    return [ys, last, back, first, final[0], final[1]]
+    return [ys, last, back, first, final[0], final[1], *samples()]
 
 
 SCAN = register(
@@ -321,6 +328,6 @@ ITEM = register(
         infer=_infer_item,
         numpy=_numpy_item,
         samples=_samples,
-        doc="One result of a loop: the final carries come first, then what was kept at each step.",
+        doc="One item of a tuple: of a loop the final carries come first, then what was kept at each step.",
     )
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from symnet.expr.function import Function
+from symnet.expr.function import Function, with_bodies
 from symnet.expr.node import Expr, make
 from symnet.expr.traverse import postorder, rewrite, substitute
 from symnet.ops.leaves import arg
@@ -20,7 +20,7 @@ from symnet.ops.scan_node import SCAN, item
 def tidy_loops(roots: Iterable[Expr]) -> list[Expr]:
     """The roots with every loop joined to those that share its carries, and reduced to what the roots need."""
     roots = list(roots)
-    if not any(node.op == "scan" for node in postorder(roots)):
+    if not any(node.dtype == "tuple" for node in postorder(roots)):
         return roots
     while True:
         new = _drop_unused(_join(rewrite(roots, _tidy_body)))
@@ -30,11 +30,8 @@ def tidy_loops(roots: Iterable[Expr]) -> list[Expr]:
 
 
 def _tidy_body(node: Expr) -> Expr:
-    """A loop with the loops inside its body tidied."""
-    if node.op != "scan":
-        return node
-    body = node.attrs["body"]
-    return make(SCAN, node.args, {**node.attrs, "body": Function(body.parameters, tidy_loops(body.results))})
+    """A loop (or a choice) with the loops inside it tidied."""
+    return with_bodies(node, lambda body: Function(body.parameters, tidy_loops(body.results)))
 
 
 def _join(roots: Sequence[Expr]) -> list[Expr]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from symnet.errors import ShapeError, UnknownName, UsageError
 from symnet.expr import dims
+from symnet.expr.function import bodies
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 from symnet.ops.leaves import definition_number
@@ -49,8 +50,7 @@ def named_dims(roots: Iterable[Expr]) -> list[str]:
             sizes = (node.attrs[_SIZES[node.op]],) if node.op in _SIZES else ()
             for dim in (*node.shape, *sizes):
                 seen.update(dict.fromkeys(sorted(dims.names(dim))))
-            if node.op == "scan":
-                pending.append(list(node.attrs["body"].results))
+            pending.extend(list(body.results) for body in bodies(node).values())
     return list(seen)
 
 

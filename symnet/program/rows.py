@@ -85,6 +85,9 @@ def _statuses(roots: Sequence[Expr], dim: str, known: dict[int, Status]) -> list
         if node.op == "scan":
             loops[id(node)] = _scan(node, args, dim)
             found[id(node)] = MIXED
+        elif node.op == "cond":
+            loops[id(node)] = _cond(node, args, dim)
+            found[id(node)] = MIXED
         elif node.op == "item":
             found[id(node)] = _checked(node, loops[id(node.args[0])][node.attrs["index"]], dim)
         else:
@@ -315,6 +318,16 @@ def _scan(node: Expr, args: Sequence[Status], dim: str) -> list[Status]:
         return nothing
     stacked = [Rows(s.axis + 1) if isinstance(s, Rows) else s if s is FREE else MIXED for s in results[carries:]]
     return [*results[:carries], *stacked]
+
+
+def _cond(node: Expr, args: Sequence[Status], dim: str) -> list[Status]:
+    """The statuses of a choice's results: those on which both sides agree, if all rows choose the same side."""
+    sides = []
+    for side in (node.attrs["then"], node.attrs["otherwise"]):
+        known = {id(parameter): status for parameter, status in zip(side.parameters, args[1:], strict=True)}
+        sides.append(_statuses(side.results, dim, known))
+    agreed = zip(*sides, strict=True)
+    return [one if one == other and args[0] is FREE else MIXED for one, other in agreed]
 
 
 _RULES: Mapping[str, Callable[[Expr, Sequence[Status], str], Status]] = {

@@ -14,8 +14,8 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 
 from symnet.errors import CompilerBug
-from symnet.expr.function import Function
-from symnet.expr.node import Expr, label, make, rebuild
+from symnet.expr.function import Function, with_bodies
+from symnet.expr.node import Expr, label, rebuild
 from symnet.expr.trace import Step, Trace
 from symnet.simplify.chains import merged_in_chain
 from symnet.simplify.cost import TIE
@@ -112,8 +112,8 @@ class Rewriting:
             return settled
         if id(node) in self.opaque:
             return node
-        if node.op == "scan":
-            return self._scan(node)
+        if node.dtype == "tuple":
+            return self._with_bodies(node)
         if node.op in COMMUTATIVE:
             twin = self.twins.setdefault((node.op, frozenset(map(id, node.args))), node)
             if twin is not node and id(twin) in self.live.uses:
@@ -156,20 +156,21 @@ class Rewriting:
             self.trace.add(Step(name, node, new, reason, "exact"))
         return new
 
-    def _scan(self, node: Expr) -> Expr:
-        """A loop with its body simplified (as a graph of its own)."""
-        body: Function = node.attrs["body"]
+    def _with_bodies(self, node: Expr) -> Expr:
+        """A loop or a choice with its body simplified (as a graph of its own)."""
+        new = with_bodies(node, self._body)
+        if new is node:
+            return self._apply(node)
+        _carry_name(node, new)
+        self.live.rebuilt(node, new)
+        return new
+
+    def _body(self, body: Function) -> Function:
         if body not in self.functions:
             results = Rewriting(self.rules, body.results, self.trace, ()).run()
             self.functions[body] = Function(body.parameters, results)
             self.functions[self.functions[body]] = self.functions[body]
-        simple = self.functions[body]
-        if simple == body:
-            return self._apply(node)
-        new = make(node.declaration, node.args, {**node.attrs, "body": simple})
-        _carry_name(node, new)
-        self.live.rebuilt(node, new)
-        return new
+        return self.functions[body]
 
     def _cycle(self, node: Expr) -> list[str]:
         """The rules by which `node` became itself, or something made of itself."""

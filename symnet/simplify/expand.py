@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from symnet.errors import CompilerBug
-from symnet.expr.function import Function
-from symnet.expr.node import Expr, label, make
+from symnet.expr.function import Function, with_bodies
+from symnet.expr.node import Expr, label
 from symnet.expr.op import REGISTRY, Op
 from symnet.expr.traverse import rewrite
+from symnet.ops.sink import sink
 from symnet.ops.tidy import tidy_loops
 from symnet.simplify.engine import rewrite_with
 from symnet.simplify.rule import RuleSet
@@ -28,7 +29,7 @@ UNDONE_IN_LOWERING = frozenset((
 
 def expand(roots: Sequence[Expr]) -> list[Expr]:
     """The roots in terms of primitives and scalar functions of the loop program, ready for lowering."""
-    simple = rewrite_with(lowering_rules(), expand_definitions(tidy_loops(roots)))
+    simple = rewrite_with(lowering_rules(), expand_definitions(sink(tidy_loops(roots))))
     return expand_definitions(simple)  # a rule may have computed what no table can tell: a one_hot, say
 
 
@@ -57,10 +58,7 @@ class _Bodies:
             if node.name is not None and defined.name is None and defined.args:
                 label(defined, node.name)
             return defined
-        body = node.attrs.get("body")
-        if isinstance(body, Function):
-            return make(declaration, node.args, {**node.attrs, "body": self._body(body)})
-        return node
+        return with_bodies(node, self._body)
 
     def _body(self, body: Function) -> Function:
         if body not in self.expanded:

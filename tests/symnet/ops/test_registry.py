@@ -25,6 +25,7 @@ EXEMPT = {
     # operation: checks that do not apply to it; the reason stands in the declaration or here
     "arg": "exists only inside functions",
     "scan": "a tuple; it is tested through `item`",
+    "cond": "a tuple; it is tested through `item`",
 }
 
 
