@@ -16,8 +16,9 @@ from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
 from symnet.ops.coerce import arity, check_axes, same_dtype, show
-from symnet.ops.composite import mean, var
+from symnet.ops.composite import element_count, mean, var
 from symnet.ops.leaves import input, state
+from symnet.ops.reduce import sum
 from symnet.ops.scalar import cast, rsqrt, square
 from symnet.ops.shape import reshape
 
@@ -53,10 +54,11 @@ def op_of(name: str) -> Op:
 def _define_standardize(node: Expr) -> Expr:
     (x,), axes = node.args, node.attrs["axes"]
     centred = x - mean(x, axes, keepdims=True)
-    return centred * _inverse_deviation(node)
+    return centred * inverse_deviation(node)
 
 
-def _inverse_deviation(node: Expr) -> Expr:
+def inverse_deviation(node: Expr) -> Expr:
+    """1 / √(variance + eps) of a `standardize`."""
     (x,), axes = node.args, node.attrs["axes"]
     return rsqrt(var(x, axes, keepdims=True) + node.attrs["eps"])
 
@@ -65,7 +67,7 @@ def _pull_standardize(node: Expr, g: Expr) -> list[Expr | None]:
     """The cotangent without its mean and without what it has in common with the result, over the deviation."""
     axes = node.attrs["axes"]
     along = mean(g * node, axes, keepdims=True)
-    return [_inverse_deviation(node) * (g - mean(g, axes, keepdims=True) - node * along)]
+    return [inverse_deviation(node) * (g - mean(g, axes, keepdims=True) - node * along)]
 
 
 def standardize(x: Expr, axes: tuple[int, ...], eps: float) -> Expr:
@@ -273,6 +275,25 @@ def _define_by_channel(node: Expr) -> Expr:
     return scaled(core, given.get("weight"), given.get("bias"), 1)
 
 
+def _pull_by_channel(node: Expr, g: Expr) -> list[Expr | None]:
+    """With x̂ = standardize(x): γ/σ (g - mean(g) - x̂ mean(g x̂)) for x, Σ g x̂ for γ, Σ g for β.
+
+    The scale is the same wherever a mean is taken, so the two sums serve all three.
+    """
+    x, axes, given = node.args[0], _statistics_axes(node), _given(node)
+    core = standardize(x, axes, node.attrs["eps"])
+    total, along = sum(g, axes, keepdims=True), sum(g * core, axes, keepdims=True)
+    count = element_count(x, axes)
+    scale = scaled(inverse_deviation(core), given.get("weight"), None, 1)
+    found = {"weight": _over_samples(along), "bias": _over_samples(total)}
+    return [scale * (g - total / count - core * (along / count)), *(found.get(name) for name in given)]
+
+
+def _over_samples(sums: Expr) -> Expr:
+    """Sums by channel (axis 1) of what may be sums by sample."""
+    return reshape(sum(sums, 0), (sums.shape[1],)) if sums.shape[0] != 1 else reshape(sums, (sums.shape[1],))
+
+
 def _inference_by_channel(node: Expr) -> Expr:
     given = _given(node)
     if "mean" not in given:
@@ -343,6 +364,7 @@ def _channel_op(name: str, doc: str, momentum: float | None) -> Op:
         kind="composite",
         infer=_infer_channels,
         define=_define_by_channel,
+        pullback=_pull_by_channel,
         inference=_inference_by_channel,
         updates=_updates_by_channel,
         samples=samples,
