@@ -74,6 +74,6 @@ def test_the_page_is_up_to_date(request: pytest.FixtureRequest) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in PAGE.parent.glob("*.md"):
+    for page in PAGE.parent.rglob("*.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"

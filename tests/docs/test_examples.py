@@ -53,7 +53,38 @@ def test_example(command: tuple[str, ...], tmp_path: Path) -> None:
     found = re.search(pattern, done.stdout)
     assert found, done.stdout
     assert holds(*map(float, found.groups())), found[0]
+    unlike = [line for line in _shown(script) if _shape(line) not in set(map(_shape, done.stdout.splitlines()))]
+    assert not unlike, f"the page shows what {script} does not print: {unlike}"
     assert not list(tmp_path.iterdir()), "an example leaves files behind"
+
+
+TUTORIALS = ROOT / "docs" / "tutorials"
+PAGES = sorted(path for path in TUTORIALS.glob("*.md") if path.name != "README.md")
+
+
+def _shown(script: str) -> list[str]:
+    """The lines of output that the page of an example shows."""
+    page = TUTORIALS / script.replace(".py", ".md")
+    if not page.exists():
+        return []
+    text = "\n".join(re.findall(r"^```text\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE))
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _shape(line: str) -> str:
+    """A line without its numbers and spaces: shortened runs, and other machines, print other numbers."""
+    return re.sub(r"-?\d[\d.]*(e[-+]?\d+)?|\s", "", line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_tutorial_shows_pieces_of_its_script(page: Path) -> None:
+    script = (ROOT / "examples" / f"{page.stem}.py").read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert f"](../../examples/{page.stem}.py)" in text, "the page names its script"
+    for code in re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        assert code in script, f"{page.name} shows what is not in its script:\n{code}"
+    index = (TUTORIALS / "README.md").read_text(encoding="utf-8")
+    assert f"]({page.name})" in index, "the index of tutorials has the page"
 
 
 def test_every_example_is_run() -> None:
