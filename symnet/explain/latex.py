@@ -113,8 +113,7 @@ def _big(form: n.Big) -> str:
 
 
 def _relation(form: n.Relation) -> str:
-    level = Level(n.binding(form) + (form.sign not in ("and", "or")))
-    return f"{_at(form.left, level)} {_RELATIONS[form.sign]} {_at(form.right, level)}"
+    return f"{_at(form.left, form.inside)} {_RELATIONS[form.sign]} {_at(form.right, form.inside)}"
 
 
 def _fence(form: n.Fence) -> str:

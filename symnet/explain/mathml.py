@@ -105,8 +105,8 @@ def _big(form: n.Big) -> str:
 
 
 def _relation(form: n.Relation) -> str:
-    level = Level(n.binding(form) + (form.sign not in ("and", "or")))
-    return row(_at(form.left, level), operator(_RELATIONS.get(form.sign, form.sign)), _at(form.right, level))
+    sign = operator(_RELATIONS.get(form.sign, form.sign))
+    return row(_at(form.left, form.inside), sign, _at(form.right, form.inside))
 
 
 def _partial(form: n.Partial) -> str:

@@ -160,6 +160,11 @@ class Relation(Form):
     def binds(self) -> Level:
         return {"and": Level.AND, "or": Level.OR}.get(self.sign, Level.COMPARE)
 
+    @property
+    def inside(self) -> Level:
+        """What the operands are asked for: (t - 20) mod 14, but t - 20 < 14."""
+        return {"and": Level.AND, "or": Level.OR, "mod": Level.POSTFIX}.get(self.sign, Level.SUM)
+
 
 @dataclass(frozen=True)
 class Indicator(Form):

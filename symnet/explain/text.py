@@ -73,8 +73,7 @@ def _big(form: n.Big) -> str:
 
 
 def _relation(form: n.Relation) -> str:
-    level = Level(n.binding(form) + (form.sign not in ("and", "or")))
-    return f"{_at(form.left, level)} {_RELATIONS.get(form.sign, form.sign)} {_at(form.right, level)}"
+    return f"{_at(form.left, form.inside)} {_RELATIONS.get(form.sign, form.sign)} {_at(form.right, form.inside)}"
 
 
 def _root(form: n.Root) -> str:
