@@ -29,6 +29,10 @@ EXAMPLES = {
         r"[\s\S]*?".join([r" = ([\d.]+)\n", r" = \[+ *([\d.-]+) "] * 3),
         lambda *numbers: numbers == (0.166667, -0.333333, 0.437488, 0.354344, 0.267473, -0.060809),
     ),
+    ("fine_tuning.py", "--epochs", "6"): (
+        r"scratch.*: ([\d.]+)%[\s\S]*alone.*: ([\d.]+)%\n.*last bit: True\n.*\neverything.*: ([\d.]+)%",
+        lambda first, head, everything: first > 95 and everything > 85 and everything > head,
+    ),
     ("recurrent.py", "--steps", "600"): (
         r"mean error on longer sequences ([\d.]+) \(always answering 0: ([\d.]+)\)",
         lambda error, naive: error < 0.7 * naive,
