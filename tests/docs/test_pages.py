@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from symnet import losses, nn, ops, optim
+from symnet import keras, losses, nn, ops, optim
 from symnet.nn import init
 from tests.docs.pages import ROOT, blocks, outputs, updated
 
@@ -38,6 +38,9 @@ def test_blocks_print_what_is_shown(name: str, request: pytest.FixtureRequest, t
         ("sn.init", init.__all__),
         ("sn.losses", losses.__all__),
         ("sn.optim", optim.__all__),
+        ("sn.optim.lr_scheduler", optim.lr_scheduler.__all__),
+        ("sn.keras.optimizers", keras.optimizers.__all__),
+        ("sn.keras.optimizers.schedules", keras.optimizers.schedules.__all__),
     ],
 )
 def test_some_page_names_everything(prefix: str, names: Iterable[str]) -> None:

@@ -140,6 +140,43 @@ def test_momentum_is_the_first_of_adams_betas() -> None:
     assert prog.hyper["betas"][1] == 0.9
 
 
+def test_each_group_with_a_rate_of_its_own_is_scheduled() -> None:
+    v, w = (sn.parameter(name, (2,), dtype="float64", init=sn.init.ones()) for name in ("v", "w"))
+    groups = [{"params": [v]}, {"params": [w], "name": "head", "lr": 0.5}]
+    prog = sn.compile(loss=sn.sum(v + w), optimizer=sn.optim.SGD(groups, lr=0.1, momentum=0.9))
+    scheduler = lr_scheduler.LambdaLR(prog, [lambda t: 0.5**t, lambda t: 0.1**t])
+    assert scheduler.base_lrs == [0.1, 0.5]
+    scheduler.step()
+    assert (prog.hyper["lr"], prog.hyper["head.lr"]) == (0.05, 0.05)
+    lr_scheduler.OneCycleLR(prog, max_lr=[1.0, 2.0], total_steps=10)
+    assert (prog.hyper["lr"], prog.hyper["head.lr"], prog.hyper["momentum"]) == pytest.approx((0.04, 0.08, 0.95))
+    with pytest.raises(ShapeError, match="max_lr has 3 values, expected one for each of 2 groups"):
+        lr_scheduler.OneCycleLR(prog, max_lr=[1.0, 2.0, 3.0], total_steps=10)
+
+
+def test_the_optimizer_within_others_is_scheduled() -> None:
+    prog = program(sn.optim.Accumulate(sn.optim.ClipGradNorm(sn.optim.SGD(lr=0.1), 1.0), steps=2))
+    lr_scheduler.StepLR(prog, step_size=1).step()
+    assert prog.hyper["lr"] == pytest.approx(0.01)
+
+
+def test_fit_steps_schedulers_by_epoch_or_by_step(rng: np.random.Generator) -> None:
+    x, w = sn.input("x", ("N", 2), dtype="float64"), sn.parameter("w", (2,), dtype="float64", init=sn.init.ones())
+    data = {"x": rng.normal(size=(10, 2))}
+
+    def run(make: Any, **schedule: Any) -> sn.Program:
+        prog = sn.compile(loss=sn.mean((x @ w) ** 2), optimizer=sn.optim.SGD(lr=0.5), batch={"N": 4})
+        scheduler = make(prog)
+        callback = sn.callbacks.Schedule(scheduler, **schedule) if schedule else scheduler
+        prog.fit(data, epochs=2, progress=False, callbacks=[callback])
+        return prog
+
+    assert run(lambda prog: lr_scheduler.ExponentialLR(prog, 0.5)).hyper["lr"] == 0.5**3
+    assert run(lambda prog: lr_scheduler.ExponentialLR(prog, 0.5), every="step").hyper["lr"] == 0.5**7
+    halving = run(lambda prog: lr_scheduler.ReduceLROnPlateau(prog, "max", 0.5, 0), monitor="loss")
+    assert halving.hyper["lr"] == 0.25  # the first epoch's loss is the best so far, the second's is lower
+
+
 def test_callable_objects_keep_their_attributes() -> None:
     class Halving:
         def __init__(self) -> None:
