@@ -21,6 +21,8 @@ _NAMED_LEAVES = _LEAVES[:4]
 # Operations that are not written, or hardly: a value is not named because one of these is applied to it.
 _INVISIBLE = ("cast", "broadcast_to", "reshape", "transpose", "negative", "stop_gradient", "item")
 _LETTERS = {"softmax": "p", "log_softmax": "ℓ", "mean": "μ", "var": "v", "scan": "r", "argmax": "k", "sigmoid": "s"}
+_DRAWN = {"random_bits": "ξ", "standard_uniform": "u", "standard_normal": "ε"}
+_QUIET = ("random_bits", "random_step", "batch_norm", "instance_norm")  # their state is not written
 _LONG = 28  # operations in one formula, more than which a part of it gets a name
 _DEEP = 10  # operations inside each other, likewise
 _SHORT = 3  # operations in a part that is repeated rather than named
@@ -71,7 +73,8 @@ class Layers:
 def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
     """Names of inputs and parameters, and the names users gave to other values."""
     order = postorder(roots)
-    leaves = [node for node in order if node.op in _NAMED_LEAVES]
+    hidden = _hidden_state(roots)
+    leaves = [node for node in order if node.op in _NAMED_LEAVES and node not in hidden]
     by_layer = layer_symbols(node for node in leaves if node.op in ("parameter", "state"))
     for node in leaves:
         if node not in by_layer:
@@ -85,6 +88,18 @@ def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
     for node in order:
         if node.name is not None and node.op not in _NAMED_LEAVES:
             names.give(node, names.free(symbol(node.name)))
+
+
+    inside = {arg for node in order if node.op.startswith("standard_") for arg in node.args}
+    for node in order:
+        if node.op in _DRAWN and node not in inside:
+            names.give(node, names.free(Symbol(_DRAWN[node.op])))
+
+
+def _hidden_state(roots: Iterable[Expr]) -> set[Expr]:
+    """State that no formula mentions: what random numbers follow from, and statistics that training only collects."""
+    above = users(roots)
+    return {node for node in above if node.op == "state" and above[node] and all(u.op in _QUIET for u in above[node])}
 
 
 def find_layers(root: Expr) -> Layers:

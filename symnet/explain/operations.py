@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from symnet.explain import linear_algebra
 from symnet.explain.contraction import as_row, contraction, transposed
@@ -70,7 +73,7 @@ def _named(node: Expr, args: Sequence[Form]) -> Form:
 def _constant(node: Expr, args: Sequence[Form]) -> Form:
     value = node.attrs["value"]
     if not isinstance(value, ArrayValue):
-        return number(value)
+        return _root(value) or number(value)
     array = value.array
     if array.size and (array == array.flat[0]).all():
         plain = number(array.flat[0].item())
@@ -78,6 +81,17 @@ def _constant(node: Expr, args: Sequence[Form]) -> Form:
     if array.ndim == 1 and array.size <= 4:
         return Vector(tuple(number(entry) for entry in array.tolist()))
     return Call("array", (_extent(array.shape),))
+
+
+def _root(value: float | int | bool) -> Root | None:
+    """The square root of a small whole number, if `value` is one to the digits of its type: √8, and not 2.82842712."""
+    if not isinstance(value, float) or value.is_integer() or not 1.0 < value < _LARGEST_ROOT:
+        return None
+    whole = round(value * value)
+    return Root(Number(str(whole))) if value in (math.sqrt(whole), float(np.float32(math.sqrt(whole)))) else None
+
+
+_LARGEST_ROOT = 64.0
 
 
 def _iota(node: Expr, args: Sequence[Form]) -> Form:
@@ -440,6 +454,30 @@ def _contract(node: Expr, args: Sequence[Form]) -> Form:
     return contraction(node, args[0], args[1])
 
 
+# --- random numbers and normalisation ------------------------------------------------------------------------------
+
+
+def _drawn(name: str) -> Writer:
+    """Random numbers by what they are and how many: ε = normal(N×3)."""
+    return lambda node, args: Call(name, (_extent(node.shape),))
+
+
+def _dropped(node: Expr, args: Sequence[Form]) -> Form:
+    """dropout(x, 0.5, ξ): which elements are dropped follows from ξ."""
+    return Call(node.op.replace("_", ""), (args[0], number(node.attrs["p"]), args[1]))
+
+
+def _normalized(node: Expr, args: Sequence[Form]) -> Form:
+    """The operand, scale and shift; running statistics have no part in the value."""
+    given = node.attrs.get("given")
+    count = len(args) if given is None else 1 + sum(name in ("weight", "bias") for name in given)
+    return Call(node.op.replace("_", ""), tuple(args[:count]))
+
+
+def _over_axes(name: str) -> Writer:
+    return lambda node, args: Call(name, tuple(args), _along(node, node.attrs["axes"]))
+
+
 # --- loops -------------------------------------------------------------------------------------------------------
 
 
@@ -470,6 +508,15 @@ _TABLE: dict[str, Writer] = {
     "iota": _iota,
     "dim": _dim,
     "arg": _arg,
+    "random_bits": _drawn("bits"),
+    "random_step": lambda node, args: args[0],
+    "standard_uniform": _drawn("uniform"),
+    "standard_normal": _drawn("normal"),
+    "dropout": _dropped,
+    "alpha_dropout": _dropped,
+    **dict.fromkeys(("batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm"), _normalized),
+    "standardize": _over_axes("standardize"),
+    "scale_to_unit": _over_axes("scale_to_unit"),
     "add": _add,
     "subtract": _subtract,
     "multiply": _multiply,
