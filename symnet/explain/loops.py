@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symnet.explain.formula import where_clauses, written
-from symnet.explain.naming import Names, name_shared
+from symnet.explain.naming import Names, name_leaves, name_shared
 from symnet.explain.notation import Arrow, Call, Form, Index, Symbol, Vector
 from symnet.expr.function import Function
 from symnet.expr.node import Expr
@@ -27,6 +27,7 @@ def loop(node: Expr, args: Sequence[Form]) -> Form:
     names = Names()
     for parameter, form in zip(body.parameters, (*args[:consts], *carried, *slices), strict=True):
         names.give(parameter, form)
+    name_leaves(names, body.results)
     name_shared(names, body.results, letter="u")
     results = tuple(written(result, names.forms) for result in body.results)
     where = tuple((clause.left, clause.right) for clause in where_clauses(body.results, names.forms))

@@ -88,7 +88,7 @@ def multi_head_attention(
     if add_zero_attn:
         k, v = (_extended(part, ops.zeros((1, 1, part.shape[-1]), dtype=part.dtype)) for part in (k, v))
         masks = [_one_more_key(mask) for mask in masks]
-    q, k, v = (_heads(part, num_heads) for part in (q, k, v))
+    q, k, v = (ops.name(name, _heads(part, num_heads)) for name, part in (("Q", q), ("K", k), ("V", v)))
     weights = dropout(attention_weights(q, k, masks), dropout_p)
     output = ops.swapaxes(ops.matmul(weights, v), 1, 2)
     output = ops.reshape(output, (*output.shape[:2], dims.mul(output.shape[2], output.shape[3])))

@@ -96,7 +96,7 @@ class _Recurrent(Module):
         self, weights: Weights, x: Expr, start: State, counts: Expr | None, reverse: bool
     ) -> tuple[Expr, State]:
         """One direction of one layer: x [T, N, size] -> outputs [T, N, output_size], final state."""
-        inputs = self.cell.inputs(weights, x)
+        inputs = ops.name("a", self.cell.inputs(weights, x))
         if counts is None:
             def cell(state: State, step: Expr) -> tuple[State, Expr]:
                 new = self.cell.step(weights, step, state)

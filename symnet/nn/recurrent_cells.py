@@ -88,11 +88,14 @@ def rnn_cell(nonlinearity: str) -> Cell:
 
 
 def _lstm_step(weights: Weights, inputs: Expr, state: State) -> State:
-    """(i, f, g, o) = W_ih x + b_ih + W_hh h + b_hh;  c′ = σ(f) c + σ(i) tanh(g);  h′ = σ(o) tanh(c′)."""
+    """(s_i, s_f, s_g, s_o) = W_ih x + b_ih + W_hh h + b_hh;
+    i = σ(s_i);  f = σ(s_f);  g = tanh(s_g);  o = σ(s_o);  c′ = f c + i g;  h′ = o tanh(c′)."""
     h, c = state
-    i, f, g, o = _split(inputs + weights.of_hidden(h), 4)
-    c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-    return weights.projected(ops.sigmoid(o) * ops.tanh(c)), c
+    s_i, s_f, s_g, s_o = _split(ops.name("s", inputs + weights.of_hidden(h)), 4)
+    i, f = ops.name("i", ops.sigmoid(s_i)), ops.name("f", ops.sigmoid(s_f))
+    g, o = ops.name("g", ops.tanh(s_g)), ops.name("o", ops.sigmoid(s_o))
+    c = f * c + i * g
+    return weights.projected(o * ops.tanh(c)), c
 
 
 def _gru_step(weights: Weights, inputs: Expr, state: State) -> State:
@@ -100,9 +103,9 @@ def _gru_step(weights: Weights, inputs: Expr, state: State) -> State:
     with (x_r, x_z, x_n) = W_ih x + b_ih and (h_r, h_z, h_n) = W_hh h + b_hh."""
     (h,) = state
     x_r, x_z, x_n = _split(inputs, 3)
-    h_r, h_z, h_n = _split(weights.of_hidden_with_bias(h), 3)
-    r, z = ops.sigmoid(x_r + h_r), ops.sigmoid(x_z + h_z)
-    n = ops.tanh(x_n + r * h_n)
+    h_r, h_z, h_n = _split(ops.name("s", weights.of_hidden_with_bias(h)), 3)
+    r, z = ops.name("r", ops.sigmoid(x_r + h_r)), ops.name("z", ops.sigmoid(x_z + h_z))
+    n = ops.name("n", ops.tanh(x_n + r * h_n))
     return ((1.0 - z) * n + z * h,)
 
 

@@ -61,17 +61,19 @@ def embedding_bag(
     share = ops.ones_like(indices, dtype=rows.dtype)
     if padding_idx is not None:
         share = ops.cast(indices != check_padding_idx("embedding_bag", padding_idx, table.shape[0]), rows.dtype)
+        rows = share[..., None] * rows
+    if per_sample_weights is not None:
+        rows = ops.constant(per_sample_weights)[..., None] * rows
     if mode == "max":
         return _largest(rows, share)
-    factors = share if per_sample_weights is None else share * ops.constant(per_sample_weights)
     if offsets is None:
-        total, count = ops.einsum("bn,bnd->bd", factors, rows), ops.sum(share, 1)
+        total, count = ops.sum(rows, 1), ops.sum(share, 1)
     else:
         starts = ops.constant(offsets)
         starts = starts[:-1] if include_last_offset else starts
         begun = starts <= ops.cast(ops.arange(indices.shape[0]), starts.dtype)[:, None]
         bag = ops.count_nonzero(begun, axis=1) - 1
-        total = scatter_add(factors[:, None] * rows, (0,), [bag], (starts.shape[0], table.shape[1]))
+        total = scatter_add(rows, (0,), [bag], (starts.shape[0], table.shape[1]))
         count = scatter_add(share, (0,), [bag], (starts.shape[0],))
     return total if mode == "sum" else total / ops.maximum(count, 1.0)[:, None]
 
