@@ -33,9 +33,7 @@ def _compare(loss: sn.Expr, values: dict[str, Any], theirs: Any, wrt: dict[str, 
 
 @pytest.mark.parametrize("shape", [("N", 5), (5,), ("N", 5, 3), ("N", 5, 2, 3)])
 @pytest.mark.parametrize("probabilities", [False, True])
-def test_cross_entropy_is_pytorchs(
-    shape: tuple[int | str, ...], probabilities: bool, rng: np.random.Generator
-) -> None:
+def test_cross_entropy_is_pytorchs(shape: tuple[int | str, ...], probabilities: bool, rng: np.random.Generator) -> None:
     torch = pytest.importorskip("torch")
     axis = 0 if len(shape) == 1 else 1
     sizes = [7 if d == "N" else d for d in shape]
