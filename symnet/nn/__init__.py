@@ -22,6 +22,7 @@ from symnet.nn import (
     recurrent_cells,
     sparse,
     transformer,
+    vision,
 )
 from symnet.nn.activations import *  # noqa: F403
 from symnet.nn.attention import *  # noqa: F403
@@ -38,6 +39,7 @@ from symnet.nn.recurrent import *  # noqa: F403
 from symnet.nn.recurrent_cells import *  # noqa: F403
 from symnet.nn.sparse import *  # noqa: F403
 from symnet.nn.transformer import *  # noqa: F403
+from symnet.nn.vision import *  # noqa: F403
 
 __all__ = ["functional", "init"]
 __all__ += activations.__all__
@@ -55,3 +57,4 @@ __all__ += recurrent.__all__
 __all__ += recurrent_cells.__all__
 __all__ += sparse.__all__
 __all__ += transformer.__all__
+__all__ += vision.__all__

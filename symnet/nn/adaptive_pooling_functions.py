@@ -99,11 +99,11 @@ def _adaptive_avg(name: str, x: Operand, rank: int, output_size: Sizes) -> Expr:
             first, last = _borders(name, extent, count)
             place = np.arange(extent)
             inside = (place >= first[:, None]) & (place < last[:, None])
-            node = _averaged(node, axis, inside / (last - first)[:, None])
+            node = weighted_sums(node, axis, inside / (last - first)[:, None])
     return node
 
 
-def _averaged(node: Expr, axis: int, weights: np.ndarray) -> Expr:
+def weighted_sums(node: Expr, axis: int, weights: np.ndarray) -> Expr:
     """Sums over an axis with the weights [new size, old size]."""
     letters = "abcdef"[: node.ndim]
     spec = f"{letters},z{letters[axis]}->{letters.replace(letters[axis], 'z')}"

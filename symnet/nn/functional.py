@@ -14,6 +14,7 @@ from symnet.nn import (
     padding_functions,
     pooling_functions,
     sparse_functions,
+    vision_functions,
 )
 from symnet.nn.activation_functions import *  # noqa: F403
 from symnet.nn.adaptive_pooling_functions import *  # noqa: F403
@@ -26,6 +27,7 @@ from symnet.nn.normalization_functions import *  # noqa: F403
 from symnet.nn.padding_functions import *  # noqa: F403
 from symnet.nn.pooling_functions import *  # noqa: F403
 from symnet.nn.sparse_functions import *  # noqa: F403
+from symnet.nn.vision_functions import *  # noqa: F403
 
 __all__: list[str] = []
 __all__ += activation_functions.__all__
@@ -39,3 +41,4 @@ __all__ += normalization_functions.__all__
 __all__ += padding_functions.__all__
 __all__ += pooling_functions.__all__
 __all__ += sparse_functions.__all__
+__all__ += vision_functions.__all__

@@ -1,4 +1,4 @@
-"""functional.pad in every mode, with crops, beside PyTorch; pixel shuffles and resizing."""
+"""functional.pad in every mode, with crops, and twice."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ def _case(name: str, x: tuple[int, ...], *arguments: Any, **settings: Any) -> Ca
         return {"x": rng.normal(size=x)}
 
     shown = ", ".join([*map(repr, arguments), *(f"{key}={value!r}" for key, value in settings.items())])
-    return function_case(
-        f"{name}({shown}) of {x}", draw, lambda torch, given: run(torch.nn.functional)(given), run(F)
-    )
+    return function_case(f"{name}({shown}) of {x}", draw, lambda torch, given: run(torch.nn.functional)(given), run(F))
 
 
 def _twice(x: tuple[int, ...], mode: str, widths: tuple[int, ...]) -> Case:
