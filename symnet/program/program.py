@@ -386,7 +386,9 @@ class Program:
 
     @property
     def _entries(self) -> list[str]:
-        return ["step", "gradients", "evaluate", *(f"predict_{name}" for name in self.outputs)]
+        from symnet.program.about import STEPS
+
+        return [*STEPS.values(), "gradients", "evaluate", *(f"predict_{name}" for name in self.outputs)]
 
     def __reduce__(self) -> NoReturn:
         raise DTypeError(

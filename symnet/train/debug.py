@@ -155,15 +155,14 @@ class _Search:
 
     def visit(self, node: Expr, value: Any) -> None:
         self.order.append(node)
-        if _finite(value):
-            return
-        leaf = not node.args
         from_bad = any(arg in self.bad for arg in node.args)
-        from_meant = leaf or any(arg in self.meant for arg in node.args)
-        if from_meant and not from_bad and not _has_nan(value):
-            self.meant.add(node)
-        else:
-            self.bad.add(node)
+        from_meant = not node.args or any(arg in self.meant for arg in node.args)
+        if isinstance(value, tuple):  # the results of a loop are looked at one by one; this is what they came from
+            if from_bad or from_meant:
+                (self.bad if from_bad else self.meant).add(node)
+        elif not _finite(value):
+            meant = from_meant and not from_bad and not _has_nan(value)
+            (self.meant if meant else self.bad).add(node)
 
     def origin(self, roots: Iterable[Expr]) -> Expr | None:
         """The first value on the way to the roots that is not finite although its operands are (or are meant)."""
@@ -187,15 +186,11 @@ def _reached(roots: list[Expr], known: set[Expr]) -> set[Expr]:
     return seen
 
 
-def _finite(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(map(_finite, value))
+def _finite(value: Array) -> bool:
     return value.dtype.kind != "f" or bool(np.isfinite(value).all())
 
 
-def _has_nan(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return any(map(_has_nan, value))
+def _has_nan(value: Array) -> bool:
     return value.dtype.kind == "f" and bool(np.isnan(value).any())
 
 
@@ -203,9 +198,10 @@ def _at(place: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, place))}]" if place else ""
 
 
-def _worst(value: Any) -> tuple[int, ...]:
-    """The place of the first element that is not finite."""
-    return tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
+def _worst(value: Array) -> tuple[int, ...]:
+    """The place of the first NaN, else of the first infinity."""
+    found = np.isnan(value) if _has_nan(value) else ~np.isfinite(value)
+    return tuple(int(i) for i in np.argwhere(found)[0])
 
 
 def _part(origin: Expr, place: tuple[int, ...], node: Expr, value: Array) -> Part:

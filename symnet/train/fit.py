@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symnet.errors import IndexOutOfRange, UsageError
+from symnet.errors import IndexOutOfRange, ShapeError, UsageError
 from symnet.program.about import FINITE, NORM, STEPS
 from symnet.runtime.arrays import Array
 from symnet.train.callbacks.base import Callbacks
@@ -87,12 +87,12 @@ class _Run:
         self.pace = Pace()
 
     def epoch(self, bar: Bar, interrupts: Interrupts) -> bool:
-        """One epoch; whether a callback asked to end the training. A bad index in arrays undoes it."""
+        """One epoch; whether a callback asked to end the training. A bad index or size in arrays undoes it."""
         program, history = self.program, self.history
         before, done, steps = program.instance.snapshot(), program.epochs_done, len(history.losses)
         try:
             return self._epoch(bar, interrupts)
-        except IndexOutOfRange:
+        except (IndexOutOfRange, ShapeError):
             if not isinstance(self.train, Stream):
                 program.instance.restore(before)
                 program.epochs_done = done
