@@ -1,4 +1,5 @@
-"""Lowering of gather and scatter_add: indices that are data. Their range is checked by kernels of their own."""
+"""Lowering of gather and scatter_add: indices that are data. Their range is checked by kernels of their own, as are
+conditions on sizes."""
 
 from __future__ import annotations
 
@@ -79,4 +80,18 @@ def _check_range(lowering: Lowering, node: Expr, index: Expr, axis: int, size: D
     lowering.kernel(f"check_{index.name or 'index'}", axes, [Check(within, code)], "check")
 
 
-TABLE: Mapping[str, Callable[[Lowering, Expr], Value]] = {"gather": gather, "scatter_add": scatter_add}
+def require(lowering: Lowering, node: Expr) -> Value:
+    """The operand, and a kernel that checks the condition."""
+    x, condition = node.args
+    if (condition, 0) not in lowering.checked:
+        lowering.checked.add((condition, 0))
+        code = lowering.check(f"shape: {node.attrs['message']}")
+        lowering.kernel("check_size", (), [Check(lowering.read(condition, ()), code)], "check")
+    return lowering.value(x)
+
+
+TABLE: Mapping[str, Callable[[Lowering, Expr], Value]] = {
+    "gather": gather,
+    "scatter_add": scatter_add,
+    "require": require,
+}

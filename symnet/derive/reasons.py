@@ -91,8 +91,8 @@ _REASONS: dict[str, str | tuple[str, str]] = {
     "dropout": "what was kept passes its cotangent on, scaled alike; what was dropped passes none",
     "alpha_dropout": "what was kept passes its cotangent on, scaled alike; what was dropped passes none",
     "rrelu": "rrelu′(x) is 1 for x > 0, else the slope that was drawn; at the kink x = 0 it is that slope",
-    "standardize": "moving and scaling x changes nothing, so the cotangent loses its mean and its part along the result",
-    "scale_to_unit": "scaling x changes nothing, so the cotangent loses its part along the result",
+    "standardize": "moving and scaling x changes nothing: the cotangent loses its mean and its part along the result",
+    "scale_to_unit": "scaling x changes nothing: the cotangent loses its part along the result",
     "batch_norm": (
         "moving and scaling a channel changes nothing, so the cotangent loses its mean and its part along x̂",
         "∂(γ·x̂ + β)/∂γ = x̂",

@@ -21,6 +21,7 @@ from symnet.ops import (
     linalg,
     loops,
     meaning,
+    members,
     more,
     naming,
     noise,
@@ -29,6 +30,7 @@ from symnet.ops import (
     products,
     random,
     reduce,
+    require,
     scalar,
     shape,
     usually,
@@ -54,6 +56,7 @@ from symnet.ops.noise import *  # noqa: F403
 from symnet.ops.normalize import *  # noqa: F403
 from symnet.ops.products import *  # noqa: F403
 from symnet.ops.reduce import *  # noqa: F403
+from symnet.ops.require import *  # noqa: F403
 from symnet.ops.scalar import *  # noqa: F403
 from symnet.ops.shape import *  # noqa: F403
 from symnet.ops.window import *  # noqa: F403
@@ -79,6 +82,7 @@ __all__ += noise.__all__
 __all__ += normalize.__all__
 __all__ += products.__all__
 __all__ += reduce.__all__
+__all__ += require.__all__
 __all__ += scalar.__all__
 __all__ += shape.__all__
 __all__ += window.__all__

@@ -17,9 +17,10 @@ from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
 from symnet.ops.coerce import arity, check_axes, same_dtype, show
 from symnet.ops.composite import element_count, mean, var
-from symnet.ops.leaves import input, state
+from symnet.ops.leaves import dim, input, state
 from symnet.ops.reduce import sum
-from symnet.ops.scalar import cast, rsqrt, square
+from symnet.ops.require import require
+from symnet.ops.scalar import cast, greater, rsqrt, square
 from symnet.ops.shape import reshape
 
 __all__: list[str] = []
@@ -271,8 +272,18 @@ def _statistics_axes(node: Expr) -> tuple[int, ...]:
 
 def _define_by_channel(node: Expr) -> Expr:
     given = _given(node)
-    core = standardize(node.args[0], _statistics_axes(node), node.attrs["eps"])
+    core = standardize(_more_than_one(node), _statistics_axes(node), node.attrs["eps"])
     return scaled(core, given.get("weight"), given.get("bias"), 1)
+
+
+def _more_than_one(node: Expr) -> Expr:
+    """The operand, where each mean is over more than one value: one value has no variance."""
+    x, count = node.args[0], dims.product(node.shape[axis] for axis in _statistics_axes(node))
+    if isinstance(count, int):
+        return x
+    what = "channel" if node.op == "batch_norm" else "channel of a sample"
+    message = f"{node.op}: expected more than 1 value per {what} in training, an operand {dims.show(x.shape)} has 1"
+    return require(x, greater(dim(count), 1), message)
 
 
 def _pull_by_channel(node: Expr, g: Expr) -> list[Expr | None]:
@@ -280,7 +291,7 @@ def _pull_by_channel(node: Expr, g: Expr) -> list[Expr | None]:
 
     The scale is the same wherever a mean is taken, so the two sums serve all three.
     """
-    x, axes, given = node.args[0], _statistics_axes(node), _given(node)
+    x, axes, given = _more_than_one(node), _statistics_axes(node), _given(node)
     core = standardize(x, axes, node.attrs["eps"])
     total, along = sum(g, axes, keepdims=True), sum(g * core, axes, keepdims=True)
     count = element_count(x, axes)

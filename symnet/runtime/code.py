@@ -5,6 +5,7 @@ implement it. The metadata, plain JSON data, says what is in the arena and what 
 
     buffers   [{name, dtype, shape, role, offset, init}]; the offset is in bytes from the start of the arena
     entries   name -> {inputs: [buffer names], outputs: {name: buffer name}, checks: [messages]}
+             (a message that begins with "shape: " is that of a `ShapeError`, others are of an `IndexOutOfRange`)
     dims      named dimension -> the largest size this code was compiled for
     arena     bytes
 """
@@ -17,11 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from symnet.errors import IndexOutOfRange
+from symnet.errors import IndexOutOfRange, ShapeError
 from symnet.expr import dims
 from symnet.expr.dims import Shape
 from symnet.runtime.arrays import Array, Signature
 from symnet.runtime.memory import Memory
+
+SHAPE = "shape: "
+"""What the message of a check on sizes begins with."""
 
 
 class Code(ABC):
@@ -49,7 +53,7 @@ class Code(ABC):
     def run(
         self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]
     ) -> dict[str, Array]:
-        """Run an entry once and copy its outputs; raises `IndexOutOfRange` when a check failed."""
+        """Run an entry once and copy its outputs; raises an error when a check failed."""
         if code := self.call(entry, memory, inputs, sizes):
             self.fail(entry, code)
         return {
@@ -58,7 +62,9 @@ class Code(ABC):
         }
 
     def fail(self, entry: str, code: int, where: str = "") -> None:
-        raise IndexOutOfRange(f"{entry}: {where}{self.metadata['entries'][entry]['checks'][code - 1]}")
+        check = str(self.metadata["entries"][entry]["checks"][code - 1])
+        error = ShapeError if check.startswith(SHAPE) else IndexOutOfRange
+        raise error(f"{entry}: {where}{check.removeprefix(SHAPE)}")
 
     def view(self, buffer: str, memory: Memory, sizes: Mapping[str, int]) -> Array:
         """The memory of a buffer in the arena at these sizes."""
