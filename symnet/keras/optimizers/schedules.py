@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from symnet import ops
 from symnet.errors import Unsupported, UsageError
 from symnet.expr.node import Expr
+from symnet.optim.lr_scheduler.cosine import restarts_after
 
 __all__ = [
     "CosineDecay",
@@ -197,8 +198,7 @@ class CosineDecayRestarts(LearningRateSchedule):
             restarts = ops.name("i", ops.floor(periods))
             share = _pi() * (periods - restarts)
         else:
-            grown = 1 + (periods if growth == 1 else growth * periods)
-            restarts = ops.name("i", ops.floor(ops.log(grown) / ops.log(_float(self.t_mul))))
+            restarts = ops.name("i", restarts_after(periods, self.t_mul))
             length = self.t_mul**restarts
             over = length - 1 if growth == 1 else (length - 1) / growth
             share = _pi() * (periods - over) / length

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SWALR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"]
 
+_ROUNDING = 1e-11
+
 
 class CosineAnnealingLR(LRScheduler):
     """lr = η + (lr₀ - η)·(1 + cos(π·t / T)) / 2, with η = eta_min and T = T_max.
@@ -99,9 +101,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         if self.T_mult == 1:
             return _annealed(lr, self.eta_min, ops.mod(t, float(self.T_0)), self.T_0)
         first, factor = float(self.T_0), float(self.T_mult)
-        restarts = ops.name(
-            "n", ops.floor(ops.log(1 + t * ((factor - 1) / first)) / ops.log(ops.constant(factor, "float64")))
-        )
+        restarts = ops.name("n", restarts_after(t / first, factor))
         begun = first / (factor - 1) * (factor**restarts - 1)
         return _annealed(lr, self.eta_min, t - begun, first * factor**restarts)
 
@@ -146,6 +146,15 @@ class SWALR(LRScheduler):
             start = target if before == 1 else (group.lr - before * target) / (1 - before)
             values.append(target * alpha + start * (1 - alpha))
         return values
+
+
+def restarts_after(periods: Expr, factor: float) -> Expr:
+    """How many periods are over after so many first periods, when each is `factor` times as long as the one before.
+
+    At a restart the quotient of the logarithms is a whole number, up to rounding; what is added lifts it onto that.
+    """
+    grown = 1 + (periods if factor == 2 else (factor - 1) * periods)
+    return ops.floor(ops.log(grown) / ops.log(ops.constant(factor, "float64")) + _ROUNDING)
 
 
 def _annealed(lr: Expr, lowest: float, step: Expr, period: float | Expr) -> Expr:

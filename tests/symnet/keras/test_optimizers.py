@@ -162,6 +162,15 @@ def test_how_schedules_are_written() -> None:
     assert s.CosineDecay(0.5, 10).at(5) == pytest.approx(0.25, rel=1e-15)
 
 
+@pytest.mark.parametrize("t_mul", [2.0, 3.0, 1.5])
+def test_every_restart_is_at_its_step_in_native_code(t_mul: float) -> None:
+    t = sn.input("t", ("N",), "float64")
+    starts = np.cumsum([0.0, *(8 * t_mul**i for i in range(6))])
+    rates = sn.function([t], k.schedules.CosineDecayRestarts(0.1, 8, t_mul)(t))
+    np.testing.assert_allclose(rates(starts), 0.1, rtol=1e-12)
+    assert (rates(starts[1:] - 0.5) < 0.01).all()
+
+
 @pytest.mark.parametrize("steps", [1, 2])
 def test_a_saved_program_goes_on_bit_for_bit(tmp_path: Path, steps: int, rng: np.random.Generator) -> None:
     def make() -> sn.Program:
