@@ -46,7 +46,8 @@ def figure(
     """The picture that `compare` writes, as a matplotlib figure."""
     runs = _labelled(histories, labels)
     shown = _metric(list(runs.values()), metric)
-    picture, axes = blank(*((10.4, 4.2) if shown else (7.2, 4.2)), ncols=2 if shown else 1, squeeze=False)
+    width, columns = (10.4, 2) if shown else (7.2, 1)
+    picture, axes = blank(width, ncols=columns, squeeze=False)
     left = axes[0, 0]
     for colour, (label, history) in zip(_colours(len(runs)), runs.items(), strict=True):
         batches = np.asarray(history.losses, float)
@@ -66,7 +67,6 @@ def figure(
         axes[0, 1].xaxis.get_major_locator().set_params(integer=True)
         if "loss" in shown:
             scale(axes[0, 1].yaxis, np.concatenate([numbers(h, shown) for h in runs.values()]))
-        picture.get_layout_engine().set(wspace=0.05)
     if title is not None:
         picture.suptitle(title, fontsize=12)
     return picture

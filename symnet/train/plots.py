@@ -28,7 +28,8 @@ def blank(width: float = 7.2, height: float = 4.2, **grid: Any) -> tuple[Figure,
         from matplotlib.figure import Figure
     except ImportError:
         raise UsageError("plots need matplotlib: pip install 'symnet[plot]'") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height))
+    figure.set_layout_engine("constrained", wspace=0.05)
     axes = figure.subplots(**grid)
     for one in np.ravel(axes):
         one.spines[["top", "right"]].set_visible(False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -51,7 +51,7 @@ def _shared(make: Make) -> tuple[Any, np.ndarray]:
 
 
 @pytest.fixture
-def fresh() -> Iterator[Callable[[Make], Any]]:
+def fresh() -> Callable[[Make], Any]:
     """`fresh(classifier)`: the shared program of that kind as it was after compiling."""
 
     def give(make: Make) -> Any:
@@ -60,7 +60,7 @@ def fresh() -> Iterator[Callable[[Make], Any]]:
         program.epochs_done, program.history, program.seed = 0, None, 0
         return program
 
-    yield give
+    return give
 
 
 @pytest.fixture

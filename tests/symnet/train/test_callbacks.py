@@ -352,7 +352,8 @@ def test_tensorboard(program: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert [(v, s) for tag, v, s in written if tag == "epoch/val_loss"] == list(
         zip(history["val_loss"], [1, 2], strict=True)
     )
-    assert [(v, s) for tag, v, s in written if tag == "step/loss"] == list(zip(history.losses, range(1, 7), strict=True))
+    steps = [(value, step) for tag, value, step in written if tag == "step/loss"]
+    assert steps == list(zip(history.losses, range(1, 7), strict=True))
     assert not board._writer.open
     with pytest.raises(sn.UsageError, match="'epoch' or 'step'"):
         sn.callbacks.TensorBoard(tmp_path, every="batch")  # type: ignore[arg-type]
