@@ -207,6 +207,8 @@ def _cast(node: Expr, args: Sequence[Form]) -> Form:
 def _where(node: Expr, args: Sequence[Form]) -> Form:
     """A choice between a value and 0 is the value times an indicator."""
     condition, chosen, other = args
+    if any(_is_constant(value, limit) for value in node.args[1:] for limit in (math.inf, -math.inf)):
+        return Call("where", (condition, chosen, other))
     if _is_constant(node.args[2], 0):
         if _is_constant(node.args[1], 1):
             return Indicator(condition)
@@ -577,6 +579,7 @@ _TABLE: dict[str, Writer] = {
     "cumsum": _cumsum,
     "scan": _scan,
     "cond": _cond,
+    "each_member": lambda node, args: form_of(node.attrs["body"].results[0], args),
     "item": _item,
     "stop_gradient": _function("stop"),
     "elementwise": lambda node, args: Call(str(node.attrs["function"]), tuple(args)),

@@ -98,9 +98,10 @@ def _scaled_gradient(x: Expr, factor: Expr) -> Expr:
 def check_unsupported(function: str, max_norm: float | None, norm_type: float, sparse: bool) -> None:
     """Raise `Unsupported` for the settings that have no meaning in an expression."""
     if max_norm is not None or norm_type != 2.0:
+        named = f"norm_type={norm_type!r}" if max_norm is None else f"max_norm={max_norm!r}"
         raise Unsupported(
-            f"{function}: max_norm={max_norm!r}, norm_type={norm_type!r}: torch shortens long rows in the table itself "
-            "while it reads them; scale the rows that were looked up instead: "
+            f"{function}: {named}: torch shortens long rows in the table itself while it reads them; "
+            "scale the rows that were looked up instead: "
             "rows * sn.minimum(1, max_norm / sn.linalg.vector_norm(rows, axis=-1, keepdims=True))"
         )
     if sparse:
