@@ -398,6 +398,12 @@ WRITTEN: dict[str, Samples] = {
         for s, node, axes in ((f64("s"), x, (0, 1)), (m, x, (1,)), (f64("w", 5), x, (0,)), (f64("s"), named, (0,)))
         for k in (False, True)
     ],
+    "reduce-shifted-turned": lambda rng: [
+        reduce(op, s - x, axes, k)
+        for op in ("sum", "mean")
+        for s, axes in ((f64("s"), (0, 1)), (m, (1,)), (f64("w", 5), (0,)))
+        for k in (False, True)
+    ],
     "reduce-shifted-down": lambda rng: [
         reduce(op, x - s, axes, k)
         for op in ("sum", "mean")
