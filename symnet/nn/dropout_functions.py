@@ -59,7 +59,7 @@ def feature_alpha_dropout(input: Operand, p: float = 0.5, training: bool = False
 def rrelu(
     input: Operand, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Expr:
-    """x where it is positive, else a x: a is drawn from [lower, upper) in training, and in evaluation it is the mean."""
+    """x where it is positive, else a x: a is drawn from [lower, upper) in training, in evaluation their mean."""
     if lower > upper:
         raise UsageError(f"rrelu: lower={lower} is above upper={upper}")
     x = ops.constant(input)

@@ -14,6 +14,7 @@ from symnet.expr.node import Expr, make
 from symnet.expr.traverse import postorder, substitute
 from symnet.ops.coerce import show
 from symnet.ops.leaves import arg
+from symnet.ops.random import for_members, marker
 from symnet.ops.scan_node import SCAN, items
 from symnet.ops.shape import broadcast_to
 from symnet.ops.tree import Tree, flatten, restore
@@ -33,23 +34,34 @@ def scan(
     same form. It returns the next carry, of the same shapes, and what to keep of this step (None: nothing); a cell that
     returns just a carry keeps that. Without `xs` the loop runs `length` times and x is None. Returns `(ys, carry)`:
     what was kept, stacked along a new first axis, and the last carry. The cell may use any expression from outside.
+    What it draws (`sn.random`, dropout) is drawn for each step anew; draw outside what all steps shall share.
     """
     carry, carry_form = flatten("scan: init", init)
     slices, slice_form = flatten("scan: xs", xs)
     length = _length(slices, length)
     placeholders = fresh_arguments((node.shape, node.dtype) for node in carry)
     elements = fresh_arguments((node.shape[1:], node.dtype) for node in slices)
+    since = marker()
     returned = cell(restore(carry_form, placeholders), restore(slice_form, elements))
     new_carry, kept, kept_form = _split_result(returned, carry_form)
     new_carry = [_fits(i, new, old) for i, (new, old) in enumerate(zip(new_carry, carry, strict=True))]
-    body, captured = close([*placeholders, *elements], [*new_carry, *kept])
+    results, drawn, places = _drawn_by_step([*new_carry, *kept], since, length)
+    body, captured = close([*placeholders, *elements, *places], results)
     loop = make(
         SCAN,
-        [*captured, *carry, *slices],
+        [*captured, *carry, *slices, *drawn],
         {"body": body, "consts": len(captured), "carries": len(carry), "length": length, "reverse": bool(reverse)},
     )
     outcome = items(loop)
     return restore(kept_form, outcome[len(carry) :]), restore(carry_form, outcome[: len(carry)])
+
+
+def _drawn_by_step(results: Sequence[Expr], since: int, length: Dim) -> tuple[list[Expr], list[Expr], list[Expr]]:
+    """The results of a cell with what it drew replaced by slices; the draws for all steps; and the slices."""
+    wide = {node: for_members(node, since, length) for node in postorder(results)}
+    found = {node: drawn for node, drawn in wide.items() if drawn is not None}
+    places = fresh_arguments((node.shape, node.dtype) for node in found)
+    return substitute(results, dict(zip(found, places, strict=True))), list(found.values()), places
 
 
 def fresh_arguments(types: Iterable[tuple[Shape, str]]) -> list[Expr]:

@@ -141,7 +141,7 @@ def rrelu(x: Expr, lower: float, upper: float) -> Expr:
     return make(RRELU, (x, uniform(x.shape, dtype=x.dtype)), {"lower": float(lower), "upper": float(upper)})
 
 
-RRELU = register(
+RRELU: Op = register(
     Op(
         name="rrelu",
         kind="composite",

@@ -19,7 +19,7 @@ import numpy as np
 
 from symnet.errors import DTypeError, UsageError
 from symnet.expr import dims, dtypes
-from symnet.expr.dims import Shape
+from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, Sizes, register
 from symnet.expr.traverse import postorder
@@ -150,6 +150,21 @@ RANDOM_BITS = register(
         doc="Random whole numbers that follow from a seed, a step, a stream and the place.",
     )
 )
+
+
+def marker() -> int:
+    """A number that tells what is drawn from now on from what was drawn before."""
+    return next(_count)
+
+
+def for_members(node: Expr, since: int, count: Dim) -> Expr | None:
+    """Bits for each of `count` members, in place of a draw for one that was written after the `marker`; else None."""
+    if node.op != "random_bits" or node.attrs["stream"] is not None:
+        return None
+    number, nonce = divmod(node.attrs["uid"], 1 << 32)
+    if nonce != _nonce or number < since:
+        return None
+    return make(RANDOM_BITS, node.args, {**node.attrs, "shape": (count, *node.shape)})
 
 
 @overload

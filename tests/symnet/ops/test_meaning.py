@@ -60,7 +60,7 @@ def test_an_update_sees_new_state_and_old_operands() -> None:
     values |= {"running_mean": [4.0, 8.0], "running_var": np.ones(2), "num_batches_tracked": 0}
     first_value = sn.evaluate(first, values)
     once = 0.5 * np.array([4.0, 8.0]) + 0.5 * values["a"].mean(0)
-    twice = 0.5 * once + 0.5 * (first_value + [4.0, 8.0]).mean(0)
+    twice = 0.5 * once + 0.5 * ([*first_value, 4.0, 8.0]).mean(0)
     np.testing.assert_allclose(sn.evaluate(updates[norm.running_mean], values), twice, rtol=1e-14)
 
 
@@ -75,13 +75,17 @@ def test_the_step_is_counted_once_however_much_is_drawn() -> None:
 def test_eval_builds_inference() -> None:
     x = sn.input("x", ("N", 3))
     net = sn.nn.Sequential(sn.nn.Dropout(), sn.nn.BatchNorm1d(3), sn.nn.Sequential(sn.nn.AlphaDropout(0.1)))
-    assert net.training and random_ops(net(x)) == {"dropout", "alpha_dropout", "random_bits", "batch_norm"}
+    assert net.training
+    assert random_ops(net(x)) == {"dropout", "alpha_dropout", "random_bits", "batch_norm"}
     trained = net(x)
-    assert net.eval() is net and not net.training and not net[2][0].training
+    assert net.eval() is net
+    assert not net.training
+    assert not net[2][0].training
     assert random_ops(net(x)) == set()
     assert net(x) is sn.inference(trained)
     net[1].train()
     assert random_ops(net(x)) == {"batch_norm"}
-    assert net.train().training and random_ops(net(x)) == random_ops(trained)
+    assert net.train().training
+    assert random_ops(net(x)) == random_ops(trained)
     with pytest.raises(sn.DTypeError, match="True or False"):
         net.train("yes")  # type: ignore[arg-type]

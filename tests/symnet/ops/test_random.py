@@ -90,7 +90,7 @@ def test_evaluate_and_function_draw_alike() -> None:
 
 def test_a_function_asks_for_the_key() -> None:
     x = sn.input("x", ("N",))
-    with pytest.raises(sn.UnknownName, match="random.seed"):
+    with pytest.raises(sn.UnknownName, match=r"random\.seed"):
         sn.function([x], sn.nn.functional.dropout(x))
 
 
@@ -106,7 +106,8 @@ def test_distributions(dtype: str) -> None:
     }
     found = sn.evaluate(draws, {"random.seed": 11, "random.step": 1})
     for name, values in found.items():
-        assert values.dtype == dtype and np.isfinite(values).all(), name
+        assert values.dtype == dtype, name
+        assert np.isfinite(values).all(), name
     for name, mean, std, low, high in (
         ("uniform", 0.5, 12**-0.5, 0.0, 1.0),
         ("between", -0.75, 2.5 * 12**-0.5, -2.0, 0.5),
@@ -117,7 +118,8 @@ def test_distributions(dtype: str) -> None:
         values = found[name].astype("float64")
         assert abs(values.mean() - mean) < 5 * std / n**0.5, name
         assert abs(values.std() / std - 1) < 0.01, name
-        assert values.min() >= low and values.max() <= high, name
+        assert values.min() >= low, name
+        assert values.max() <= high, name
     assert found["uniform"].max() < 1
     sorted_uniform = np.sort(found["uniform"].astype("float64"))
     assert np.abs(sorted_uniform - np.arange(n) / n).max() < 1.95 / n**0.5  # Kolmogorov-Smirnov at 0.1 %
@@ -162,3 +164,26 @@ def test_mistakes() -> None:
         sn.random.normal((3,), dtype="int64")
     with pytest.raises(sn.SymnetError, match="2\\^34"):
         philox.words(0, 0, 0, 2**34, 31)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_loop_draws_for_each_step(reverse: bool, rng: np.random.Generator) -> None:
+    """In the cell of a scan, drawn for all steps at once; the same bits forward and backward."""
+    shared = sn.random.normal((3,), dtype="float64")
+    xs, w = sn.input("xs", (5, 3), "float64"), sn.input("w", (3,), "float64")
+
+    def cell(h: sn.Expr, x: sn.Expr) -> tuple[sn.Expr, sn.Expr]:
+        h = sn.nn.functional.dropout(sn.tanh(h * w + x), 0.5) + 0.1 * shared
+        return h, h
+
+    ys, _ = sn.scan(cell, sn.zeros((3,), "float64"), xs, reverse=reverse)
+    ys = sn.random.numbered(ys)
+    loss = sn.sum(sn.square(ys))
+    run = sn.function([xs, w, *sn.random.key()], [ys, loss, sn.grad(loss, w)])
+    at, weight, along, small = rng.normal(size=(5, 3)), rng.normal(size=3), rng.normal(size=3), 1e-6
+    kept = run(at, weight, 3, 9)[0]
+    dropped = np.isclose(kept, 0.1 * sn.evaluate(shared, {"random.seed": 3, "random.step": 9}))
+    assert len({tuple(row) for row in dropped.tolist()}) > 1
+    up, down = (run(at, weight + sign * small * along, 3, 9)[1] for sign in (1, -1))
+    slope = run(at, weight, 3, 9)[2]
+    np.testing.assert_allclose((up - down) / (2 * small), np.sum(slope * along), rtol=1e-6)
