@@ -27,21 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["UpdateFormula", "formula_of"]
 
 _USUAL = {
-    "eps": "ε",
-    "epsilon": "ε",
-    "learning_rate": "η",
-    "learning_rate_power": "a",
-    "l1_regularization_strength": "lambda_1",
-    "l2_regularization_strength": "lambda_2",
-    "l2_shrinkage_regularization_strength": "lambda_s",
-    "beta": "β",
-    "weight_decay": "λ",
-    "momentum": "μ",
-    "dampening": "τ",
-    "lambd": "λ",
-    "alpha": "α",
-    "rho": "ρ",
-    "momentum_decay": "ψ",
+    "eps": Symbol("ε"),
+    "weight_decay": Symbol("λ"),
+    "momentum": Symbol("μ"),
+    "dampening": Symbol("τ"),
+    "lambd": Symbol("λ"),
+    "momentum_decay": Symbol("ψ"),
 }
 _PLURALS = {"betas": "β", "etas": "η", "step_sizes": "Δ"}
 
@@ -138,13 +129,12 @@ def _made_of(node: Expr, g: Expr) -> bool:
 
 def _name_hyper(names: Names, node: Expr, name: str) -> None:
     base, _, place = name.partition("[")
+    plain = symbol(name)
     if place and base in _PLURALS:
-        wanted = Symbol(_PLURALS[base], str(int(place[:-1]) + 1))
-    else:
-        wanted = symbol(_USUAL.get(name, name))
-    form = names.free(wanted)
+        plain = Symbol(_PLURALS[base], str(int(place[:-1]) + 1))
+    form = names.free(_USUAL.get(name, plain))
     names.give(node, form)
-    if text.write(form) != name:
+    if form != symbol(name):
         names.legend.append((form, Code(name)))
 
 

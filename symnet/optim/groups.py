@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from symnet.errors import DTypeError, UsageError
@@ -36,7 +37,12 @@ class Group:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def has(self, parameter: Expr) -> bool:
-        return self.params is None or identity(parameter) in {identity(own) for own in self.params}
+        """Whether a parameter belongs to the group."""
+        return self.params is None or identity(parameter) in self._members
+
+    @cached_property
+    def _members(self) -> frozenset[Identity]:
+        return frozenset(identity(own) for own in self.params or ())
 
 
 def identity(parameter: Expr) -> Identity:
