@@ -33,6 +33,11 @@ _USUAL = {
     "dampening": Symbol("τ"),
     "lambd": Symbol("λ"),
     "momentum_decay": Symbol("ψ"),
+    "learning_rate": Symbol("η"),
+    "learning_rate_power": Symbol("a"),
+    "l1_regularization_strength": Symbol("λ", "1"),
+    "l2_regularization_strength": Symbol("λ", "2"),
+    "l2_shrinkage_regularization_strength": Symbol("λ", "s"),
 }
 _PLURALS = {"betas": "β", "etas": "η", "step_sizes": "Δ"}
 
