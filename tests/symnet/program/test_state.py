@@ -163,3 +163,15 @@ def test_another_floating_type(data: dict[str, np.ndarray]) -> None:
     single = program()
     wide = {name: array.astype("float64") for name, array in batch(data).items()}
     np.testing.assert_allclose(prog.step(**wide)["loss"], single.step(**batch(data))["loss"], rtol=1e-5)
+
+
+def test_gradients_are_those_of_the_next_step(data: dict[str, np.ndarray]) -> None:
+    """With the elements that it will drop and the statistics of its batch."""
+    prog = program(optimizer=sn.optim.SGD(lr=0.5))
+    for start in (0, N):
+        before, gradients = dict(prog.parameters), prog.gradients(**batch(data, start))
+        prog.step(**batch(data, start))
+        for name, value in before.items():
+            np.testing.assert_allclose(
+                prog.parameters[name], value - 0.5 * gradients[name], rtol=1e-5, atol=1e-6, err_msg=name
+            )
