@@ -35,6 +35,7 @@ _USUAL = {
     "momentum_decay": Symbol("ψ"),
     "learning_rate": Symbol("η"),
     "learning_rate_power": Symbol("a"),
+    "beta_2_decay": Symbol("γ"),
     "l1_regularization_strength": Symbol("λ", "1"),
     "l2_regularization_strength": Symbol("λ", "2"),
     "l2_shrinkage_regularization_strength": Symbol("λ", "s"),

@@ -89,7 +89,7 @@ class Adadelta(KerasOptimizer):
 class Adafactor(KerasOptimizer):
     """p ← p - α·u / max(1, rms(u) / clip_threshold), with u = g / √v and α = max(epsilon_2, rms(p))·min(lr, 1 / √t).
 
-    v ← β·v + (1 - β)·(g² + epsilon_1) with β = 1 - t^beta_2_decay. Of a parameter with two or more axes, only the means
+    v ← (1 - γ)·v + γ·(g² + epsilon_1) with γ = t^beta_2_decay. Of a parameter with two or more axes, only the means
     of v over the last axis (r) and over the one before it (c) are kept, and v = r / mean(r)·c.
 
     relative_step  Keras computes the same with False, so it is not taken: the smaller of lr and 1 / √t counts always
@@ -117,15 +117,15 @@ class Adafactor(KerasOptimizer):
         return p - size * u / ops.maximum(_rms(u) / self.clip_threshold, 1.0)
 
     def _spread(self, g: Expr, s: State, t: Expr) -> Expr:
-        keep = 1.0 - t**self.beta_2_decay
+        fresh = t**self.beta_2_decay
         square = ops.square(g) + self.epsilon_1
         if len(g.shape) < 2:
-            s.v = keep * s.v + (1.0 - keep) * square
+            s.v = (1.0 - fresh) * s.v + fresh * square
             return s.v
         s.declare("r", shape=g.shape[:-1])
         s.declare("c", shape=g.shape[:-2] + g.shape[-1:])
-        s.r = keep * s.r + (1.0 - keep) * ops.mean(square, axis=-1)
-        s.c = keep * s.c + (1.0 - keep) * ops.mean(square, axis=-2)
+        s.r = (1.0 - fresh) * s.r + fresh * ops.mean(square, axis=-1)
+        s.c = (1.0 - fresh) * s.c + fresh * ops.mean(square, axis=-2)
         return (s.r / ops.mean(s.r, axis=-1, keepdims=True))[..., None] * s.c[..., None, :]
 
 

@@ -72,6 +72,17 @@ def test_hyperparameters_have_keras_names() -> None:
         prog.hyper["lr"] = 0.1
 
 
+def test_formulas() -> None:
+    assert str(k.Adam().formula()).splitlines() == [
+        "m ← β₁ m + (1 − β₁) g",
+        "v ← β₂ v + (1 − β₂) g²",
+        "p ← p − (η √(1 − β₂ᵗ) / (1 − β₁ᵗ)) m / (√v + ε)",
+        "with",
+        "  η = learning_rate",
+    ]
+    assert str(k.SGD(momentum=0.9).formula()).splitlines()[:2] == ["v ← μ v − η g", "p ← p + v"]
+
+
 def test_clipping() -> None:
     def change(**clipping: float) -> tuple[list[float], float]:
         prog = program(k.SGD(learning_rate=1.0, **clipping))
