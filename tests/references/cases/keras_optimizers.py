@@ -226,4 +226,40 @@ RUNS: dict[str, Run] = {
 }
 """By the name of their case."""
 
-CASES = [Case(name, run.inputs, run.peer, run.ours) for name, run in RUNS.items()]
+SCHEDULES: dict[str, Make] = {
+    "ExponentialDecay": lambda s: s.ExponentialDecay(0.1, 100, 0.96),
+    "ExponentialDecay(staircase)": lambda s: s.ExponentialDecay(0.1, 7, 0.96, staircase=True),
+    "PiecewiseConstantDecay": lambda s: s.PiecewiseConstantDecay([30, 63, 210], [1.0, 0.5, 0.25, 0.1]),
+    "PolynomialDecay()": lambda s: s.PolynomialDecay(0.1, 140),
+    "PolynomialDecay(power)": lambda s: s.PolynomialDecay(0.1, 300, 0.001, 2.0),
+    "PolynomialDecay(cycle)": lambda s: s.PolynomialDecay(0.1, 30, 0.001, 0.5, cycle=True),
+    "InverseTimeDecay": lambda s: s.InverseTimeDecay(0.1, 10, 0.5),
+    "InverseTimeDecay(staircase)": lambda s: s.InverseTimeDecay(0.1, 10, 0.5, staircase=True),
+    "CosineDecay": lambda s: s.CosineDecay(0.1, 280),
+    "CosineDecay(alpha, warm-up)": lambda s: s.CosineDecay(0.01, 200, 0.2, warmup_target=0.1, warmup_steps=100),
+    "CosineDecay(no steps of warm-up)": lambda s: s.CosineDecay(0.01, 200, warmup_target=0.1, warmup_steps=0),
+    "CosineDecayRestarts": lambda s: s.CosineDecayRestarts(0.1, 7),
+    "CosineDecayRestarts(t_mul, m_mul, alpha)": lambda s: s.CosineDecayRestarts(0.1, 10, 3.0, 0.7, 0.05),
+    "CosineDecayRestarts(equal periods)": lambda s: s.CosineDecayRestarts(0.1, 14, t_mul=1.0, m_mul=0.9),
+}
+
+
+def _schedule_case(name: str, make: Make) -> Case:
+    """The learning rates of a schedule over the steps, from native code."""
+
+    def peer(arrays: Arrays) -> Arrays:
+        with keras_in_float64() as keras:
+            schedule = make(keras.optimizers.schedules)
+            return {"rate": np.array([float(schedule(keras.ops.convert_to_tensor(int(t)))) for t in arrays["step"]])}
+
+    def ours(arrays: Arrays) -> Arrays:
+        step = sn.input("step", arrays["step"].shape, "float64")
+        return {"rate": sn.function([step], make(sn.keras.optimizers.schedules)(step))(arrays["step"])}
+
+    return Case(f"schedules.{name}", lambda rng: {"step": np.arange(0.0, 400.0, 7.0)}, peer, ours)
+
+
+CASES = [
+    *(Case(name, run.inputs, run.peer, run.ours) for name, run in RUNS.items()),
+    *(_schedule_case(name, make) for name, make in SCHEDULES.items()),
+]
