@@ -33,6 +33,10 @@ EXAMPLES = {
         r"scratch.*: ([\d.]+)%[\s\S]*alone.*: ([\d.]+)%\n.*last bit: True\n.*\neverything.*: ([\d.]+)%",
         lambda first, head, everything: first > 95 and everything > 85 and everything > head,
     ),
+    ("binary_task.py",): (
+        r"best epoch \d+: F1 ([\d.]+), area under the ROC curve ([\d.]+)",
+        lambda f1, area: f1 > 0.9 and area > 0.97,
+    ),
     ("recurrent.py", "--steps", "600"): (
         r"mean error on longer sequences ([\d.]+) \(always answering 0: ([\d.]+)\)",
         lambda error, naive: error < 0.7 * naive,
