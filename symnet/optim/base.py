@@ -26,7 +26,7 @@ from symnet.expr import dims
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 from symnet.optim.groups import Group, Params, read_groups
-from symnet.optim.precision import in_dtype
+from symnet.optim.precision import settled
 from symnet.optim.state import State
 
 if TYPE_CHECKING:
@@ -198,7 +198,8 @@ class Optimizer:
             raise UsageError(
                 f"{type(self).__name__}: none of its parameters is trained by this loss, which depends on: {known}"
             )
-        pairs = self.updates([p for p, _ in chosen], [g for _, g in chosen])
+        trained, their_gradients = [p for p, _ in chosen], [g for _, g in chosen]
+        pairs = _fitted(self.updates(trained, their_gradients), their_gradients, type(self).__name__)
         return tuple(pairs), self._hyper_in(value for _, value in pairs)
 
     def trains(self, parameter: Expr) -> bool:
@@ -215,19 +216,7 @@ class Optimizer:
             raise DTypeError(
                 f"{type(self).__name__}.update returned {type(new).__name__}, expected the parameter's new value"
             )
-        pairs = [(p, new), *s._updates()]
-        for node, value in pairs:
-            if dims.broadcast(value.shape, node.shape) != node.shape:
-                raise ShapeError(
-                    f"{type(self).__name__}: the new value of {node.name!r} has shape {dims.show(value.shape)}, "
-                    f"expected {dims.show(node.shape)}"
-                )
-        own = [node for node in (p, g, *s._old.values()) if node.dtype != "float64"]
-        rounded = [(node, value) for node, value in pairs if node.dtype != "float64"]
-        exact = [(node, value) for node, value in pairs if node.dtype == "float64"]
-        values = in_dtype(p.dtype, own, [value for _, value in rounded])
-        settled = [*zip((node for node, _ in rounded), values, strict=True), *exact]
-        return [(node, ops.broadcast_to(ops.cast(value, node.dtype), node.shape)) for node, value in settled]
+        return settled([(p, new), *s._updates()], [p, g, *s._old.values()], p.dtype, type(self).__name__)
 
     def _hyper_in(self, values: Iterable[Expr]) -> dict[str, Value]:
         """The hyperparameters that occur in the values, in the order of the constructor."""
@@ -270,6 +259,18 @@ class Optimizer:
             f"{type(self).__name__} has no hyperparameter {name!r}: give it to the constructor, "
             f"{type(self).__name__}({name}=…){nearest(name, self.defaults)}"
         )
+
+
+def _fitted(pairs: Sequence[Pair], gradients: Sequence[Expr], who: str) -> list[Pair]:
+    """The pairs, with values that a change of `updates` has left in another type or shape brought to that of their node."""
+    nodes = [node for node, _ in pairs]
+    if len(set(nodes)) != len(nodes):
+        twice = next(node for position, node in enumerate(nodes) if node in set(nodes[:position]))
+        raise UsageError(f"{who}.updates gives two new values for {twice.name!r}, expected one")
+    fitting = [(node, value) for node, value in pairs if (value.dtype, value.shape) == (node.dtype, node.shape)]
+    others = [(node, value) for node, value in pairs if (value.dtype, value.shape) != (node.dtype, node.shape)]
+    dtype = "float32" if any(node.dtype == "float32" for node in nodes) else "float64"
+    return [*fitting, *settled(others, [*nodes, *gradients], dtype, who)]
 
 
 def names_of(parameters: Sequence[Expr]) -> list[str]:

@@ -18,8 +18,8 @@ from symnet.expr.node import Expr
 
 __all__ = ["Group"]
 
-Params: TypeAlias = "Iterable[Expr] | Iterable[tuple[str, Expr]] | Iterable[Mapping[str, Any]] | None"
-"""What an optimizer takes as its first argument."""
+Params: TypeAlias = Iterable[Any] | None
+"""What an optimizer takes first: parameters, (name, parameter) pairs, or dictionaries that describe groups."""
 Identity: TypeAlias = tuple[Any, ...]
 
 

@@ -10,9 +10,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symnet import ops
+from symnet.errors import ShapeError
+from symnet.expr import dims
 from symnet.expr.node import Expr, rebuild
 
-__all__ = ["in_dtype"]
+__all__ = ["in_dtype", "settled"]
+
+
+def settled(
+    pairs: Sequence[tuple[Expr, Expr]], arrays: Sequence[Expr], dtype: str, who: str
+) -> list[tuple[Expr, Expr]]:
+    """Pairs (parameter or state, new value) with each value in the type and shape of what it is stored in.
+
+    arrays  the parameter, its gradient and its state; with float64 ones left out they are of type `dtype`
+    who     whose update it is, for the message when a shape does not fit
+    """
+    for node, value in pairs:
+        if dims.broadcast(value.shape, node.shape) != node.shape:
+            raise ShapeError(
+                f"{who}: the new value of {node.name!r} has shape {dims.show(value.shape)}, "
+                f"expected {dims.show(node.shape)}"
+            )
+    rounded = [(node, value) for node, value in pairs if node.dtype != "float64"]
+    exact = [(node, value) for node, value in pairs if node.dtype == "float64"]
+    own = [node for node in arrays if node.dtype != "float64"]
+    values = in_dtype(dtype, own, [value for _, value in rounded])
+    found = [*zip((node for node, _ in rounded), values, strict=True), *exact]
+    return [(node, ops.broadcast_to(ops.cast(value, node.dtype), node.shape)) for node, value in found]
 
 
 def in_dtype(dtype: str, own: Sequence[Expr], values: Sequence[Expr]) -> list[Expr]:

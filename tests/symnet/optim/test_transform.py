@@ -133,7 +133,7 @@ def test_clipping_computes_float32_gradients_in_float32() -> None:
 def test_a_program_computes_with_its_averages_for_a_while(rng: np.random.Generator) -> None:
     program = compiled(sn.optim.Averaged(sn.optim.SGD(lr=0.1), decay=0.75))
     assert_close(sn.optim.averages(program), values(program))
-    batch, average = data(rng, 5), {}
+    batch, average = data(rng, 5), dict[str, np.ndarray]()
     for step in range(4):
         program.step(**batch)
         now = values(program)
@@ -197,6 +197,37 @@ def test_a_transform_of_ones_own(rng: np.random.Generator) -> None:
     before, gradient = values(program), program.gradients(**batch)
     program.step(**batch)
     assert_close(values(program), {name: before[name] - 0.1 * gradient[name] for name in before})
+
+
+class Box(sn.optim.Transform):
+    """Keeps all parameters within a box whose size is a hyperparameter."""
+
+    def updates(self, parameters: Any, gradients: Any) -> Any:
+        pairs = self.optimizer.updates(parameters, gradients)
+        return [(node, sn.clip(new, -self.size, self.size) if node.op == "parameter" else new) for node, new in pairs]
+
+
+def test_what_a_transform_computes_is_brought_to_the_type_of_the_parameters(rng: np.random.Generator) -> None:
+    w, g = sn.parameter("w", (5,)), sn.input("g", (5,))
+    updates, _ = Box(sn.optim.NAdam(lr=10.0), size=0.25).build([w], [g])
+    assert {str(node.name): value.dtype for node, value in updates} == {
+        "w": "float32", "w.m": "float32", "w.v": "float32", "w.mu_product": "float64", "step": "int64",
+    }  # fmt: skip
+    value = dict(updates)[w]
+    assert all(node.dtype != "float64" for node in postorder([value]) if node.shape == (5,))
+    program = compiled(Box(sn.optim.SGD(lr=10.0), size=0.25), "float32")
+    program.step(**data(rng, 5, "float32"))
+    assert np.abs(program.parameters["w"]).max() == 0.25
+
+
+class Twice(sn.optim.Transform):
+    def updates(self, parameters: Any, gradients: Any) -> Any:
+        return [*self.optimizer.updates(parameters, gradients), (parameters[0], gradients[0])]
+
+
+def test_two_new_values_for_one_parameter_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"Twice.updates gives two new values for 'w'"):
+        compiled(Twice(sn.optim.SGD()))
 
 
 @pytest.mark.parametrize(
