@@ -25,6 +25,10 @@ EXAMPLES = {
     ),
     ("char_lstm.py", "--steps", "300"): (r"step +300 +loss ([\d.]+)\n[\s\S]{320}", lambda loss: loss < 2.0),
     ("small_gpt.py", "--steps", "300"): (r"step +300 +loss ([\d.]+)\n[\s\S]{320}", lambda loss: loss < 2.6),
+    ("mini_cnn.py", "--epochs", "2"): (
+        r"Adam: test accuracy ([\d.]+)%[\s\S]*SGD: test accuracy ([\d.]+)%[\s\S]*decay 1: last loss ([\d.]+)",
+        lambda adam, sgd, decayed: adam > 94 and sgd > 94 and decayed > 0.1,
+    ),
     ("three_losses.py",): (
         r"[\s\S]*?".join([r" = ([\d.]+)\n", r" = \[+ *([\d.-]+) "] * 3),
         lambda *numbers: numbers == (0.166667, -0.333333, 0.437488, 0.354344, 0.267473, -0.060809),
