@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from symnet import keras, losses, nn, ops, optim
+from symnet import data, keras, losses, nn, ops, optim
 from symnet.nn import init
+from symnet.train import callbacks, metrics
 from tests.docs.pages import ROOT, blocks, outputs, updated
 
 DOCS = ROOT / "docs"
@@ -38,6 +39,9 @@ def test_blocks_print_what_is_shown(name: str, request: pytest.FixtureRequest, t
         ("sn.init", init.__all__),
         ("sn.losses", losses.__all__),
         ("sn.optim", optim.__all__),
+        ("sn.data", data.__all__),
+        ("sn.metrics", metrics.__all__),
+        ("sn.callbacks", callbacks.__all__),
         ("sn.optim.lr_scheduler", optim.lr_scheduler.__all__),
         ("sn.keras.optimizers", keras.optimizers.__all__),
         ("sn.keras.optimizers.schedules", keras.optimizers.schedules.__all__),
