@@ -22,6 +22,7 @@ from symnet.expr.node import Expr
 from symnet.keras.optimizers.schedules import LearningRateSchedule
 from symnet.optim.averaging import averages
 from symnet.optim.base import STEP, Limits, Optimizer, Pair, names_of
+from symnet.optim.groups import Identity, identity
 from symnet.optim.state import State
 from symnet.optim.transform import accumulated
 
@@ -94,7 +95,7 @@ class KerasOptimizer(Optimizer):
         title = type(self).__name__
         self.name = settings.pop("name") or re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
         self.schedule = settings["learning_rate"] if callable(settings["learning_rate"]) else None
-        self._excluded: tuple[frozenset[Expr], tuple[str, ...]] = (frozenset(), ())
+        self._excluded: tuple[frozenset[Identity], tuple[str, ...]] = (frozenset(), ())
         for name in CLIPPING + WHOLE + ("weight_decay", "loss_scale_factor"):
             if settings.get(name) is None:
                 setattr(self, name, settings.pop(name, None))
@@ -157,7 +158,9 @@ class KerasOptimizer(Optimizer):
 
         The texts are regular expressions, as in Keras. Call it before `sn.compile`.
         """
-        self._excluded = (frozenset(var_list or ()), tuple(var_names or ()))
+        if isinstance(var_names, str):
+            raise DTypeError(f"exclude_from_weight_decay: var_names is {var_names!r}, expected a list of texts")
+        self._excluded = (frozenset(identity(p) for p in var_list or ()), tuple(var_names or ()))
 
     # --- the update -------------------------------------------------------------------------------------------------
 
@@ -172,7 +175,7 @@ class KerasOptimizer(Optimizer):
 
     def _is_excluded(self, p: Expr) -> bool:
         listed, texts = self._excluded
-        return p in listed or any(re.search(text, str(p.name)) for text in texts)
+        return identity(p) in listed or any(re.search(text, str(p.name)) for text in texts)
 
     def updates(self, parameters: Sequence[Expr], gradients: Sequence[Expr]) -> list[Pair]:
         if self.loss_scale_factor is not None:
@@ -181,12 +184,8 @@ class KerasOptimizer(Optimizer):
         if self.gradient_accumulation_steps is None:
             pairs = self._clipped_updates(parameters, gradients)
         else:
-
-            def update(collected: list[Expr]) -> list[Pair]:
-                return self._clipped_updates(parameters, collected)
-
             steps = ops.constant(self.gradient_accumulation_steps, "float64")
-            pairs = accumulated(parameters, gradients, steps, update)
+            pairs = accumulated(parameters, gradients, steps, lambda mean: self._clipped_updates(parameters, mean))
         return self._averaged(parameters, pairs) if self.use_ema else pairs
 
     def _clipped_updates(self, parameters: Sequence[Expr], gradients: Sequence[Expr]) -> list[Pair]:
@@ -197,7 +196,8 @@ class KerasOptimizer(Optimizer):
             return [g * _shrink(_norm([g]), self.clipnorm, g.dtype) for g in gradients]
         if self.global_clipnorm is not None:
             norm = _norm(gradients)
-            return [g * _shrink(norm, self.global_clipnorm, g.dtype) for g in gradients]
+            finite = ops.where(ops.isfinite(norm), norm, ops.constant(float("nan"), norm.dtype))
+            return [g * _shrink(finite, self.global_clipnorm, g.dtype) for g in gradients]
         if self.clipvalue is not None:
             bounds = [ops.cast(self.clipvalue, g.dtype) for g in gradients]
             return [ops.clip(g, -bound, bound) for g, bound in zip(gradients, bounds, strict=True)]
@@ -231,6 +231,5 @@ def _norm(gradients: Sequence[Expr]) -> Expr:
 
 
 def _shrink(norm: Expr, most: Expr, dtype: str) -> Expr:
-    """The factor min(1, most / norm); a norm that is not finite leaves nothing finite."""
-    factor = most / ops.maximum(ops.cast(norm, "float64"), most)
-    return ops.cast(ops.where(ops.isfinite(norm), factor, ops.constant(float("nan"), "float64")), dtype)
+    """The factor min(1, most / norm)."""
+    return ops.cast(most / ops.maximum(ops.cast(norm, "float64"), most), dtype)

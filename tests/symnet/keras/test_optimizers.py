@@ -97,11 +97,16 @@ def test_clipping() -> None:
     assert change(global_clipnorm=13.0) == ([3.0, -4.0, 0.0], 12.0)
 
 
-def test_a_norm_that_is_not_finite_leaves_nothing_finite() -> None:
+def test_gradients_that_are_not_finite() -> None:
+    infinite = {"g": np.array([np.inf, 1.0, 0.0]), "h": np.array(1.0)}
     prog = program(k.SGD(clipnorm=1.0))
-    prog.step(g=np.array([np.inf, 1.0, 0.0]), h=np.array(1.0))
-    assert np.isnan(prog.parameters["w"]).all()
+    prog.step(**infinite)
+    assert np.isnan(prog.parameters["w"]).tolist() == [True, False, False]
     assert np.isfinite(prog.parameters["b"])
+    prog = program(k.SGD(global_clipnorm=1.0))
+    prog.step(**infinite)
+    assert np.isnan(prog.parameters["w"]).all()
+    assert np.isnan(prog.parameters["b"])
 
 
 def test_accumulation_is_the_mean_over_the_steps() -> None:
@@ -114,10 +119,10 @@ def test_accumulation_is_the_mean_over_the_steps() -> None:
 
 def test_exclude_from_weight_decay_by_node_and_by_name() -> None:
     for options in ({"var_list": "b"}, {"var_names": ["b", "nothing"]}):
-        w, b = (sn.parameter(name, (), "float64", init=sn.init.ones()) for name in ("w", "b"))
+        w, b = (sn.parameter(name, init=sn.init.ones()) for name in ("w", "b"))
         optimizer = k.SGD(learning_rate=0.5, weight_decay=0.2)
         optimizer.exclude_from_weight_decay(**{name: [b] if value == "b" else value for name, value in options.items()})
-        prog = sn.compile(loss=sn.input("g", (), "float64") * (w + b), optimizer=optimizer)
+        prog = sn.compile(loss=sn.input("g") * (w + b), optimizer=optimizer, dtype="float64")
         prog.step(g=np.array(0.0))
         assert (float(prog.parameters["w"]), float(prog.parameters["b"])) == (0.9, 1.0)
 
@@ -234,6 +239,7 @@ def test_a_scheduler_of_pytorch_on_an_optimizer_of_keras() -> None:
         (lambda: k.SGD(use_ema=True, ema_overwrite_frequency=0), UsageError, "ema_overwrite_frequency is 0"),
         (lambda: k.SGD(ema_overwrite_frequency=3), UsageError, "need use_ema=True"),
         (lambda: k.SGD(ema_momentum=0.9), UsageError, "need use_ema=True"),
+        (lambda: k.SGD().exclude_from_weight_decay(var_names="bias"), DTypeError, "var_names is 'bias'"),
         (lambda: k.SGD(gradient_accumulation_steps=1), UsageError, "gradient_accumulation_steps is 1"),
         (lambda: k.SGD(gradient_accumulation_steps=2.5), UsageError, "gradient_accumulation_steps is 2.5"),
         (lambda: k.schedules.ExponentialDecay(0.1, 0, 0.5), UsageError, "decay_steps is 0"),
