@@ -10,6 +10,7 @@ KINKS = {
     "absolute": "|x|′ is sign(x); at the kink x = 0 it is taken as 0",
     "maximum": "the larger operand carries the derivative; where both are equal each gets half",
     "minimum": "the smaller operand carries the derivative; where both are equal each gets half",
+    "max_pool": "the largest element of each window carries its derivative; of equal ones the first",
     "max": "the largest element carries the derivative; elements that tie for it share evenly",
     "min": "the smallest element carries the derivative; elements that tie for it share evenly",
 }
@@ -87,6 +88,9 @@ _REASONS: dict[str, str | tuple[str, str]] = {
     "concat": "each part gets its own piece of the cotangent",
     "gather": "each element gets the sum of the cotangents of the places it was copied to",
     "scatter_add": "each update gets the cotangent of the place it was added to",
+    "windows": "each element gets the sum of the cotangents of its places in the windows",
+    "overlap_add": "what a window holds gets the cotangent of the place it was added to",
+    "unpool": "each value gets the cotangent of the place it was put",
     "cumsum": "an element counts in every later sum: the cotangents are summed from the other end",
     "dropout": "what was kept passes its cotangent on, scaled alike; what was dropped passes none",
     "alpha_dropout": "what was kept passes its cotangent on, scaled alike; what was dropped passes none",

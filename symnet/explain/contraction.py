@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from symnet.explain.identifiers import axis_letter
-from symnet.explain.notation import Big, Call, Entries, Form, Inverse, Product, Symbol, Transposed
+from symnet.explain.notation import Big, Call, Entries, Form, Inverse, Position, Product, Symbol, Transposed
 from symnet.explain.notation import Index as Indexed
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
@@ -140,4 +140,5 @@ def _indexed(first: Axes, second: Axes, out: Axes, letters: Axes, left: Form, ri
 
 
 def _entry(form: Form, indices: Axes) -> Form:
-    return Indexed(form, tuple(map(Symbol, indices))) if indices else form
+    parts = (Symbol(index) if index.isalpha() else Position(index) for index in indices)
+    return Indexed(form, tuple(parts)) if indices else form

@@ -125,6 +125,10 @@ def _range(form: n.Range) -> str:
     return "{:}".join(part.replace("−", "-").replace("*", r" \cdot ") for part in parts)
 
 
+def _piece(piece: str) -> str:
+    return name(piece) if piece.isalpha() else piece.replace("−", "-")
+
+
 def _arrow(form: n.Arrow) -> str:
     text = rf"{_tuple(form.left)} \mapsto {_tuple(form.right)}" if form.left else _tuple(form.right)
     equations = ",\\; ".join(f"{write(left)} = {write(right)}" for left, right in form.where)
@@ -159,6 +163,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Index: lambda f: rf"{_at(f.base, Level.ATOM)}\left[{_list(f.parts)}\right]",
     n.Entries: lambda f: _fenced(write(f.body)) + _subscript(",".join(f.indices)),
     n.Range: _range,
+    n.Position: lambda f: "".join(_piece(piece) for piece in f.pieces),
     n.Extent: lambda f: r" \times ".join(_at(size, Level.PRODUCT) for size in f.sizes) or "1",
     n.Vector: lambda f: rf"\left[{_list(f.elements)}\right]",
     n.Arrow: _arrow,

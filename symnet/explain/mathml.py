@@ -124,6 +124,10 @@ def _range(form: n.Range) -> str:
     return row(operator(":").join(_identifier(part) if part else "" for part in parts))
 
 
+def _piece(piece: str) -> str:
+    return _identifier(piece) if piece.isalpha() else _number(piece) if piece.isdigit() else operator(piece)
+
+
 def _arrow(form: n.Arrow) -> str:
     parts = [*([_tuple(form.left), operator("↦")] if form.left else []), _tuple(form.right)]
     for position, (left, right) in enumerate(form.where):
@@ -158,6 +162,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Index: lambda f: row(_at(f.base, Level.ATOM), _fenced(*_list(f.parts), left="[", right="]")),
     n.Entries: lambda f: _with_subscript(_fenced(write(f.body)), ",".join(f.indices)),
     n.Range: _range,
+    n.Position: lambda f: row(*map(_piece, f.pieces)),
     n.Extent: lambda f: row(operator("×").join(_at(size, Level.PRODUCT) for size in f.sizes) or _number("1")),
     n.Vector: lambda f: _fenced(*_list(f.elements), left="[", right="]"),
     n.Arrow: _arrow,

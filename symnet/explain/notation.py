@@ -9,6 +9,7 @@ What changes no value is not written: a cast between number types, axes of size 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
@@ -213,6 +214,18 @@ class Range(Form):
     start: str = ""
     stop: str = ""
     step: str = ""
+
+
+@dataclass(frozen=True)
+class Position(Form):
+    """An index that is a sum of others, written without spaces: 2j+l−1."""
+
+    text: str
+
+    @property
+    def pieces(self) -> list[str]:
+        """Its letters, numbers and signs."""
+        return re.findall(r"[^\W\d]+|\d+|[+−]", self.text)
 
 
 @dataclass(frozen=True)

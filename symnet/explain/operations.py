@@ -21,6 +21,7 @@ from symnet.explain.notation import (
     Level,
     Negative,
     Number,
+    Position,
     Power,
     Product,
     Quotient,
@@ -432,6 +433,43 @@ def _place(node: Expr, args: Sequence[Form]) -> Form:
     return Call("place", (args[0], Index(_extent(node.shape), tuple(parts)), *extra))
 
 
+def _windows(node: Expr, args: Sequence[Form]) -> Form:
+    """The places that windows read, x[:, 2j+l−1]: j counts the windows, l the elements of one."""
+    return _seen(node, args[0], _all_letters(node)[-2 * len(node.attrs["size"]) :])
+
+
+def _all_letters(node: Expr) -> list[str]:
+    """An index letter for every axis, empty for those of size 1."""
+    return ["" if dim == 1 else axis_letter(dim, axis) for axis, dim in enumerate(node.shape)]
+
+
+def _seen(node: Expr, operand: Form, letters: Sequence[str]) -> Form:
+    """What the windows of a node see; `letters` are those of the positions, then of the offsets."""
+    rank = len(node.attrs["size"])
+    parts: list[Form] = [Range()] * (len(node.args[0].shape) - rank)
+    for axis in range(rank):
+        steps = ((node.attrs["stride"][axis], letters[axis]), (node.attrs["dilation"][axis], letters[rank + axis]))
+        terms = [f"{'' if step == 1 else step}{letter}" for step, letter in steps if letter]
+        start = node.attrs["start"][axis]
+        shift = f"{start:+d}".replace("-", "−") if start else ""
+        text = "+".join(terms) + shift if terms else _signed(start)
+        parts.append(Symbol(text) if text.isalpha() else Position(text))
+    return Index(operand, tuple(parts))
+
+
+def _pool(name: str) -> Writer:
+    """The reduction of a window over its offsets: max over l of x[:, 2j+l−1]."""
+
+    def writer(node: Expr, args: Sequence[Form]) -> Form:
+        rank = len(node.attrs["size"])
+        letters = _all_letters(node)[-rank:]
+        free = [letter for letter in "lmpqrst" if letter not in letters]
+        offsets = [letter if size > 1 else "" for letter, size in zip(free, node.attrs["size"], strict=False)]
+        return Call(name, (_seen(node, args[0], [*letters, *offsets]),), ",".join(filter(None, offsets)))
+
+    return writer
+
+
 def _concat(node: Expr, args: Sequence[Form]) -> Form:
     return Call("concat", tuple(args), axis_letter(node.shape[node.attrs["axis"]], node.attrs["axis"]))
 
@@ -573,6 +611,9 @@ _TABLE: dict[str, Writer] = {
     "broadcast_to": _broadcast_to,
     "slice": _slice,
     "place": _place,
+    "windows": _windows,
+    "max_pool": _pool("max"),
+    "argmax_pool": _pool("argmax"),
     "concat": _concat,
     "gather": _gather,
     "scatter_add": _scatter_add,

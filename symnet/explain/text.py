@@ -118,6 +118,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Index: _index,
     n.Entries: lambda f: f"({write(f.body)}){subscript(','.join(f.indices))}",
     n.Range: _range,
+    n.Position: lambda f: f.text,
     n.Extent: lambda f: "×".join(_at(size, Level.PRODUCT) for size in f.sizes) or "1",
     n.Vector: lambda f: f"[{_list(f.elements)}]",
     n.Arrow: _arrow,

@@ -23,8 +23,8 @@ _FINITE = (
     | frozenset(
         "add subtract multiply negative absolute sign floor ceil round square tanh sigmoid log_sigmoid softplus relu "
         "gelu gelu_tanh silu erf sin cos minimum maximum logical_and logical_or logical_not where cast sum prod max "
-        "min any all argmax argmin mean var logsumexp softmax log_softmax norm unit one_hot contract scatter_add cumsum "
-        "isnan bernoulli_logit_nll huber log_cosh bernoulli_logit_slope".split()
+        "min any all argmax argmin mean var logsumexp softmax log_softmax norm unit one_hot contract scatter_add "
+        "overlap_add cumsum isnan bernoulli_logit_nll huber log_cosh bernoulli_logit_slope".split()
     )
 )
 _POSITIVE_ALWAYS = frozenset("exp sigmoid softplus softmax".split())
@@ -84,7 +84,7 @@ def _judge_finite(item: Expr) -> bool | None:
         return None if is_nonnegative(item.args[0]) else False
     if item.op in ("rsqrt", "reciprocal", "log"):
         return None if is_positive(item.args[0]) else False
-    if item.op == "place":
+    if item.op in ("place", "windows"):
         return None if math.isfinite(item.attrs["fill"]) else False
     return None if item.op in _FINITE else False
 
