@@ -17,7 +17,7 @@ is a change of `updates`, which gives the whole step: its gradients on the way i
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from symnet import ops
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Optimizer"]
 
-Number: TypeAlias = float | Expr
-Setting: TypeAlias = "float | int | bool | str | tuple[float, ...] | Expr | None"
+Schedule: TypeAlias = "Callable[[Expr], Expr | float]"
+Number: TypeAlias = "float | Expr | Schedule"
+Setting: TypeAlias = "float | int | bool | str | tuple[float, ...] | Expr | Schedule | None"
 Value: TypeAlias = "float | tuple[float, ...]"
 Pair: TypeAlias = tuple[Expr, Expr]
 Limits: TypeAlias = "Mapping[str, str | tuple[str, ...]]"
@@ -52,6 +53,8 @@ class Optimizer:
     settings  numbers (and tuples of numbers) become hyperparameters, which `update` finds as attributes: expressions of
               type float64, for a tuple a tuple of them. Everything else (True, False, None, a string) is a plain
               attribute; it decides which formula is built. An expression may stand for a number: `lr=0.1 * sn.exp(…)`.
+              So may a function of the number of the step, 0 in the first: `lr=lambda t: 0.1 * 0.99**t`, or one of
+              `sn.keras.optimizers.schedules`. It is called once, with an expression, and is part of the program.
 
     In a program, `prog.hyper["lr"]` is a hyperparameter by its name here. What a group sets for itself has the group's
     name before it: `prog.hyper["head.lr"]`; the groups that set nothing share the common one.
@@ -84,6 +87,8 @@ class Optimizer:
         """Make a setting an attribute; a number is one by its hyperparameter, whose name begins with `prefix`."""
         if name in _RESERVED or name.startswith("_"):
             raise UsageError(f"{name!r} cannot be the name of a hyperparameter")
+        if callable(value):
+            value = ops.constant(value(ops.cast(ops.state(STEP, (), dtype="int64"), "float64")), "float64")
         if isinstance(value, Expr):
             if value.shape != ():
                 raise ShapeError(
@@ -262,7 +267,7 @@ class Optimizer:
 
 
 def _fitted(pairs: Sequence[Pair], gradients: Sequence[Expr], who: str) -> list[Pair]:
-    """The pairs, with values that a change of `updates` has left in another type or shape brought to that of their node."""
+    """The pairs, with values in the types and shapes of their nodes, also where a change of `updates` gave others."""
     nodes = [node for node, _ in pairs]
     if len(set(nodes)) != len(nodes):
         twice = next(node for position, node in enumerate(nodes) if node in set(nodes[:position]))

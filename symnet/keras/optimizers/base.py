@@ -11,6 +11,7 @@ An optimizer of this kind states Keras's constructor in one line, and its formul
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Sequence
 from inspect import Parameter, Signature
@@ -19,7 +20,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from symnet import ops
 from symnet.errors import DTypeError, Unsupported, UsageError, nearest
 from symnet.expr.node import Expr
-from symnet.keras.optimizers.schedules import LearningRateSchedule
 from symnet.optim.averaging import averages
 from symnet.optim.base import STEP, Limits, Optimizer, Pair, names_of
 from symnet.optim.groups import Identity, identity
@@ -58,8 +58,8 @@ def signature(**own: Any) -> Signature:
 class KerasOptimizer(Optimizer):
     """Base of the optimizers with Keras's names, arguments, defaults and formulas.
 
-    learning_rate   a number, which is the hyperparameter `prog.hyper["learning_rate"]`, or a `LearningRateSchedule`,
-                    which is computed inside the program from the number of the step
+    learning_rate   a number, which is the hyperparameter `prog.hyper["learning_rate"]`, or a schedule or function of
+                    the number of the step (0 in the first), which is computed inside the program
     weight_decay    p ← p - learning_rate·weight_decay·p before each update; see `exclude_from_weight_decay`
     clipnorm        g ← g·min(1, clipnorm / ‖g‖) for each parameter by itself     } at most one of the three
     global_clipnorm the same with the norm of all gradients together              }
@@ -134,15 +134,15 @@ class KerasOptimizer(Optimizer):
 
     def _scheduled(self, schedule: Any, accumulation: int | None) -> Expr:
         """The learning rate of a schedule at the number of the step, which counts steps that only accumulate, too."""
-        if not isinstance(schedule, LearningRateSchedule):
+        if not inspect.signature(schedule).parameters:
             raise Unsupported(
-                f"{type(self).__name__}: learning_rate is a function, which a compiled step cannot call; write it as a "
-                "LearningRateSchedule, or set prog.hyper['learning_rate'] between the steps"
+                f"{type(self).__name__}: learning_rate is a function of nothing, which a compiled step cannot call; "
+                "let it take the number of the step, or set prog.hyper['learning_rate'] between the steps"
             )
         step = ops.state(STEP, (), dtype="int64")
         if accumulation is not None:
             step = step * accumulation + ops.state("accumulated", (), dtype="int64")
-        return ops.cast(schedule(ops.cast(step, "float64")), "float64")
+        return ops.constant(schedule(ops.cast(step, "float64")), "float64")
 
     def __repr__(self) -> str:
         shown = super().__repr__()

@@ -164,6 +164,10 @@ def test_a_schedule_of_ones_own() -> None:
         assert prog.parameters["w"].tolist() == [expected] * 3
     assert Inverse().at(3) == 0.25
     assert str(Inverse()) == "learning_rate = 1 / (1 + t)"
+    prog = program(k.SGD(learning_rate=lambda step: 2.0**-step))
+    for expected in (0.0, -0.5):
+        prog.step(g=np.ones(3), h=np.array(0.0))
+        assert prog.parameters["w"].tolist() == [expected] * 3
 
 
 def test_how_schedules_are_written() -> None:
@@ -225,7 +229,7 @@ def test_a_scheduler_of_pytorch_on_an_optimizer_of_keras() -> None:
         (lambda: k.SGD(*range(20)), DTypeError, "SGD: too many positional arguments"),
         (lambda: k.SGD(learning_rate=-1.0), UsageError, "learning_rate is -1.0"),
         (lambda: k.SGD(learning_rate=None), DTypeError, "learning_rate is None"),
-        (lambda: k.SGD(learning_rate=lambda: 0.1), Unsupported, "learning_rate is a function"),
+        (lambda: k.SGD(learning_rate=lambda: 0.1), Unsupported, "learning_rate is a function of nothing"),
         (lambda: k.SGD(momentum=1.5), UsageError, "momentum is 1.5"),
         (lambda: k.Adam(beta_1=1.0), UsageError, "beta_1 is 1.0"),
         (lambda: k.Lion(beta_1=0.0), UsageError, "beta_1 is 0.0"),

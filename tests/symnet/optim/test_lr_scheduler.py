@@ -160,6 +160,23 @@ def test_the_optimizer_within_others_is_scheduled() -> None:
     assert prog.hyper["lr"] == pytest.approx(0.01)
 
 
+def test_a_schedule_may_be_part_of_the_program() -> None:
+    """It counts updates: with accumulation, not every step."""
+    decay = sn.keras.optimizers.schedules.ExponentialDecay(0.5, 1, 0.5)
+    for schedule in (decay, lambda t: 0.5 * 0.5**t):
+        for steps in (1, 2):
+            prog = program(sn.optim.Accumulate(sn.optim.SGD(lr=schedule), steps=steps))
+            assert "lr" not in prog.hyper
+            w = 1.0
+            for step in range(3):
+                for _ in range(steps):
+                    prog.step()
+                w -= 0.5 * 0.5**step * 2 * w
+                np.testing.assert_allclose(prog.parameters["w"], w, rtol=1e-15)
+    with pytest.raises(UnknownName, match="no learning rate that could be set"):
+        lr_scheduler.StepLR(prog, step_size=3)
+
+
 def test_fit_steps_schedulers_by_epoch_or_by_step(rng: np.random.Generator) -> None:
     x, w = sn.input("x", ("N", 2), dtype="float64"), sn.parameter("w", (2,), dtype="float64", init=sn.init.ones())
     data = {"x": rng.normal(size=(10, 2))}
