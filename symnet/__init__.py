@@ -90,7 +90,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    **dict.fromkeys(("grad", "value_and_grad", "vjp", "jvp", "jacobian", "hessian", "hvp"), "symnet.derive"),
+    **dict.fromkeys(("grad", "value_and_grad", "vjp", "jvp", "jacobian", "hessian", "hvp", "vmap"), "symnet.derive"),
     **dict.fromkeys(("simplify", "rules"), "symnet.simplify"),
     **dict.fromkeys(("explain", "draw"), "symnet.explain"),
     **dict.fromkeys(("dumps", "loads"), "symnet.expr.text"),

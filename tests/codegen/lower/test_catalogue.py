@@ -29,7 +29,7 @@ def test_definitions_end_in_what_is_lowered(rng: np.random.Generator) -> None:
     from codegen.lower.entry import ROLES, TABLE
     from symnet.expr.traverse import postorder
 
-    known = {*TABLE, *ROLES, "scan", "arg"}
+    known = {*TABLE, *ROLES, "scan", "cond", "arg"}
     for op in REGISTRY.values():
         for node in op.samples(rng) if op.samples else ():
             left = {part.op for part in postorder(expand_definitions([node]))} - known
