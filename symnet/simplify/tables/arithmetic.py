@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from symnet.expr.node import Expr
 from symnet.simplify.facts import array_shaped, finite, floating, nonzero, scalar_shaped
-from symnet.simplify.pattern import computed, constants, this, variables
+from symnet.simplify.pattern import attributes, computed, constants, this, variables
 from symnet.simplify.rule import rule
-from symnet.simplify.vocabulary import reciprocal
+from symnet.simplify.vocabulary import reciprocal, reshape
 
 s, t, x, y, z = variables("s t x y z")
 c, d = constants("c d")
+(S,) = attributes("S")
 
 
 @computed
@@ -158,6 +159,10 @@ SCALARS = [
          reason="two scalars make one divisor"),
     rule("scalar-comes-out", (s * x) * y, s * (x * y), condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
          reason="a scalar factor comes out of a product"),
+    rule("scalars-meet-in-rows", s * (reshape(t * x, shape=S) * y), reshape((s * t) * x, shape=S) * y,
+         condition=(scalar_shaped(s), scalar_shaped(t), array_shaped(x)), reason="two scalars make one factor"),
+    rule("scalars-meet-in-divided-rows", s * (reshape(t / x, shape=S) * y), reshape((s * t) / x, shape=S) * y,
+         condition=(scalar_shaped(s), scalar_shaped(t), array_shaped(x)), reason="two scalars make one factor"),
     rule("scalar-divisor-comes-out", (x / s) * y, (x * y) / s,
          condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
          reason="a scalar divisor comes out of a product"),

@@ -398,6 +398,14 @@ WRITTEN: dict[str, Samples] = {
         for s, node, axes in ((f64("s"), x, (0, 1)), (m, x, (1,)), (f64("w", 5), x, (0,)), (f64("s"), named, (0,)))
         for k in (False, True)
     ],
+    "scalars-meet-in-rows": lambda rng: [
+        2.0 * (sn.reshape(f64("s") * f64("v", 3), (3, 1)) * x),
+        f64("t") * (x * sn.reshape(f64("v", 3) * 0.5, (3, 1))),
+    ],
+    "scalars-meet-in-divided-rows": lambda rng: [
+        2.0 * (sn.reshape(f64("s") / f64("v", 3), (3, 1)) * x),
+        f64("t") * (x * sn.reshape(0.5 / f64("v", 3), (3, 1))),
+    ],
     "reduce-shifted-turned": lambda rng: [
         reduce(op, s - x, axes, k)
         for op in ("sum", "mean")
