@@ -88,7 +88,8 @@ class Optimizer:
         if name in _RESERVED or name.startswith("_"):
             raise UsageError(f"{name!r} cannot be the name of a hyperparameter")
         if callable(value):
-            value = ops.constant(value(ops.cast(ops.state(STEP, (), dtype="int64"), "float64")), "float64")
+            step = ops.cast(ops.state(STEP, (), dtype="int64"), "float64")
+            value = ops.name(name, ops.constant(value(step), "float64"))
         if isinstance(value, Expr):
             if value.shape != ():
                 raise ShapeError(

@@ -109,7 +109,14 @@ def formula_of(optimizer: Optimizer) -> UpdateFormula:
         for part in [f"{name}[{i}]" for i in range(len(number))] if isinstance(number, tuple) else [name]:
             if (node := ops.hyper(part)) in given:
                 _name_hyper(names, node, part)
+    called = [node for node in postorder(values) if node.name is not None and node not in names.forms]
+    for node in called:
+        if node.op == "constant":  # π
+            names.give(node, symbol(node.name or ""))
     stops = Names(dict(names.forms) | {one.value: one.letter for one in kept}, _taken=set(names.forms.values()))
+    for node in called:
+        if node.args:  # a learning rate that follows from the step
+            stops.give(node, stops.free(_USUAL.get(node.name or "", symbol(node.name or ""))))
     name_shared(stops, [value for value in values if value.args], letter="c")
     parts = {node: form for node, form in stops.forms.items() if node.args and all(node is not v.value for v in kept)}
     return UpdateFormula(_ordered(kept, parts, names.forms), names.legend)

@@ -142,7 +142,7 @@ class KerasOptimizer(Optimizer):
         step = ops.state(STEP, (), dtype="int64")
         if accumulation is not None:
             step = step * accumulation + ops.state("accumulated", (), dtype="int64")
-        return ops.constant(schedule(ops.cast(step, "float64")), "float64")
+        return ops.name("learning_rate", ops.constant(schedule(ops.cast(step, "float64")), "float64"))
 
     def __repr__(self) -> str:
         shown = super().__repr__()

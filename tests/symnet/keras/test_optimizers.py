@@ -81,6 +81,10 @@ def test_formulas() -> None:
         "  η = learning_rate",
     ]
     assert str(k.SGD(momentum=0.9).formula()).splitlines()[:2] == ["v ← μ v − η g", "p ← p + v"]
+    schedule = k.schedules.CosineDecay(0.1, 100)
+    lines = ["η = 0.1 (1 + cos(π min(step, 100) / 100)) / 2", "p ← p − η g"]
+    assert str(k.SGD(schedule).formula()).splitlines() == lines
+    assert str(sn.optim.SGD(lr=schedule).formula()).splitlines()[0] == lines[0].replace("η", "lr")
 
 
 def test_clipping() -> None:
