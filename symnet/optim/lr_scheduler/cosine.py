@@ -26,6 +26,8 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Program, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+        if not T_max > 0:
+            raise UsageError(f"CosineAnnealingLR: T_max is {T_max}, expected above 0")
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 

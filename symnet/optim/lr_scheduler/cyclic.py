@@ -64,6 +64,10 @@ class CyclicLR(LRScheduler):
         self.max_lrs = each_group("max_lr", max_lr, groups, "CyclicLR")
         self.step_size_up = float(step_size_up)
         self.step_size_down = self.step_size_up if step_size_down is None else float(step_size_down)
+        if not (self.step_size_up > 0 and self.step_size_down >= 0):
+            raise UsageError(
+                f"CyclicLR: step_size_up is {step_size_up} and step_size_down {step_size_down}, expected above 0"
+            )
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
         self.scale_mode = scale_mode if scale_fn else "iterations" if mode == "exp_range" else "cycle"
         self.cycle_momentum = cycle_momentum
@@ -193,6 +197,11 @@ class OneCycleLR(LRScheduler):
             raise UsageError(f"OneCycleLR: step {step} is beyond the schedule, which has {self.total_steps} steps")
         at = next((i for i, phase in enumerate(phases) if step <= phase.end), len(phases) - 1)
         begin, phase = phases[at - 1].end if at else 0.0, phases[at]
+        if phase.end == begin:
+            raise UsageError(
+                f"OneCycleLR: pct_start={self.pct_start} of {self.total_steps} steps leaves no way between two steps; "
+                "choose another share"
+            )
         share = (step - begin) / (phase.end - begin)
         if self.cycle_momentum:
             for group in self._groups:
