@@ -56,6 +56,7 @@ _REASONS: dict[str, str | tuple[str, str]] = {
     "erf": "erf′(x) = 2/√π·exp(−x²)",
     "sin": "sin′ = cos",
     "cos": "cos′ = −sin",
+    "clip": "what is held at a limit does not follow its operand",
     "where": "each element's cotangent goes to the branch it was taken from",
     "cast": "a change of precision passes the cotangent on",
     "sum": "every element counts once, so each gets the cotangent of its sum",

@@ -8,7 +8,8 @@ Each is a plain expression: what is said about formulas, derivatives and program
 
 from __future__ import annotations
 
-from symnet.losses import binary, classification, ctc, distances, likelihood, margins, regression
+from symnet.losses import adaptive, binary, classification, ctc, distances, likelihood, margins, regression
+from symnet.losses.adaptive import *  # noqa: F403
 from symnet.losses.binary import *  # noqa: F403
 from symnet.losses.classification import *  # noqa: F403
 from symnet.losses.ctc import *  # noqa: F403
@@ -18,6 +19,7 @@ from symnet.losses.margins import *  # noqa: F403
 from symnet.losses.regression import *  # noqa: F403
 
 __all__: list[str] = []
+__all__ += adaptive.__all__
 __all__ += binary.__all__
 __all__ += classification.__all__
 __all__ += ctc.__all__

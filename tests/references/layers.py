@@ -25,6 +25,8 @@ def layer_case(
 ) -> Case:
     """`torch.nn.LAYER(*arguments, **settings)` beside `sn.nn.LAYER` in float64, by `call(module, given)`.
 
+    (What sn.nn does not have is taken from sn.losses.)
+
     Results are what the call gives (nested tuples by their positions) and the gradients in every float input and every
     parameter for which `wrt` holds. With `inference` both are taken in evaluation.
     """
@@ -32,7 +34,8 @@ def layer_case(
     name = f"{layer}({shown}){' ' if note else ''}{note}{' in evaluation' if inference else ''}"
 
     def module() -> sn.nn.Module:
-        made: sn.nn.Module = getattr(sn.nn, layer)(*arguments, **settings, dtype="float64")
+        home = sn.nn if hasattr(sn.nn, layer) else sn.losses
+        made: sn.nn.Module = getattr(home, layer)(*arguments, **settings, dtype="float64")
         return made
 
     def arrays(rng: np.random.Generator) -> Arrays:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tests.references.case import Arrays, Case
 from tests.references.cases.losses import REDUCTIONS, Inputs, loss_case
+from tests.references.layers import layer_case
 
 SHARES = np.array([0.5, 2.0, 0.0, 1.0, 0.3])
 IGNORED = -100
@@ -79,6 +80,23 @@ def nll(inputs: Inputs, note: str = "", **settings: Any) -> Case:
     return loss_case("nll_loss", logarithms(inputs), note, (), ignore_index=IGNORED, **settings)
 
 
+def rows(rng: np.random.Generator) -> Arrays:
+    return {"x": rng.normal(size=(6, 8)), "y": np.array([0, 3, 9, 1, 5, 4])}
+
+
+def adaptive(cutoffs: list[int], inputs: Inputs = rows, note: str = "", **settings: Any) -> Case:
+    return layer_case(
+        "AdaptiveLogSoftmaxWithLoss", 8, 10, cutoffs, inputs=inputs, note=note, **settings,
+        call=lambda module, given: (*module(given["x"], given["y"]), module.log_prob(rows_of(given["x"])),
+                                    module.predict(rows_of(given["x"]))),
+    )  # fmt: skip
+
+
+def rows_of(x: Any) -> Any:
+    """[1, 8] for one example: PyTorch's log_prob needs an axis for rows."""
+    return x if len(x.shape) == 2 else x[None]
+
+
 SHAPES = {"": (7, 5), "one example": (5,), "one row": (1, 5), "one axis more": (4, 5, 3), "an image": (2, 5, 3, 2)}
 
 CASES = [
@@ -102,6 +120,8 @@ CASES = [
     cross_entropy(fixed_target([0, 0, 2], extreme), "extremes", reduction="none"),
     *(nll(classes((7, 5), 0.3), reduction=reduction, **weight)
       for reduction, weight in product(REDUCTIONS, ({}, {"weight": SHARES}))),
+    adaptive([4]), adaptive([2, 5]), adaptive([2, 5, 7], div_value=2.0, head_bias=True),
+    adaptive([2, 5], lambda rng: {"x": rng.normal(size=8), "y": np.array(6)}, "one example"),
     *(nll(classes(shape), note, weight=SHARES) for note, shape in SHAPES.items() if note),
     nll(fixed_target([IGNORED] * 3), "everything is ignored"),
 ]  # fmt: skip

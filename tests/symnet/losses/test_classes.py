@@ -14,7 +14,7 @@ from symnet.errors import DTypeError, IndexOutOfRange, ShapeError, SymnetError, 
 from symnet.losses.common import Loss
 
 L = sn.losses
-CLASSES = {name: value for name, value in vars(L).items() if inspect.isclass(value)}
+CLASSES = {name: value for name, value in vars(L).items() if inspect.isclass(value) and issubclass(value, Loss)}
 x, y = sn.input("x", ("N", 3), "float64"), sn.input("y", ("N", 3), "float64")
 z, labels = sn.input("z", ("N", 3), "float64"), sn.input("labels", ("N",), "int64")
 lists, sign = sn.input("lists", ("N", 3), "int64"), sn.input("sign", ("N",))
@@ -170,3 +170,20 @@ def test_formulas_read_as_in_a_book() -> None:
     assert str(L.hinge_embedding_loss(x, y)) == "mean(x ⊙ 1[y ≠ −1] + max(0, 1 − x) ⊙ 1[y ≠ 1])"
     assert str(L.triplet_margin_loss(x, y, z)) == "mean(max(0, 1 + ‖x − y + 1e−6‖ⱼ − ‖x − z + 1e−6‖ⱼ))"
     assert str(sn.grad(L.binary_cross_entropy(sn.sigmoid(x), y), x)) == "(σ(x) − y) / (3 N)"
+
+
+def test_the_adaptive_softmax_is_a_softmax(rng: np.random.Generator) -> None:
+    """Against torch: reference values. Here: probabilities sum to 1, the loss is that of log_prob, names as in torch."""
+    layer = L.AdaptiveLogSoftmaxWithLoss(8, 10, [2, 5], div_value=2.0)
+    names = ["head.weight", "tail.0.0.weight", "tail.0.1.weight", "tail.1.0.weight", "tail.1.1.weight"]
+    assert [name for name, _ in layer.named_parameters()] == names
+    rows, target = sn.input("rows", ("N", 8)), sn.input("target", ("N",), "int64")
+    values = {"rows": rng.normal(size=(4, 8)).astype(np.float32), "target": np.array([0, 9, 3, 4])}
+    values |= {node: rng.normal(size=node.shape).astype(np.float32) for node in layer.parameters()}
+    log_p, (output, loss) = layer.log_prob(rows), layer(rows, target)
+    log_p, output, loss = sn.evaluate([log_p, output, loss], values)
+    np.testing.assert_allclose(np.exp(log_p).sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(output, log_p[np.arange(4), values["target"]])
+    np.testing.assert_allclose(loss, -output.mean(), rtol=1e-6)
+    with pytest.raises(UsageError, match=r"from 1 to n_classes - 1 = 9, got \[5, 2\]"):
+        L.AdaptiveLogSoftmaxWithLoss(8, 10, [5, 2])
