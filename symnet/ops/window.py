@@ -77,7 +77,7 @@ def frame(
 
 def each(op: str, what: str, value: Spatial, rank: int, least: int | None) -> tuple[int, ...]:
     """One integer for each of `rank` axes from one number or a sequence; `least` is the smallest that is allowed."""
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
+    values = (value,) if isinstance(value, int) or not isinstance(value, Sequence) else tuple(value)
     if len(values) == 1:
         values *= rank
     if len(values) != rank or any(not isinstance(v, int) or isinstance(v, bool) for v in values):
