@@ -13,6 +13,7 @@ from codegen.lower.scalar import cast, number
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
+from symnet.expr.traverse import postorder
 
 
 def gather(lowering: Lowering, node: Expr) -> Value:
@@ -74,10 +75,17 @@ def _check_range(lowering: Lowering, node: Expr, index: Expr, axis: int, size: D
     limit: Scalar = integer(size) if isinstance(size, int) else Position(Affine((), size))
     lower = Apply("greater_equal", (wide, integer(0)), "bool")
     upper = Apply("less", (wide, limit), "bool")
-    what = index.name or f"the index of {node.op}"
-    code = lowering.check(f"{what}: an index into axis {axis} of size {size} is outside [0, {size})")
+    code = lowering.check(f"{_shown(index, node)}: an index into axis {axis} of size {size} is outside [0, {size})")
     within = Apply("logical_and", (lower, upper), "bool")
     lowering.kernel(f"check_{index.name or 'index'}", axes, [Check(within, code)], "check")
+
+
+def _shown(index: Expr, node: Expr) -> str:
+    """An index for messages: its name, or that of the one input it is computed from."""
+    inputs = [part for part in postorder([index]) if part.op == "input"]
+    if index.name or len(inputs) != 1:
+        return index.name or f"the index of {node.op}"
+    return f"an index computed from {inputs[0].name}"
 
 
 def require(lowering: Lowering, node: Expr) -> Value:

@@ -177,7 +177,7 @@ def test_nan() -> None:
     refused(careful, lambda: careful.fit(data, progress=False), ValueError, "fit: x[2, 1] is nan")
     program = classifier()
     program.fit({"x": X, "y": Y}, progress=False)
-    words = "the loss of step 1 of epoch 2 is not finite"
+    words = "step 1 of epoch 2"
     refused(program, lambda: program.fit(data, progress=False, check_finite=True), ValueError, words)
 
 
@@ -241,7 +241,7 @@ def test_compile(case: str) -> None:
     [
         (lambda: sn.optim.SGD(lr="a"), TypeError, "SGD: lr is 'a', expected a number"),
         (lambda: sn.optim.Adam(lr=None), TypeError, "Adam: lr is None, expected a number"),
-        (lambda: sn.optim.Adam(betas=(1.0, 0.9)), ValueError, "betas is 1.0, expected in [0, 1)"),
+        (lambda: sn.optim.Adam(betas=(1.0, 0.9)), ValueError, "betas is 1.0, expected a number in [0, 1)"),
         (lambda: sn.input("x", None), ValueError, "a shape is a tuple of integers and names, got None"),
         (lambda: sn.input("x", (1.5,)), ValueError, "a dimension is an integer or a name, got 1.5"),
         (lambda: sn.function(x, [x]), TypeError, "the inputs are a Expr, expected a list"),
