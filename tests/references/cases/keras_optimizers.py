@@ -31,15 +31,17 @@ class Run:
 
     rates    step -> the learning rate from there on
     size     a factor of the gradient
+    sizes    step -> the factor there
     averages whether the averages are compared, too; they are finalised at the end
-    loss     a factor of the loss (of which the optimizer knows)
+    loss     a factor of the loss, of which the optimizer knows; None: the one that it says
     """
 
     make: Make
     rates: Mapping[int, float] = field(default_factory=lambda: {7: 0.03, 13: 0.002})
     size: float = 1.0
+    sizes: Mapping[int, float] = field(default_factory=dict)
     averages: bool = False
-    loss: float = 1.0
+    loss: float | None = 1.0
 
     def inputs(self, rng: np.random.Generator) -> Arrays:
         """What the parameters start from and b, one behind the other."""
@@ -59,7 +61,7 @@ class Run:
         for step in range(max(SEEN) + 1):
             if step in self.rates:
                 prog.hyper["learning_rate"] = self.rates[step]
-            prog.step(wave=math.cos(step), size=self.size)
+            prog.step(wave=math.cos(step), size=self.sizes.get(step, self.size))
             if step in SEEN:
                 after.append(_joined(prog.parameters[name] for name in SHAPES))
         found = {"after": np.stack(after)}
@@ -78,7 +80,8 @@ class Run:
             for step in range(max(SEEN) + 1):
                 if step in self.rates:
                     optimizer.learning_rate = self.rates[step]
-                gradients = [self.loss * self._gradient(v.numpy(), to[name], step) for name, v in variables.items()]
+                scale = float(optimizer.scale_loss(1.0)) if self.loss is None else self.loss
+                gradients = [scale * self._gradient(v.numpy(), to[name], step) for name, v in variables.items()]
                 optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], list(variables.values()))
                 if step in SEEN:
                     after.append(_joined(v.numpy() for v in variables.values()))
@@ -90,7 +93,7 @@ class Run:
             return found
 
     def _gradient(self, p: np.ndarray, to: np.ndarray, step: int) -> np.ndarray:
-        return np.asarray(self.size * (math.cos(step) * weights(p.shape) + (p - to) ** 3))
+        return np.asarray(self.sizes.get(step, self.size) * (math.cos(step) * weights(p.shape) + (p - to) ** 3))
 
 
 def _parts(vector: np.ndarray) -> Arrays:
@@ -195,6 +198,16 @@ RUNS: dict[str, Run] = {
             0.05, use_ema=True, ema_momentum=0.6, ema_overwrite_frequency=2, gradient_accumulation_steps=3
         ),
         averages=True,
+    ),
+    "LossScaleOptimizer(SGD)": Run(
+        lambda k: k.LossScaleOptimizer(k.SGD(0.05, 0.9), dynamic_growth_steps=3),
+        sizes={4: math.inf, 5: math.nan, 13: math.inf},
+        loss=None,
+    ),
+    "LossScaleOptimizer(Adam, accumulation)": Run(
+        lambda k: k.LossScaleOptimizer(k.Adam(0.05, gradient_accumulation_steps=2, clipnorm=0.5), 8.0, 1),
+        sizes={3: math.nan, 9: math.inf},
+        loss=None,
     ),
     "SGD(ExponentialDecay)": Run(lambda k: k.SGD(k.schedules.ExponentialDecay(0.1, 5, 0.7)), STILL),
     "Adam(ExponentialDecay, staircase)": Run(lambda k: k.Adam(k.schedules.ExponentialDecay(0.1, 5, 0.7, True)), STILL),

@@ -32,7 +32,7 @@ def program(optimizer: sn.optim.Optimizer, dtype: str = "float64") -> sn.Program
 GRADIENT = {"g": np.array([3.0, -4.0, 0.0]), "h": np.array(12.0)}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "LossScaleOptimizer"])
 def test_signatures_are_keras(name: str) -> None:
     os.environ.setdefault("KERAS_BACKEND", "torch")
     keras = pytest.importorskip("keras")
@@ -119,6 +119,18 @@ def test_accumulation_is_the_mean_over_the_steps() -> None:
     assert prog.parameters["w"].tolist() == [1.0, 1.0, 1.0]
     prog.step(g=np.full(3, 4.0), h=np.array(0.0))
     assert prog.parameters["w"].tolist() == [-1.5, -1.5, -1.5]
+
+
+def test_a_step_whose_gradients_are_not_finite_is_left_out() -> None:
+    optimizer = k.LossScaleOptimizer(k.SGD(learning_rate=1.0, use_ema=True), initial_scale=4.0, dynamic_growth_steps=2)
+    prog = program(optimizer)
+    for h, scale, b in ((1.0, 4.0, 0.0), (np.nan, 2.0, 0.0), (1.0, 2.0, -1.0), (1.0, 4.0, -2.0), (np.inf, 2.0, -2.0)):
+        prog.step(g=np.zeros(3), h=np.array(h))
+        assert (float(prog.buffers["dynamic_scale"]), float(prog.parameters["b"])) == (scale, b)
+    assert prog.buffers["step"] == 3
+    optimizer.finalize_variable_values(prog)
+    assert float(prog.parameters["b"]) == pytest.approx(-0.0299)
+    assert repr(optimizer).startswith("LossScaleOptimizer(SGD(learning_rate=1.0")
 
 
 def test_exclude_from_weight_decay_by_node_and_by_name() -> None:
@@ -250,6 +262,9 @@ def test_a_scheduler_of_pytorch_on_an_optimizer_of_keras() -> None:
         (lambda: k.SGD().exclude_from_weight_decay(var_names="bias"), DTypeError, "var_names is 'bias'"),
         (lambda: k.SGD(gradient_accumulation_steps=1), UsageError, "gradient_accumulation_steps is 1"),
         (lambda: k.SGD(gradient_accumulation_steps=2.5), UsageError, "gradient_accumulation_steps is 2.5"),
+        (lambda: k.LossScaleOptimizer(k.SGD(loss_scale_factor=2.0)), UsageError, "has a loss_scale_factor"),
+        (lambda: k.LossScaleOptimizer(k.SGD), DTypeError, "expected the optimizer whose steps"),
+        (lambda: k.LossScaleOptimizer(k.SGD(), 0.0), UsageError, "initial_scale is 0.0"),
         (lambda: k.schedules.ExponentialDecay(0.1, 0, 0.5), UsageError, "decay_steps is 0"),
         (lambda: k.schedules.CosineDecayRestarts(0.1, -1), UsageError, "first_decay_steps is -1"),
         (lambda: k.schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2]), UsageError, "2 boundaries and 2 values"),
