@@ -29,34 +29,34 @@ __all__ = [
 Sizes = int | Sequence[int | None] | None
 
 
-def adaptive_avg_pool1d(x: Operand, output_size: Sizes) -> Expr:
+def adaptive_avg_pool1d(input: Operand, output_size: Sizes) -> Expr:
     """The means of `output_size` windows that cover the last axis."""
-    return _adaptive_avg("adaptive_avg_pool1d", x, 1, output_size)
+    return _adaptive_avg("adaptive_avg_pool1d", input, 1, output_size)
 
 
-def adaptive_avg_pool2d(x: Operand, output_size: Sizes) -> Expr:
+def adaptive_avg_pool2d(input: Operand, output_size: Sizes) -> Expr:
     """The means of the windows that cover an image; None in `output_size` keeps the size of an axis."""
-    return _adaptive_avg("adaptive_avg_pool2d", x, 2, output_size)
+    return _adaptive_avg("adaptive_avg_pool2d", input, 2, output_size)
 
 
-def adaptive_avg_pool3d(x: Operand, output_size: Sizes) -> Expr:
+def adaptive_avg_pool3d(input: Operand, output_size: Sizes) -> Expr:
     """The means of the windows that cover a volume; None in `output_size` keeps the size of an axis."""
-    return _adaptive_avg("adaptive_avg_pool3d", x, 3, output_size)
+    return _adaptive_avg("adaptive_avg_pool3d", input, 3, output_size)
 
 
-def adaptive_max_pool1d(x: Operand, output_size: Sizes, return_indices: bool = False) -> Expr | tuple[Expr, Expr]:
+def adaptive_max_pool1d(input: Operand, output_size: Sizes, return_indices: bool = False) -> Expr | tuple[Expr, Expr]:
     """The largest elements of `output_size` windows that cover the last axis, and where they are."""
-    return _adaptive_max("adaptive_max_pool1d", x, 1, output_size, return_indices)
+    return _adaptive_max("adaptive_max_pool1d", input, 1, output_size, return_indices)
 
 
-def adaptive_max_pool2d(x: Operand, output_size: Sizes, return_indices: bool = False) -> Expr | tuple[Expr, Expr]:
+def adaptive_max_pool2d(input: Operand, output_size: Sizes, return_indices: bool = False) -> Expr | tuple[Expr, Expr]:
     """The largest elements of the windows that cover an image, and their positions in the flattened image."""
-    return _adaptive_max("adaptive_max_pool2d", x, 2, output_size, return_indices)
+    return _adaptive_max("adaptive_max_pool2d", input, 2, output_size, return_indices)
 
 
-def adaptive_max_pool3d(x: Operand, output_size: Sizes, return_indices: bool = False) -> Expr | tuple[Expr, Expr]:
+def adaptive_max_pool3d(input: Operand, output_size: Sizes, return_indices: bool = False) -> Expr | tuple[Expr, Expr]:
     """The largest elements of the windows that cover a volume, and their positions in the flattened volume."""
-    return _adaptive_max("adaptive_max_pool3d", x, 3, output_size, return_indices)
+    return _adaptive_max("adaptive_max_pool3d", input, 3, output_size, return_indices)
 
 
 def _counts(name: str, output_size: Sizes, extents: Shape) -> Shape:

@@ -15,14 +15,14 @@ from symnet.ops.shape import take_slice
 __all__ = ["pad"]
 
 
-def pad(x: Operand, pad: Sequence[int], mode: str = "constant", value: Scalar | None = None) -> Expr:
-    """`x` with elements added before and after its last axes, in PyTorch's order: the last axis comes first.
+def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: Scalar | None = None) -> Expr:
+    """`input` with elements added before and after its last axes, in PyTorch's order: the last axis comes first.
 
     pad    (before, after) of the last axis, then of the one before it, …; negative numbers remove elements
     mode   "constant" (full of `value`, 0 by default), "reflect" (mirrored without the border itself), "replicate" (the
            border repeated) or "circular" (from the other end)
     """
-    node = to_expr(x, "pad")
+    node = to_expr(input, "pad")
     widths = _widths(node, pad)
     if mode == "constant":
         cropped = node

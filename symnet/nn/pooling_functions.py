@@ -22,9 +22,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def spatial(name: str, x: Operand, rank: int) -> Expr:
+def spatial(name: str, input: Operand, rank: int) -> Expr:
     """The operand, which is (N, C, *spatial) or (C, *spatial)."""
-    node = to_expr(x, name)
+    node = to_expr(input, name)
     if node.ndim not in (rank + 1, rank + 2):
         raise ShapeError(
             f"{name}: the input is {dims.show(node.shape)}, expected {rank + 2} axes (N, C, …) or, without a batch, "
@@ -49,30 +49,30 @@ def _pool_frame(
 
 
 def max_pool1d(
-    x: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, dilation: Spatial = 1,
+    input: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, dilation: Spatial = 1,
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> Expr | tuple[Expr, Expr]:  # fmt: skip
     """The largest element of each window, and with `return_indices` where it is (for `max_unpool1d`)."""
-    return _max_pool("max_pool1d", x, 1, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return _max_pool("max_pool1d", input, 1, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool2d(
-    x: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, dilation: Spatial = 1,
+    input: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, dilation: Spatial = 1,
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> Expr | tuple[Expr, Expr]:  # fmt: skip
     """The largest element of each window of an image, and with `return_indices` its position in the flattened image.
 
     The padding is -∞; the first of equal elements has the whole derivative; NaN counts as the largest.
     """
-    return _max_pool("max_pool2d", x, 2, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return _max_pool("max_pool2d", input, 2, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool3d(
-    x: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, dilation: Spatial = 1,
+    input: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, dilation: Spatial = 1,
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> Expr | tuple[Expr, Expr]:  # fmt: skip
     """The largest element of each window of a volume, and with `return_indices` its flattened position."""
-    return _max_pool("max_pool3d", x, 3, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return _max_pool("max_pool3d", input, 3, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def _max_pool(
@@ -86,30 +86,30 @@ def _max_pool(
 
 
 def max_unpool1d(
-    x: Operand, indices: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0,
+    input: Operand, indices: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0,
     output_size: Sequence[Dim] | None = None,
 ) -> Expr:  # fmt: skip
     """Zeros with each element at the position where `max_pool1d` found it."""
-    return _max_unpool("max_unpool1d", x, indices, 1, kernel_size, stride, padding, output_size)
+    return _max_unpool("max_unpool1d", input, indices, 1, kernel_size, stride, padding, output_size)
 
 
 def max_unpool2d(
-    x: Operand, indices: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0,
+    input: Operand, indices: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0,
     output_size: Sequence[Dim] | None = None,
 ) -> Expr:  # fmt: skip
     """Zeros with each element at the position where `max_pool2d` found it; windows must not overlap.
 
     output_size  of the last axes; (size - 1)·stride - 2·padding + kernel_size by default
     """
-    return _max_unpool("max_unpool2d", x, indices, 2, kernel_size, stride, padding, output_size)
+    return _max_unpool("max_unpool2d", input, indices, 2, kernel_size, stride, padding, output_size)
 
 
 def max_unpool3d(
-    x: Operand, indices: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0,
+    input: Operand, indices: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0,
     output_size: Sequence[Dim] | None = None,
 ) -> Expr:  # fmt: skip
     """Zeros with each element at the position where `max_pool3d` found it; windows must not overlap."""
-    return _max_unpool("max_unpool3d", x, indices, 3, kernel_size, stride, padding, output_size)
+    return _max_unpool("max_unpool3d", input, indices, 3, kernel_size, stride, padding, output_size)
 
 
 def _max_unpool(
@@ -159,30 +159,34 @@ def _unpooled_size(
 
 
 def avg_pool1d(
-    x: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, ceil_mode: bool = False,
+    input: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Expr:  # fmt: skip
     """The mean of each window; zeros of the padding count unless `count_include_pad` is False."""
-    return _avg_pool("avg_pool1d", x, 1, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    return _avg_pool("avg_pool1d", input, 1, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 def avg_pool2d(
-    x: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, ceil_mode: bool = False,
+    input: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Expr:  # fmt: skip
     """The mean of each window of an image: its sum divided by `divisor_override`, or by the number of its elements.
 
     Those of the padding count unless `count_include_pad` is False; what `ceil_mode` adds beyond it never does.
     """
-    return _avg_pool("avg_pool2d", x, 2, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _avg_pool(
+        "avg_pool2d", input, 2, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 def avg_pool3d(
-    x: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, ceil_mode: bool = False,
+    input: Operand, kernel_size: Spatial, stride: Spatial | None = None, padding: Spatial = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Expr:  # fmt: skip
     """The mean of each window of a volume, counted as in `avg_pool2d`."""
-    return _avg_pool("avg_pool3d", x, 3, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _avg_pool(
+        "avg_pool3d", input, 3, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 def _avg_pool(
@@ -220,27 +224,27 @@ def _number(dim: Dim) -> int | Expr:
 
 
 def lp_pool1d(
-    x: Operand, norm_type: float, kernel_size: Spatial, stride: Spatial | None = None, ceil_mode: bool = False
+    input: Operand, norm_type: float, kernel_size: Spatial, stride: Spatial | None = None, ceil_mode: bool = False
 ) -> Expr:
     """(Σ xᵖ)^(1/p) over each window, p = `norm_type`; the derivative at a sum of 0 is 0."""
-    return _lp_pool("lp_pool1d", x, 1, norm_type, kernel_size, stride, ceil_mode)
+    return _lp_pool("lp_pool1d", input, 1, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool2d(
-    x: Operand, norm_type: float, kernel_size: Spatial, stride: Spatial | None = None, ceil_mode: bool = False
+    input: Operand, norm_type: float, kernel_size: Spatial, stride: Spatial | None = None, ceil_mode: bool = False
 ) -> Expr:
     """(Σ xᵖ)^(1/p) over each window of an image, p = `norm_type`; the derivative at a sum of 0 is 0.
 
     A window that `ceil_mode` lets reach beyond the image is scaled up to its full size.
     """
-    return _lp_pool("lp_pool2d", x, 2, norm_type, kernel_size, stride, ceil_mode)
+    return _lp_pool("lp_pool2d", input, 2, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool3d(
-    x: Operand, norm_type: float, kernel_size: Spatial, stride: Spatial | None = None, ceil_mode: bool = False
+    input: Operand, norm_type: float, kernel_size: Spatial, stride: Spatial | None = None, ceil_mode: bool = False
 ) -> Expr:
     """(Σ xᵖ)^(1/p) over each window of a volume, p = `norm_type`; the derivative at a sum of 0 is 0."""
-    return _lp_pool("lp_pool3d", x, 3, norm_type, kernel_size, stride, ceil_mode)
+    return _lp_pool("lp_pool3d", input, 3, norm_type, kernel_size, stride, ceil_mode)
 
 
 def _lp_pool(
@@ -258,9 +262,11 @@ def _lp_pool(
 # --- windows as columns ------------------------------------------------------------------------------------------
 
 
-def unfold(x: Operand, kernel_size: Spatial, dilation: Spatial = 1, padding: Spatial = 0, stride: Spatial = 1) -> Expr:
+def unfold(
+    input: Operand, kernel_size: Spatial, dilation: Spatial = 1, padding: Spatial = 0, stride: Spatial = 1
+) -> Expr:
     """The windows of an image as columns: (N, C, H, W) -> (N, C·kernel, number of windows)."""
-    node = spatial("unfold", x, 2)
+    node = spatial("unfold", input, 2)
     size = each("unfold", "kernel_size", kernel_size, 2, 1)
     given = frame("unfold", node.shape, size, stride, padding, dilation)
     seen, lead = view(node, given), node.ndim - 2
@@ -270,11 +276,11 @@ def unfold(x: Operand, kernel_size: Spatial, dilation: Spatial = 1, padding: Spa
 
 
 def fold(
-    x: Operand, output_size: Spatial, kernel_size: Spatial, dilation: Spatial = 1, padding: Spatial = 0,
+    input: Operand, output_size: Spatial, kernel_size: Spatial, dilation: Spatial = 1, padding: Spatial = 0,
     stride: Spatial = 1,
 ) -> Expr:  # fmt: skip
     """The transpose of `unfold`: columns added up where their windows overlap, (N, C·kernel, L) -> (N, C, H, W)."""
-    node = spatial("fold", x, 1)
+    node = spatial("fold", input, 1)
     extents = each("fold", "output_size", output_size, 2, 1)
     size = each("fold", "kernel_size", kernel_size, 2, 1)
     given = frame("fold", extents, size, stride, padding, dilation)

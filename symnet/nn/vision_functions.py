@@ -46,9 +46,9 @@ def _part(name: str, size: Dim, factor: int, what: str) -> Dim:
     return part
 
 
-def pixel_shuffle(x: Operand, upscale_factor: int) -> Expr:
+def pixel_shuffle(input: Operand, upscale_factor: int) -> Expr:
     """(…, C·r², H, W) -> (…, C, H·r, W·r): r² channels become the pixels of an image r times as large."""
-    node, r = _image("pixel_shuffle", x), _factor("pixel_shuffle", "upscale_factor", upscale_factor)
+    node, r = _image("pixel_shuffle", input), _factor("pixel_shuffle", "upscale_factor", upscale_factor)
     (*lead, channels, height, width), n = node.shape, node.ndim - 3
     part = _part("pixel_shuffle", channels, r * r, "channels")
     apart = ops.reshape(node, (*lead, part, r, r, height, width))
@@ -56,9 +56,9 @@ def pixel_shuffle(x: Operand, upscale_factor: int) -> Expr:
     return ops.reshape(moved, (*lead, part, dims.mul(height, r), dims.mul(width, r)))
 
 
-def pixel_unshuffle(x: Operand, downscale_factor: int) -> Expr:
+def pixel_unshuffle(input: Operand, downscale_factor: int) -> Expr:
     """(…, C, H·r, W·r) -> (…, C·r², H, W): the way back from `pixel_shuffle`."""
-    node, r = _image("pixel_unshuffle", x), _factor("pixel_unshuffle", "downscale_factor", downscale_factor)
+    node, r = _image("pixel_unshuffle", input), _factor("pixel_unshuffle", "downscale_factor", downscale_factor)
     (*lead, channels, height, width), n = node.shape, node.ndim - 3
     rows, columns = (_part("pixel_unshuffle", size, r, "pixels") for size in (height, width))
     apart = ops.reshape(node, (*lead, channels, rows, r, columns, r))
@@ -66,9 +66,9 @@ def pixel_unshuffle(x: Operand, downscale_factor: int) -> Expr:
     return ops.reshape(moved, (*lead, dims.mul(channels, r * r), rows, columns))
 
 
-def channel_shuffle(x: Operand, groups: int) -> Expr:
+def channel_shuffle(input: Operand, groups: int) -> Expr:
     """Channels dealt out in turn to `groups`: (N, g·C, …) seen as [g, C] and transposed."""
-    node, count = _image("channel_shuffle", x), _factor("channel_shuffle", "groups", groups)
+    node, count = _image("channel_shuffle", input), _factor("channel_shuffle", "groups", groups)
     batch, channels, *rest = node.shape
     part = _part("channel_shuffle", channels, count, "channels")
     apart = ops.reshape(node, (batch, count, part, *rest))
@@ -87,7 +87,7 @@ CUBIC = -0.75
 
 
 def interpolate(
-    x: Operand, size: Size = None, scale_factor: Scale = None, mode: str = "nearest",
+    input: Operand, size: Size = None, scale_factor: Scale = None, mode: str = "nearest",
     align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False,
 ) -> Expr:  # fmt: skip
     """(N, C, *spatial) resized to `size`, or by `scale_factor`.
@@ -96,7 +96,7 @@ def interpolate(
     align_corners  whether the centres of the corner pixels, rather than their outer edges, stay where they are
     recompute_scale_factor  take the scale from the sizes, where scale_factor gives no whole number of pixels
     """
-    node = to_expr(x, "interpolate")
+    node = to_expr(input, "interpolate")
     rank = node.ndim - 2
     if rank not in (1, 2, 3):
         raise ShapeError(f"interpolate: the input is {dims.show(node.shape)}, expected 3 to 5 axes (N, C, …)")
@@ -120,11 +120,11 @@ def interpolate(
 
 
 def upsample(
-    x: Operand, size: Size = None, scale_factor: Scale = None, mode: str = "nearest",
+    input: Operand, size: Size = None, scale_factor: Scale = None, mode: str = "nearest",
     align_corners: bool | None = None,
 ) -> Expr:  # fmt: skip
     """`interpolate` under its older name."""
-    return interpolate(x, size, scale_factor, mode, align_corners)
+    return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def _sizes(
@@ -176,8 +176,8 @@ def _nearest(old: int, new: int, ratio: float, exact: bool, flat: bool) -> np.nd
     if not (exact or flat) and new in (old, 2 * old):
         return np.arange(new) // (new // old)
     count = np.arange(new, dtype=np.float32) + np.float32(0.5 if exact else 0.0)
-    place: np.ndarray = np.floor(count * np.float32(ratio)).astype(np.int64)
-    return np.minimum(place, old - 1)
+    place: np.ndarray = np.minimum(np.floor(count * np.float32(ratio)), old - 1)
+    return place.astype(np.int64)
 
 
 def _picked(node: Expr, axis: int, positions: np.ndarray) -> Expr:

@@ -20,27 +20,27 @@ __all__ = [
 
 
 def conv1d(
-    x: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial | str = 0,
+    input: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial | str = 0,
     dilation: Spatial = 1, groups: int = 1,
 ) -> Expr:  # fmt: skip
     """`conv` over one spatial axis."""
-    return conv(x, weight, bias, stride, padding, dilation, groups, name="conv1d", rank=1)
+    return conv(input, weight, bias, stride, padding, dilation, groups, name="conv1d", rank=1)
 
 
 def conv2d(
-    x: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial | str = 0,
+    input: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial | str = 0,
     dilation: Spatial = 1, groups: int = 1,
 ) -> Expr:  # fmt: skip
     """`conv` over two spatial axes."""
-    return conv(x, weight, bias, stride, padding, dilation, groups, name="conv2d", rank=2)
+    return conv(input, weight, bias, stride, padding, dilation, groups, name="conv2d", rank=2)
 
 
 def conv3d(
-    x: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial | str = 0,
+    input: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial | str = 0,
     dilation: Spatial = 1, groups: int = 1,
 ) -> Expr:  # fmt: skip
     """`conv` over three spatial axes."""
-    return conv(x, weight, bias, stride, padding, dilation, groups, name="conv3d", rank=3)
+    return conv(input, weight, bias, stride, padding, dilation, groups, name="conv3d", rank=3)
 
 
 def conv(
@@ -155,32 +155,32 @@ def _fixed(name: str, size: Dim) -> int:
 
 
 def conv_transpose1d(
-    x: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial = 0,
+    input: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial = 0,
     output_padding: Spatial = 0, groups: int = 1, dilation: Spatial = 1,
 ) -> Expr:  # fmt: skip
     """`conv_transpose` over one spatial axis."""
     return conv_transpose(
-        x, weight, bias, stride, padding, output_padding, groups, dilation, name="conv_transpose1d", rank=1
+        input, weight, bias, stride, padding, output_padding, groups, dilation, name="conv_transpose1d", rank=1
     )
 
 
 def conv_transpose2d(
-    x: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial = 0,
+    input: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial = 0,
     output_padding: Spatial = 0, groups: int = 1, dilation: Spatial = 1,
 ) -> Expr:  # fmt: skip
     """`conv_transpose` over two spatial axes."""
     return conv_transpose(
-        x, weight, bias, stride, padding, output_padding, groups, dilation, name="conv_transpose2d", rank=2
+        input, weight, bias, stride, padding, output_padding, groups, dilation, name="conv_transpose2d", rank=2
     )
 
 
 def conv_transpose3d(
-    x: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial = 0,
+    input: Operand, weight: Operand, bias: Operand | None = None, stride: Spatial = 1, padding: Spatial = 0,
     output_padding: Spatial = 0, groups: int = 1, dilation: Spatial = 1,
 ) -> Expr:  # fmt: skip
     """`conv_transpose` over three spatial axes."""
     return conv_transpose(
-        x, weight, bias, stride, padding, output_padding, groups, dilation, name="conv_transpose3d", rank=3
+        input, weight, bias, stride, padding, output_padding, groups, dilation, name="conv_transpose3d", rank=3
     )
 
 
