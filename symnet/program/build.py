@@ -66,20 +66,20 @@ def compile(
         roots = to_dtype(roots, dtype)
     capacity = check_capacity(batch or {}, roots)
 
-    def planned(roots: Sequence[Expr]) -> tuple[_Plan, Compile]:
+    def planned(roots: Sequence[Expr]) -> tuple[_Plan, Compile, About]:
         plan = _Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity)
-        return plan, _Compiler(plan, backend, threads, target).code
+        inputs = inputs_in_order(loss, plan.watched.values().values())
+        return plan, _Compiler(plan, backend, threads, target).code, About(inputs, plan.outputs, plan.watched)
 
-    def for_unusual_data() -> tuple[Compile, Batch | None]:
-        plan, code = planned(exact)
-        return code, plan.batch
+    def for_unusual_data() -> tuple[Compile, Batch | None, About]:
+        plan, code, about = planned(exact)
+        return code, plan.batch, about
 
     exact = exactly(roots)
-    plan, code = planned(roots)
+    plan, code, about = planned(roots)
     program = Program(
-        code, capacity, list(outputs), plan.names, plan.hyper, int(seed), check_finite, plan.batch,
-        About(inputs_in_order(loss, plan.watched.values().values()), plan.outputs, plan.watched), plan.absent,
-        None if all(map(is_, exact, roots)) else for_unusual_data,
+        code, capacity, list(outputs), plan.names, plan.hyper, int(seed), check_finite, plan.batch, about,
+        plan.absent, None if all(map(is_, exact, roots)) else for_unusual_data,
     )  # fmt: skip
     _initialise(program, plan, int(seed))
     return program

@@ -64,13 +64,13 @@ class Program:
         batch: Batch | None,
         about: About,
         absent: Mapping[str, Any] | None = None,
-        exact: Callable[[], tuple[Compile, Batch | None]] | None = None,
+        exact: Callable[[], tuple[Compile, Batch | None, About]] | None = None,
     ) -> None:
         """`names` maps "parameter" and "state" to the user's names and their buffers; `hyper` gives default values.
 
         about   what `fit` wants to know
         absent  hyperparameters of the optimizer that are not in its update, with their values
-        exact   gives what takes the place of `compile_entry` and `batch` once data is not what they assume
+        exact   gives what takes the place of `compile_entry`, `batch` and `about` once data is not what they assume
         """
         self.capacity, self.outputs, self.seed, self.check_finite = dict(capacity), tuple(outputs), seed, check_finite
         self.epochs_done, self.history = 0, None
@@ -138,7 +138,7 @@ class Program:
         with self._lock:
             if self._exact is None:
                 return False
-            self._compile, self._batch = self._exact()
+            self._compile, self._batch, self.about = self._exact()
             self._exact = None
             self._profiled.clear()
             self.instance.replace(self._compile("step"))

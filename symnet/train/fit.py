@@ -89,11 +89,12 @@ class _Run:
     def epoch(self, bar: Bar, interrupts: Interrupts) -> bool:
         """One epoch; whether a callback asked to end the training. A bad index or size in arrays undoes it."""
         program, history = self.program, self.history
-        before, done, steps = program.instance.snapshot(), program.epochs_done, len(history.losses)
+        before = None if isinstance(self.train, Stream) else program.instance.snapshot()
+        done, steps = program.epochs_done, len(history.losses)
         try:
             return self._epoch(bar, interrupts)
         except (IndexOutOfRange, ShapeError):
-            if not isinstance(self.train, Stream):
+            if before is not None:
                 program.instance.restore(before)
                 program.epochs_done = done
                 history.forget(steps)

@@ -159,3 +159,19 @@ def test_norms_of_huge_gradients_do_not_overflow() -> None:
     history = program.fit({"x": data()["x"]}, gradient_norms=True, progress=False)
     assert np.isfinite(history.gradient_norms["w"]).all()
     assert max(history.gradient_norms["w"]) > 1e24
+
+
+def test_a_program_that_has_become_exact_is_explained_too() -> None:
+    """A target that is ignored makes a program exact (`symnet.ops.usually`); evaluations and explanations follow it."""
+    classes = sn.input("classes", ("N",), "int64")
+    logits = x @ sn.parameter("W", (3, 4), init=sn.init.normal())
+    program = sn.compile(sn.losses.cross_entropy(logits, classes), **SAFE, outputs={"logits": logits})
+    given = {"x": data()["x"], "classes": np.arange(12) % 4}
+    some = {**given, "classes": np.where(np.arange(12) % 5 == 3, -100, given["classes"])}
+    history = program.fit(given, validation=some, metrics=[sn.metrics.Accuracy(ignore_index=-100)], progress=False)
+    kept = some["classes"] >= 0
+    scores = program.predict("logits", x=given["x"][kept]).astype("float64")
+    wanted = np.log(np.exp(scores).sum(1)) - scores[np.arange(len(scores)), some["classes"][kept]]
+    np.testing.assert_allclose(history["val_loss"], [wanted.mean()], rtol=1e-5)
+    some["x"][10, 0] = np.nan
+    assert stopped(program, some, shuffle=False).report.expression is x
