@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import symnet as sn
+from tests.references.trajectories import torch_in_float64
 
 torch = pytest.importorskip("torch")
 
@@ -18,6 +20,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {"lr": 0.05, "weight_decay": 0.02}),
     ("Adam", {"lr": 0.05, "betas": (0.8, 0.95), "amsgrad": True}),
     ("AdamW", {"lr": 0.05, "weight_decay": 0.3}),
+    ("NAdam", {"lr": 0.05, "weight_decay": 0.02}),
+    ("RMSprop", {"lr": 0.02, "centered": True, "momentum": 0.5, "eps": 1e-3}),
+    ("Adadelta", {"lr": 0.5, "eps": 1e-3}),
+    ("ASGD", {"lr": 0.05, "lambd": 0.1}),
 ]
 
 
@@ -25,6 +31,13 @@ def _loss(dtype: str) -> sn.Expr:
     x, y = sn.input("x", ("N", 5), dtype=dtype), sn.input("y", ("N", 3), dtype=dtype)
     model = sn.nn.Sequential(sn.nn.Linear(5, 7, dtype=dtype), sn.nn.Tanh(), sn.nn.Linear(7, 3, dtype=dtype))
     return sn.losses.mse_loss(model(x), y)
+
+
+@pytest.fixture(autouse=True)
+def _exact_scalars() -> Iterator[None]:
+    """PyTorch keeps the scalars of an optimizer (NAdam's product, ASGD's η) in its default data type."""
+    with torch_in_float64():
+        yield
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -66,3 +79,23 @@ def test_the_learning_rate_may_be_a_schedule_written_as_an_expression(rng: np.ra
         program.step(**data)
         change = np.array(program.parameters["0.weight"]) - before
         np.testing.assert_allclose(change, -0.1 * np.exp(-0.5 * step) * gradient, rtol=1e-9, atol=1e-15)
+
+
+OTHERS = {
+    "SGD": {"momentum": 0.9, "dampening": 0.1},
+    "RMSprop": {"centered": True, "momentum": 0.9},
+    "Adam": {"amsgrad": True},
+}
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad", "Adadelta",
+                                  "Rprop", "Lion", "ASGD"])  # fmt: skip
+def test_an_update_is_one_pass_over_memory(name: str) -> None:
+    p, g = sn.parameter("p", (999,)), sn.input("g", (999,))
+    optimizer = getattr(sn.optim, name)(**OTHERS.get(name, {}))
+    program = sn.compile(loss=sn.sum(p * g), optimizer=optimizer)
+    kernels = program.source("loops").split("\n  kernel ")[1:]
+    touching = [kernel for kernel in kernels if "g[" in kernel]
+    assert len(touching) == 2, "the loss, and the update with all its state"
+    written = {line.split("[")[0].strip() for line in touching[1].splitlines() if "[i] = " in line}
+    assert len(written) == 1 + sum(program.buffers[state].shape == (999,) for state in program.buffers)

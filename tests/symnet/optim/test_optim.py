@@ -133,6 +133,14 @@ def test_a_float32_update_computes_arrays_in_float32_and_numbers_in_float64(rng:
     np.testing.assert_allclose(simulation.memory["p0"], exact.memory["p0"], rtol=2e-6, atol=2e-6)
 
 
+@pytest.mark.parametrize("name", sorted({name for name, _ in CASES} | {"Lion"}))
+def test_arrays_are_float32_in_every_float32_update(name: str) -> None:
+    p, g = sn.parameter("p", (4,)), sn.input("g", (4,))
+    updates, _ = getattr(sn.optim, name)().build([p], [g])
+    for node in postorder([value for _, value in updates]):
+        assert node.shape != (4,) or node.dtype in ("float32", "bool"), f"{node.op} of an array in {node.dtype}"
+
+
 def test_a_scalar_float32_parameter_is_an_array_too() -> None:
     simulation = Simulation(sn.optim.Adam(lr=0.5), [np.float32(1.0)], dtype="float32")
     simulation.step([np.float32(3.0)])
