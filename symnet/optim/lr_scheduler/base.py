@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from symnet import ops
 from symnet.errors import UnknownName, Unsupported, UsageError, nearest
 from symnet.expr.node import Expr
-from symnet.optim.lr_scheduler.groups import groups_of
+from symnet.optim.lr_scheduler.groups import Rate, groups_of
+from symnet.runtime.arrays import Array
 
 if TYPE_CHECKING:
     from symnet.program.program import Program
@@ -54,7 +55,7 @@ class LRScheduler:
         self._initial_step()
 
     @property
-    def lrs(self) -> list[float]:
+    def lrs(self) -> list[Rate]:
         """The present learning rate of each group."""
         return [group.lr for group in self._groups]
 
@@ -68,11 +69,11 @@ class LRScheduler:
         self._step_count += 1
         self._update_lr(epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         """The learning rate of each group at step `last_epoch`, from the present ones."""
         raise Unsupported(f"{type(self).__name__} has no get_lr(); write one that returns a list of learning rates")
 
-    def get_last_lr(self) -> list[float]:
+    def get_last_lr(self) -> list[Rate]:
         """The learning rates that this scheduler set last."""
         return self._last_lr
 
@@ -91,18 +92,18 @@ class LRScheduler:
             values = self._values_at(epoch)
         self._set(values)
 
-    def _values_at(self, epoch: float) -> list[float]:
+    def _values_at(self, epoch: float) -> list[Rate]:
         """The learning rates at a step that is jumped to; `last_epoch` is that step already."""
         if type(self).closed_form is LRScheduler.closed_form:
             return self.get_lr()
         return [self.at(epoch, lr) for lr in self.base_lrs]
 
-    def _set(self, values: list[float]) -> None:
+    def _set(self, values: list[Rate]) -> None:
         for group, lr in zip(self._groups, values, strict=True):
             group.lr = lr
         self._last_lr = self.lrs
 
-    def _scaled(self, factor: float) -> list[float]:
+    def _scaled(self, factor: float) -> list[Rate]:
         return [lr * factor for lr in self.lrs]
 
     # --- the formula ---------------------------------------------------------------------------------------------
@@ -111,9 +112,10 @@ class LRScheduler:
         """The learning rate at step `t` (both float64 scalars), where `lr` is the initial one."""
         raise Unsupported(f"{type(self).__name__} has no closed form: each value follows from the one before")
 
-    def at(self, t: float, lr: float) -> float:
+    def at(self, t: float, lr: Rate) -> Rate:
         """The closed form at step `t` for the initial learning rate `lr`."""
-        return float(ops.evaluate(self.closed_form(ops.constant(float(t), "float64"), ops.constant(lr, "float64"))))
+        value: Array = ops.evaluate(self.closed_form(ops.constant(float(t), "float64"), ops.constant(lr, "float64")))
+        return value if value.ndim else float(value)
 
     def formula(self) -> Expr:
         """The learning rate as an expression of the step `t` and of the initial learning rate `lr_0`."""

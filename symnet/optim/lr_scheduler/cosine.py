@@ -9,7 +9,7 @@ from symnet import ops
 from symnet.errors import UsageError
 from symnet.expr.node import Expr
 from symnet.optim.lr_scheduler.base import LRScheduler
-from symnet.optim.lr_scheduler.groups import each_group, groups_of
+from symnet.optim.lr_scheduler.groups import Rate, each_group, groups_of
 
 if TYPE_CHECKING:
     from symnet.program.program import Program
@@ -31,7 +31,7 @@ class CosineAnnealingLR(LRScheduler):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         t, period = self.last_epoch, self.T_max
         if self._is_initial:
             return self.lrs
@@ -64,7 +64,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.T_cur: float = last_epoch
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         fall = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
         return [self.eta_min + (lr - self.eta_min) * fall for lr in self.base_lrs]
 
@@ -85,7 +85,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             self.last_epoch = math.floor(epoch)
         self._set(self.get_lr())
 
-    def _values_at(self, epoch: float) -> list[float]:
+    def _values_at(self, epoch: float) -> list[Rate]:
         return self.get_lr()
 
     def _jump(self, epoch: float) -> None:
@@ -120,7 +120,7 @@ class SWALR(LRScheduler):
     def __init__(
         self,
         optimizer: Program,
-        swa_lr: float | list[float],
+        swa_lr: Rate | list[Rate],
         anneal_epochs: int = 10,
         anneal_strategy: str = "cos",
         last_epoch: int = -1,
@@ -139,10 +139,10 @@ class SWALR(LRScheduler):
         share = max(0.0, min(1.0, step / max(1, self.anneal_epochs)))
         return share if self.anneal_strategy == "linear" else (1 - math.cos(math.pi * share)) / 2
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         step = self._step_count - 1 if self.anneal_epochs else max(1, self._step_count - 1)
         before, alpha = self._alpha(step - 1), self._alpha(step)
-        values = []
+        values: list[Rate] = []
         for group in self._groups:
             target = group.notes["swa_lr"]
             start = target if before == 1 else (group.lr - before * target) / (1 - before)

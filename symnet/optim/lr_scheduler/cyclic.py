@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
+
+import numpy as np
 
 from symnet import ops
 from symnet.errors import Unsupported, UsageError
 from symnet.expr.node import Expr
 from symnet.optim.lr_scheduler.base import LRScheduler
-from symnet.optim.lr_scheduler.groups import Group, each_group, each_momentum, groups_of
+from symnet.optim.lr_scheduler.groups import Group, Rate, each_group, each_momentum, groups_of
 
 if TYPE_CHECKING:
     from symnet.program.program import Program
 
 __all__ = ["CyclicLR", "OneCycleLR"]
 
-Numbers = float | Sequence[float]
+Numbers: TypeAlias = "Rate | Sequence[Rate]"
 
 
 class CyclicLR(LRScheduler):
@@ -90,7 +92,7 @@ class CyclicLR(LRScheduler):
         """The share of a cycle in which the learning rate rises."""
         return self.step_size_up / self.total_size
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         """The learning rates at step `last_epoch`; sets the momenta, too."""
         cycle = math.floor(1 + self.last_epoch / self.total_size)
         x = 1.0 + self.last_epoch / self.total_size - cycle
@@ -109,7 +111,7 @@ class CyclicLR(LRScheduler):
             return float(self.gamma**x)
         return 1.0 if self.mode == "triangular" else 1 / 2.0 ** (x - 1)
 
-    def _values_at(self, epoch: float) -> list[float]:
+    def _values_at(self, epoch: float) -> list[Rate]:
         return self.get_lr()
 
     def closed_form(self, t: Expr, lr: Expr) -> Expr:
@@ -190,7 +192,7 @@ class OneCycleLR(LRScheduler):
         down = _Phase(2 * rise - 2, ("max_lr", "initial_lr"), ("base_momentum", "max_momentum"))
         return [up, down, _Phase(last, ("initial_lr", "min_lr"), ("max_momentum", "max_momentum"))]
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         """The learning rates at step `last_epoch`; sets the momenta, too."""
         step, phases = self.last_epoch, self._phases()
         if step > self.total_steps:
@@ -208,13 +210,13 @@ class OneCycleLR(LRScheduler):
                 group.momentum = self._between(group, phase.momentum, share)
         return [self._between(group, phase.lr, share) for group in self._groups]
 
-    def _between(self, group: Group, ends: tuple[str, str], share: float) -> float:
+    def _between(self, group: Group, ends: tuple[str, str], share: float) -> Rate:
         start, end = group.notes[ends[0]], group.notes[ends[1]]
         if self.anneal_strategy == "linear":
             return (end - start) * share + start
         return end + (start - end) / 2.0 * (1 + math.cos(math.pi * share))
 
-    def _values_at(self, epoch: float) -> list[float]:
+    def _values_at(self, epoch: float) -> list[Rate]:
         return self.get_lr()
 
     def closed_form(self, t: Expr, lr: Expr) -> Expr:
@@ -229,12 +231,15 @@ class OneCycleLR(LRScheduler):
             value = ops.where(t <= end, curve, value)
         return value
 
-    def _curve(self, start: float, end: float, step: Expr, steps: float) -> Expr:
+    def _curve(self, start: Rate, end: Rate, step: Expr, steps: float) -> Expr:
         """The way from one learning rate to another, written so that no difference is negative."""
+        up = bool(np.all(np.greater_equal(end, start)))
+        height = end - start if up else start - end
         if self.anneal_strategy == "linear":
-            return start + (end - start) * step / steps if end >= start else start - (start - end) * step / steps
-        wave = 1 + ops.cos(ops.name("pi", ops.constant(math.pi, "float64")) * step / steps)
-        return end + (start - end) * wave / 2 if start >= end else end - (end - start) * wave / 2
+            way = height * step / steps
+            return start + way if up else start - way
+        way = height * (1 + ops.cos(ops.name("pi", ops.constant(math.pi, "float64")) * step / steps)) / 2
+        return end - way if up else end + way
 
 
 def _total(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:

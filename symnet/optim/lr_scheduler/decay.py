@@ -9,7 +9,7 @@ from symnet import ops
 from symnet.errors import DTypeError, ShapeError, Unsupported, UsageError
 from symnet.expr.node import Expr
 from symnet.optim.lr_scheduler.base import LRScheduler
-from symnet.optim.lr_scheduler.groups import groups_of
+from symnet.optim.lr_scheduler.groups import Rate, groups_of
 
 if TYPE_CHECKING:
     from symnet.program.program import Program
@@ -40,10 +40,10 @@ class LambdaLR(LRScheduler):
         self.lr_lambdas = _functions_of(optimizer, lr_lambda, type(self).__name__)
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         return [lr * factor(self.last_epoch) for factor, lr in zip(self.lr_lambdas, self.base_lrs, strict=True)]
 
-    def _values_at(self, epoch: float) -> list[float]:
+    def _values_at(self, epoch: float) -> list[Rate]:
         return self.get_lr()
 
     def closed_form(self, t: Expr, lr: Expr) -> Expr:
@@ -67,7 +67,7 @@ class MultiplicativeLR(LRScheduler):
         self.lr_lambdas = _functions_of(optimizer, lr_lambda, type(self).__name__)
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         if self._is_initial:
             return self.lrs
         return [lr * factor(self.last_epoch) for factor, lr in zip(self.lr_lambdas, self.lrs, strict=True)]
@@ -82,7 +82,7 @@ class StepLR(LRScheduler):
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         due = self.last_epoch != 0 and self.last_epoch % self.step_size == 0
         return self._scaled(self.gamma) if due else self.lrs
 
@@ -97,7 +97,7 @@ class MultiStepLR(LRScheduler):
         self.milestones, self.gamma = sorted(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         times = self.milestones.count(self.last_epoch)
         return self._scaled(self.gamma**times) if times else self.lrs
 
@@ -114,7 +114,7 @@ class ConstantLR(LRScheduler):
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         if self.last_epoch == 0:
             return self._scaled(self.factor)
         return self._scaled(1.0 / self.factor) if self.last_epoch == self.total_iters else self.lrs
@@ -143,7 +143,7 @@ class LinearLR(LRScheduler):
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         t, n, a, slope = self.last_epoch, self.total_iters, self.start_factor, self.end_factor - self.start_factor
         if t == 0:
             return self._scaled(a)
@@ -163,7 +163,7 @@ class ExponentialLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         return self.lrs if self._is_initial else self._scaled(self.gamma)
 
     def closed_form(self, t: Expr, lr: Expr) -> Expr:
@@ -177,7 +177,7 @@ class PolynomialLR(LRScheduler):
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Rate]:
         t, n = self.last_epoch, self.total_iters
         if self._is_initial or t > n:
             return self.lrs

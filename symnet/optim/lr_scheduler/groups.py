@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from symnet.errors import DTypeError, ShapeError, UnknownName, UsageError
+from symnet.runtime.arrays import Array
 
 if TYPE_CHECKING:
     from symnet.program.program import Program
 
-__all__ = ["Group", "each_group", "each_momentum", "groups_of"]
+__all__ = ["Group", "Rate", "each_group", "each_momentum", "groups_of"]
+
+Rate: TypeAlias = "float | Array"
+"""A number, or for the members of an ensemble an array with one for each."""
 
 RATES = ("lr", "learning_rate")
 """What a learning rate is called in `prog.hyper`: PyTorch's name, Keras's name."""
@@ -30,15 +36,15 @@ class Group:
 
     def __init__(self, hyper: MutableMapping[str, Any], rate: str) -> None:
         self._hyper, self._rate = hyper, rate
-        self.notes: dict[str, float] = {}
+        self.notes: dict[str, Rate] = {}
 
     @property
-    def lr(self) -> float:
-        return float(self._hyper[self._rate])
+    def lr(self) -> Rate:
+        return _rate(self._hyper[self._rate])
 
     @lr.setter
-    def lr(self, value: float) -> None:
-        self._hyper[self._rate] = float(value)
+    def lr(self, value: Rate) -> None:
+        self._hyper[self._rate] = _rate(value)
 
     @property
     def momentum_name(self) -> str:
@@ -54,15 +60,15 @@ class Group:
         )
 
     @property
-    def momentum(self) -> float:
+    def momentum(self) -> Rate:
         value = self._hyper[self.momentum_name]
-        return float(value[0] if isinstance(value, tuple) else value)
+        return _rate(value[0] if isinstance(value, tuple) else value)
 
     @momentum.setter
-    def momentum(self, value: float) -> None:
+    def momentum(self, value: Rate) -> None:
         name = self.momentum_name
         old = self._hyper[name]
-        self._hyper[name] = (float(value), *old[1:]) if isinstance(old, tuple) else float(value)
+        self._hyper[name] = (_rate(value), *old[1:]) if isinstance(old, tuple) else _rate(value)
 
 
 def groups_of(program: Program, title: str) -> list[Group]:
@@ -84,20 +90,24 @@ def groups_of(program: Program, title: str) -> list[Group]:
     return _KNOWN[program]
 
 
-def each_group(name: str, value: float | Sequence[float], groups: Sequence[Group], title: str) -> list[float]:
+def each_group(name: str, value: Rate | Sequence[Rate], groups: Sequence[Group], title: str) -> list[Rate]:
     """A setting for each group: one number for all of them, or a list with one for each."""
     if not isinstance(value, (list, tuple)):
-        return [float(value)] * len(groups)  # type: ignore[arg-type]
+        return [_rate(value)] * len(groups)
     if len(value) != len(groups):
         raise ShapeError(f"{title}: {name} has {len(value)} values, expected one for each of {len(groups)} groups")
-    return [float(item) for item in value]
+    return [_rate(item) for item in value]
 
 
-def each_momentum(name: str, value: float | Sequence[float], groups: Sequence[Group], title: str) -> list[float]:
+def each_momentum(name: str, value: Rate | Sequence[Rate], groups: Sequence[Group], title: str) -> list[Rate]:
     """The same for momenta; groups that share one cannot be given different values."""
     values = each_group(name, value, groups, title)
-    given: dict[str, float] = {}
+    given: dict[str, Rate] = {}
     for group, number in zip(groups, values, strict=True):
-        if given.setdefault(group.momentum_name, number) != number:
+        if not np.array_equal(given.setdefault(group.momentum_name, number), number):
             raise UsageError(f"{title}: {name} differs between groups that share the momentum {group.momentum_name!r}")
     return values
+
+
+def _rate(value: Any) -> Rate:
+    return value if isinstance(value, np.ndarray) and value.ndim else float(value)

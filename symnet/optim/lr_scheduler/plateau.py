@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, SupportsFloat
 
+import numpy as np
+
 from symnet.errors import UsageError
 from symnet.optim.lr_scheduler.base import LRScheduler
-from symnet.optim.lr_scheduler.groups import each_group, groups_of
+from symnet.optim.lr_scheduler.groups import Rate, each_group, groups_of
 
 if TYPE_CHECKING:
     from symnet.program.program import Program
@@ -37,7 +39,7 @@ class ReduceLROnPlateau(LRScheduler):
         threshold: float = 1e-4,
         threshold_mode: str = "rel",
         cooldown: int = 0,
-        min_lr: float | Sequence[float] = 0.0,
+        min_lr: Rate | Sequence[Rate] = 0.0,
         eps: float = 1e-8,
     ) -> None:
         if factor >= 1.0:
@@ -84,6 +86,5 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _reduce(self) -> None:
         for group, lowest in zip(self._groups, self.min_lrs, strict=True):
-            new = max(group.lr * self.factor, lowest)
-            if group.lr - new > self.eps:
-                group.lr = new
+            new = np.maximum(group.lr * self.factor, lowest)
+            group.lr = np.where(group.lr - new > self.eps, new, group.lr)

@@ -194,6 +194,32 @@ def test_fit_steps_schedulers_by_epoch_or_by_step(rng: np.random.Generator) -> N
     assert halving.hyper["lr"] == 0.25  # the first epoch's loss is the best so far, the second's is lower
 
 
+MEMBERS = {
+    "LambdaLR": lambda s, o: s.LambdaLR(o, lambda t: 0.9**t),
+    "StepLR": lambda s, o: s.StepLR(o, 3),
+    "CosineAnnealingLR": lambda s, o: s.CosineAnnealingLR(o, 7, 0.001),
+    "CosineAnnealingWarmRestarts": lambda s, o: s.CosineAnnealingWarmRestarts(o, 5, 2),
+    "SequentialLR": lambda s, o: s.SequentialLR(o, [s.LinearLR(o), s.PolynomialLR(o, 20)], [5]),
+    "SWALR": lambda s, o: s.SWALR(o, 0.05),
+    "ReduceLROnPlateau": lambda s, o: s.ReduceLROnPlateau(o, patience=2, min_lr=0.005),
+}
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_the_members_of_an_ensemble_are_scheduled_as_they_would_be_alone(name: str) -> None:
+    rates = np.array([0.3, 0.02, 0.1])
+    together, alone = Settings(lr=rates.copy()), [Settings(lr=float(rate)) for rate in rates]
+    schedulers = [MEMBERS[name](lr_scheduler, settings) for settings in (together, *alone)]
+    for step in range(30):
+        for scheduler in schedulers:
+            if name == "ReduceLROnPlateau":
+                scheduler.step(1.0)
+            else:
+                scheduler.step(4 if step == 9 and name != "SequentialLR" else None)
+        expected = [settings.hyper["lr"] for settings in alone]
+        np.testing.assert_allclose(together.hyper["lr"], expected, rtol=1e-14, err_msg=f"step {step}")
+
+
 def test_callable_objects_keep_their_attributes() -> None:
     class Halving:
         def __init__(self) -> None:
