@@ -97,7 +97,7 @@ class Accumulate(Transform):
     steps  may be changed while the program runs: `prog.hyper["steps"]`
     mean   False takes the sum instead of the mean, as several backward() in PyTorch do
 
-    What has been collected is kept in `prog.buffers["NAME.sum"]` and saved with the program. An accumulation that an
+    What has been collected is kept in `prog.buffers["NAME.collected"]` and saved with the program. An accumulation that an
     epoch leaves unfinished goes on in the next one.
     """
 
@@ -171,7 +171,7 @@ def accumulated(
     number = ops.cast(count + 1, "float64")
     due = number >= steps
     sums = [
-        ops.state(f"{name}.sum", p.shape, dtype=p.dtype)
+        ops.state(f"{name}.collected", p.shape, dtype=p.dtype)
         for p, name in zip(parameters, names_of(parameters), strict=True)
     ]
     totals = [kept + g for kept, g in zip(sums, gradients, strict=True)]

@@ -176,6 +176,11 @@ RUNS: dict[str, Run] = {
         around=lambda o: sn.optim.Accumulate(o, 3),
         peer_step=accumulated(3),
     ),
+    "accumulation, Adagrad": Run(
+        lambda optim, p: optim.Adagrad(p.values(), lr=0.05),
+        around=lambda o: sn.optim.Accumulate(o, 3),
+        peer_step=accumulated(3),
+    ),
     "average of all": average(None),
     "average, start, every": average(None, start=5, every=4),
     "exponential average": average(0.9),

@@ -62,10 +62,10 @@ def test_between_updates_nothing_but_the_sums_changes(rng: np.random.Generator) 
         program.step(**batch)
         assert all(np.array_equal(value, program.parameters[name]) for name, value in before.items())
         assert program.buffers["w.v"].tolist() == [0, 0, 0]
-        np.testing.assert_allclose(program.buffers["w.sum"], number * gradient["w"], rtol=1e-14)
+        np.testing.assert_allclose(program.buffers["w.collected"], number * gradient["w"], rtol=1e-14)
     program.step(**batch)
     assert_close(values(program), {name: before[name] - 0.1 * gradient[name] for name in before})
-    assert program.buffers["w.sum"].tolist() == [0, 0, 0]
+    assert program.buffers["w.collected"].tolist() == [0, 0, 0]
 
 
 def test_the_number_of_steps_may_change_in_the_middle(rng: np.random.Generator) -> None:
