@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symnet.errors import DTypeError, ShapeError, UsageError
 from symnet.runtime.arrays import is_table
@@ -40,8 +41,6 @@ class Batches(Generic[Data]):
         return self.rows // self.batch_size if self.drop_last else -(-self.rows // self.batch_size)
 
     def __iter__(self) -> Iterator[Data]:
-        from symnet.train.sources import order_of
-
         order = order_of(self.seed, self.epoch, self.rows, self.shuffle)
         self.epoch += 1
         for number in range(len(self)):
@@ -69,6 +68,14 @@ def batches(data: Data, batch_size: int, shuffle: bool = True, seed: int = 0, dr
     drop_last  leave out a last batch that is smaller
     """
     return Batches(data, batch_size, shuffle, seed, drop_last)
+
+
+def order_of(seed: int, number: int, rows: int, shuffle: bool = True) -> NDArray[np.int64]:
+    """In which order pass `number` over so many rows visits them; follows from the seed (int64)."""
+    order = np.arange(rows, dtype=np.int64)
+    if shuffle:
+        np.random.Generator(np.random.Philox(key=[seed, number])).shuffle(order)
+    return order
 
 
 def _arrays(data: object) -> dict[Any, Any]:

@@ -168,4 +168,9 @@ def scalars(figures: Mapping[str, Value]) -> dict[str, float]:
 def describe(figures: Mapping[str, Value]) -> str:
     """`loss 0.1234  accuracy 0.9712`."""
     shown = {name: value for name, value in scalars(figures).items() if name not in ("epoch", "seconds")}
-    return "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
+    return "  ".join(f"{name} {short(value)}" for name, value in shown.items())
+
+
+def short(value: float) -> str:
+    """A number for people: `0.1234`, `3.1e-07`."""
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.3g}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from symnet.train.history import short
+
 
 class Bar:
     """A tqdm bar over all steps of a run, or nothing."""
@@ -28,7 +30,7 @@ class Bar:
 
     def advance(self, steps: int, loss: float) -> None:
         if self.bar is not None:
-            self.bar.set_postfix_str(f"loss {loss:.4f}{self.last}", refresh=False)
+            self.bar.set_postfix_str(f"loss {short(loss)}{self.last}", refresh=False)
             self.bar.update(steps)
 
     def note(self, text: str) -> None:

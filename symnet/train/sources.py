@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symnet.data.batching import order_of
 from symnet.errors import DTypeError, ShapeError, SymnetError, UsageError
 from symnet.runtime.arrays import Array, as_array, is_table
 
@@ -109,14 +110,6 @@ def whole(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise DTypeError(f"fit: {name} is {value!r}, expected a whole number")
     return int(value)
-
-
-def order_of(seed: int, number: int, rows: int, shuffle: bool = True) -> Array:
-    """In which order pass `number` over so many rows visits them; follows from the seed (int64)."""
-    order = np.arange(rows, dtype=np.int64)
-    if shuffle:
-        np.random.Generator(np.random.Philox(key=[seed, number])).shuffle(order)
-    return order
 
 
 def _column(table: Any, name: str, what: str) -> object:

@@ -73,7 +73,7 @@ class Schedule(Callback):
     every      "epoch" or "step"
     monitor    the figure of the epoch; by default "val_loss" if there is validation, else "loss"
 
-    The epoch's learning rate is added to its figures, under the name it has in `program.hyper`. In
+    The learning rate at the end of the epoch is added to its figures, under the name it has in `program.hyper`. In
     `fit(callbacks=[scheduler])` a scheduler alone is stepped after each epoch.
     """
 

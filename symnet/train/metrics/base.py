@@ -35,7 +35,8 @@ class Metric(ABC):
     target  the input that holds what the output should be; by default the one that the output does not depend on
     name    what the history calls it
 
-    A metric of your own has `reset`, `update`, which takes in a piece, and `result`.
+    In a loop by hand, `update` takes in one batch after the other, and `result` gives the figure; `reset` begins anew. A
+    metric of your own has `reset`, `add`, which takes in a piece, and `result`.
     """
 
     short: ClassVar[str] = "metric"
@@ -51,17 +52,21 @@ class Metric(ABC):
         """Forget what was taken in."""
 
     @abstractmethod
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         """Take in the predictions for some rows, and what they should be."""
 
     @abstractmethod
     def result(self) -> Value:
         """The figure for all rows taken in since `reset`."""
 
+    def update(self, prediction: object, target: object) -> None:
+        """Take in the predictions for some rows, and what they should be: anything that makes an array."""
+        self.add(np.asarray(prediction), np.asarray(target))
+
     def __call__(self, prediction: object, target: object) -> Value:
         """The figure for these arrays."""
         self.reset()
-        self.update(np.asarray(prediction), np.asarray(target))
+        self.update(prediction, target)
         return self.result()
 
 

@@ -135,7 +135,7 @@ class Accuracy(_Share):
 
     short = "accuracy"
 
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         if prediction.shape == target.shape and prediction[:1].size > 1 and prediction.dtype.kind == "f":
             raise UsageError(
                 f"{self.name}: predictions and targets both have the shape {dims.show(target.shape)}; say "
@@ -151,7 +151,7 @@ class BinaryAccuracy(_Share):
 
     short = "binary_accuracy"
 
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         prediction, target = alike(self.name, prediction, target)
         right = self.above(prediction) == (target > 0.5)
         self.count(right if self.ignore_index is None else right[target != self.ignore_index])
@@ -163,7 +163,7 @@ class CategoricalAccuracy(_Share):
 
     short = "categorical_accuracy"
 
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         prediction, target = alike(self.name, prediction, target)
         axis = -1 if self.axis is None else self.axis
         self.count(np.argmax(prediction, axis) == np.argmax(target, axis))
@@ -184,7 +184,7 @@ class TopK(_Share):
         names.setdefault("name", f"top_{k}_accuracy")
         super().__init__(threshold=None, ignore_index=ignore_index, axis=axis, **names)
 
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         scores, wanted = rows_of_scores(self.name, prediction, target, self.axis, self.ignore_index)
         own = np.take_along_axis(scores, wanted[:, None], axis=1)
         above = ~(scores <= own)  # also what is not a number
@@ -222,7 +222,7 @@ class _Counts(Decision):
         self.right = self.predicted = self.actual = np.zeros(0, np.int64)
         self.labels = False
 
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         self.labels = prediction.shape == target.shape and prediction[:1].size > 1
         if self.labels:
             found = self.above(prediction).reshape(-1, target.shape[-1])
@@ -326,7 +326,7 @@ class ConfusionMatrix(Decision):
     def reset(self) -> None:
         self.counts = np.zeros((0, 0), np.int64)
 
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         found, wanted, known = self.decided(prediction, target)
         size = max(known or int(max(found.max(initial=-1), wanted.max(initial=-1))) + 1, len(self.counts))
         grown = np.bincount(wanted * size + found, minlength=size * size).reshape(size, size)

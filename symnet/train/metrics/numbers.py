@@ -19,7 +19,7 @@ class _Errors(Metric):
     def reset(self) -> None:
         self.rows, self.total = 0, np.zeros(())
 
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         found, wanted = columns(self.name, prediction, target)
         self.rows += len(found)
         self.total = self.total + self.error(found - wanted).sum(axis=0)
@@ -81,10 +81,10 @@ class R2(MSE):
         super().reset()
         self.mean, self.spread = np.zeros(()), np.zeros(())
 
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         """Means and sums of squares are joined piece by piece as in Chan, Golub and LeVeque (1983)."""
         before = self.rows
-        super().update(prediction, target)
+        super().add(prediction, target)
         wanted = columns(self.name, prediction, target)[1]
         if len(wanted):
             mean = wanted.mean(axis=0)
@@ -116,7 +116,7 @@ class AUC(Metric):
         self.scores: list[Array] = []
         self.positive: list[Array] = []
 
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         if prediction.ndim == target.ndim + 1 and prediction.shape[-1] == 2:
             prediction = prediction[..., 1].astype(np.float64) - prediction[..., 0]
         elif prediction.ndim > target.ndim and prediction.shape[-1] > 2:
@@ -157,7 +157,7 @@ class Perplexity(Metric):
     def reset(self) -> None:
         self.rows, self.total = 0, 0.0
 
-    def update(self, prediction: Array, target: Array) -> None:
+    def add(self, prediction: Array, target: Array) -> None:
         scores, wanted = rows_of_scores(self.name, prediction, target, self.axis, self.ignore_index)
         scores = scores.astype(np.float64)
         own = scores[np.arange(len(wanted)), wanted]

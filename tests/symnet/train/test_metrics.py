@@ -247,6 +247,16 @@ def test_arguments() -> None:
         sn.metrics.MAE(threshold=1.0)  # type: ignore[call-arg]
 
 
+def test_a_loop_by_hand(program: Any) -> None:
+    torch = pytest.importorskip("torch")
+    data = rows()
+    metric = sn.metrics.Accuracy()
+    for start in (0, 8, 16):
+        target = torch.from_numpy(data["y"][start : start + 8])
+        metric.update(program.predict("logits", x=data["x"][start : start + 8]), target)
+    assert metric.result() == np.mean(program.predict("logits", x=data["x"]).argmax(1) == data["y"])
+
+
 def test_a_metric_of_ones_own(program: Any) -> None:
     class Margin(sn.metrics.Metric):
         """The mean distance between the two largest scores."""
@@ -256,7 +266,7 @@ def test_a_metric_of_ones_own(program: Any) -> None:
         def reset(self) -> None:
             self.total = self.rows = 0.0
 
-        def update(self, prediction: Any, target: Any) -> None:
+        def add(self, prediction: Any, target: Any) -> None:
             ordered = np.sort(prediction, axis=1)
             self.total += float((ordered[:, -1] - ordered[:, -2]).sum())
             self.rows += len(target)
