@@ -232,7 +232,7 @@ class Program:
                          or DLPack protocol); or an iterable of batches (a DataLoader, a list), each a mapping or a
                          tuple in the order of `inputs`; or a function that gives such an iterable for each epoch
         batch_size       rows in a batch, by default the compiled size; the last batch of an epoch may be smaller
-        shuffle          visit the rows of arrays in an order that follows from the program's seed and the epoch's number
+        shuffle          visit the rows of arrays in an order that follows from the seed and the number of the epoch
         validation       data on which the loss and the metrics are computed after each epoch, in any form of `data`
         metrics          names such as "accuracy", objects of `sn.metrics`, functions of (outputs, data); or a mapping
                          from outputs to lists of these; computed on the training data, too, after each epoch

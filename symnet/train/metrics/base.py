@@ -35,8 +35,8 @@ class Metric(ABC):
     target  the input that holds what the output should be; by default the one that the output does not depend on
     name    what the history calls it
 
-    In a loop by hand, `update` takes in one batch after the other, and `result` gives the figure; `reset` begins anew. A
-    metric of your own has `reset`, `add`, which takes in a piece, and `result`.
+    In a loop by hand, `update` takes in one batch after the other, and `result` gives the figure; `reset` begins anew.
+    A metric of your own has `reset`, `add`, which takes in a piece, and `result`.
     """
 
     short: ClassVar[str] = "metric"

@@ -200,7 +200,7 @@ def test_what_is_ignored(rng: np.random.Generator) -> None:
         options = {"k": 2} if make is sn.metrics.TopK else {}
         found = make(ignore_index=-100, **options)(scores, masked)
         np.testing.assert_array_equal(found, make(**options)(scores[kept], target[kept]))
-        with pytest.raises(sn.IndexOutOfRange, match="the target -100 is no class, .* ignore_index=-100 leaves it out"):
+        with pytest.raises(sn.IndexOutOfRange, match=r"the target -100 is no class, .* ignore_index=-100 leaves it out"):
             make(**options)(scores, masked)
         with pytest.raises(sn.IndexOutOfRange, match="the target 3 is no class, expected one from 0 to 2"):
             make(**options)(scores, np.full(20, 3))
@@ -209,7 +209,7 @@ def test_what_is_ignored(rng: np.random.Generator) -> None:
 
 def test_decisions_of_many_columns(rng: np.random.Generator) -> None:
     scores, target = rng.normal(size=(12, 3)), rng.integers(0, 2, (12, 3)).astype("float32")
-    with pytest.raises(sn.UsageError, match='"binary_accuracy" .*"categorical_accuracy"'):
+    with pytest.raises(sn.UsageError, match=r'"binary_accuracy" .*"categorical_accuracy"'):
         sn.metrics.Accuracy()(scores, target)
     assert sn.metrics.BinaryAccuracy()(scores, target) == np.mean((scores > 0) == (target > 0.5))
     assert sn.metrics.CategoricalAccuracy()(scores, target) == np.mean(scores.argmax(1) == target.argmax(1))
