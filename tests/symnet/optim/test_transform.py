@@ -184,6 +184,35 @@ def test_they_can_be_nested_and_have_hyperparameters_of_their_own() -> None:
     )
 
 
+def test_everything_at_once_goes_on_from_a_checkpoint_with_the_same_bits(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    x, y = sn.input("x", ("N", 4)), sn.input("y", ("N",), "int64")
+    net = sn.nn.Sequential(sn.nn.Linear(4, 7), sn.nn.BatchNorm1d(7), sn.nn.Dropout(0.3), sn.nn.Linear(7, 3))
+    groups = [
+        {"params": net[0].parameters(), "name": "body", "lr": 0.01},
+        {"params": [*net[1].parameters(), net[3].bias]},
+    ]
+    inner = sn.optim.ClipGradNorm(sn.optim.Averaged(sn.optim.NAdam(groups), 0.9), 0.1)
+    loss = sn.losses.cross_entropy(net(x), y)
+    whole, first, second = (
+        sn.compile(loss=loss, optimizer=sn.optim.Accumulate(inner, 3), batch={"N": 8}, seed=3) for _ in range(3)
+    )
+    rows = {"x": rng.normal(size=(40, 4)).astype("float32"), "y": rng.integers(0, 3, 40)}
+    start = np.array(whole.parameters["3.weight"])
+    whole.fit(rows, epochs=3, batch_size=8, progress=False)
+    first.fit(rows, epochs=1, batch_size=8, progress=False)  # ends between two updates
+    first.save(tmp_path / "one.safetensors")
+    second.load(tmp_path / "one.safetensors")
+    second.fit(rows, epochs=2, batch_size=8, progress=False)
+    assert whole.buffers["step"] == 5
+    for name in whole.parameters:
+        np.testing.assert_array_equal(whole.parameters[name], second.parameters[name], err_msg=name)
+    for name in whole.buffers:
+        np.testing.assert_array_equal(whole.buffers[name], second.buffers[name], err_msg=name)
+    np.testing.assert_array_equal(whole.parameters["3.weight"], start)
+
+
 class HalfSteps(sn.optim.Transform):
     """A transform of one's own: each parameter goes only half of the way."""
 
