@@ -127,10 +127,7 @@ class _Run:
         program, history = self.program, self.history
         total, rows, stop = 0.0, 0, False
         for stretch in self._stretches():
-            history.losses.extend(stretch.losses.tolist())
-            for name, values in stretch.records.items():
-                if name.startswith(NORM):
-                    history.gradient_norms.setdefault(name.removeprefix(NORM), []).extend(values.tolist())
+            self._note(stretch)
             total += float(np.dot(stretch.losses, stretch.sizes))
             rows += int(stretch.sizes.sum())
             bar.advance(len(stretch.losses), history.losses[-1])
@@ -141,23 +138,27 @@ class _Run:
                 break
         return total / rows, stop
 
+    def _note(self, stretch: Stretch, steps: int | None = None) -> None:
+        """Add a stretch, or its first steps, to the history."""
+        self.history.losses.extend(stretch.losses[:steps].tolist())
+        for name, values in stretch.records.items():
+            if name.startswith(NORM):
+                norms = self.history.gradient_norms.setdefault(name.removeprefix(NORM), [])
+                norms.extend(values[:steps].tolist())
+
     def _stretches(self) -> Iterator[Stretch]:
         """The stretches of one epoch, each as long as `REPORT_SECONDS`, or one batch where callbacks ask for that."""
         program, checked = self.program, self.entry in (STEPS[False, True], STEPS[True, True])
-        stretches = self.train.epoch(self.entry, program.epochs_done, self.pace)
-        while True:
+        for run in self.train.epoch(self.entry, program.epochs_done, self.pace):
             if self.callbacks.per_batch:
                 self.callbacks.call("on_batch_begin", program, self.history)
             before = program.instance.snapshot() if checked else None
             began = time.perf_counter()
-            stretch = next(stretches, None)
-            elapsed = time.perf_counter() - began
-            if stretch is None:
-                return
+            stretch = run()
+            factor = min(REPORT_SECONDS / max(time.perf_counter() - began, 1e-9), 1000)
             if before is not None:
                 self._check(stretch, before)
             yield stretch
-            factor = min(REPORT_SECONDS / max(elapsed, 1e-9), 1000)
             self.pace.steps = 1 if self.callbacks.per_batch else max(1, int(self.pace.steps * factor))
 
     def _check(self, stretch: Stretch, before: Array) -> None:
@@ -171,6 +172,6 @@ class _Run:
         self.program.instance.restore(before)
         for earlier in range(step):  # the same steps give the same bits
             self.program.run_entry(self.entry, stretch.inputs(earlier))
-        self.history.losses.extend(stretch.losses[:step].tolist())
+        self._note(stretch, step)
         number = stretch.first + step + 1
         raise not_finite(self.program, self.entry, stretch.inputs(step), number, stretch.rows(step))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,9 @@ class Stretch:
         return self.records["loss"].astype(np.float64)
 
 
+Run = Callable[[], Stretch]
+
+
 class Source(ABC):
     """Training data of a program."""
 
@@ -61,8 +64,8 @@ class Source(ABC):
     """Batches in an epoch, where that is known beforehand."""
 
     @abstractmethod
-    def epoch(self, entry: str, number: int, pace: Pace) -> Iterator[Stretch]:
-        """Train on the batches of epoch `number` with an entry of the program, stretch by stretch."""
+    def epoch(self, entry: str, number: int, pace: Pace) -> Iterator[Run]:
+        """The stretches of an epoch, with an entry of the program; each is to be run before the next is asked for."""
 
     @abstractmethod
     def pieces(self) -> Iterator[tuple[Mapping[str, Array], int]]:
@@ -152,7 +155,7 @@ class Rows(Source):
     def checked(self, data: Batch, what: str) -> Mapping[str, Array]:
         return self.program.check_data(data, what)
 
-    def epoch(self, entry: str, number: int, pace: Pace) -> Iterator[Stretch]:
+    def epoch(self, entry: str, number: int, pace: Pace) -> Iterator[Run]:
         position = number * (self.steps or 0)
         end = position + (self.steps or 0)
         begin = position
@@ -160,7 +163,7 @@ class Rows(Source):
             number, first = divmod(position, self.per_pass)
             last = min(first + pace.steps, self.per_pass, first + end - position)
             rows = self.order(number)[first * self.batch : last * self.batch]
-            yield self.stretch(entry, rows, position - begin)
+            yield partial(self.stretch, entry, rows, position - begin)
             position += last - first
 
     def stretch(self, entry: str, rows: Array, done: int) -> Stretch:
@@ -262,10 +265,10 @@ class Stream(Source):
             raise DTypeError(f"{self.what}: the function gave {type(made).__name__}, expected an iterable of batches")
         return iter(made)
 
-    def epoch(self, entry: str, number: int, pace: Pace) -> Iterator[Stretch]:
+    def epoch(self, entry: str, number: int, pace: Pace) -> Iterator[Run]:
         count = 0
         for batch in self._batches():
-            yield self._step(entry, batch, count)
+            yield partial(self._step, entry, batch, count)
             count += 1
         if not count:
             raise UsageError(f"{self.what}: the data gave no batch")

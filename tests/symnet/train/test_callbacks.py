@@ -68,6 +68,7 @@ def test_a_callback_for_batches_sees_each_and_can_stop(fresh: Callable[[Make], A
     batches = [(name, losses) for name, losses, _ in recorder.calls if name.startswith("batch")]
     assert batches[:4] == [("batch begin", 0), ("batch end", 1), ("batch begin", 1), ("batch end", 2)]
     assert batches[-1] == ("batch end", 5)
+    assert [name for name, _ in batches] == ["batch begin", "batch end"] * 5
     np.testing.assert_allclose(history["loss"][1], np.mean(wanted[3:5]), rtol=1e-12)
 
 
@@ -357,3 +358,16 @@ def test_tensorboard(program: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert not board._writer.open
     with pytest.raises(sn.UsageError, match="'epoch' or 'step'"):
         sn.callbacks.TensorBoard(tmp_path, every="batch")  # type: ignore[arg-type]
+
+
+def test_schedulers_of_the_package(fresh: Callable[[Make], Any]) -> None:
+    schedulers = sn.optim.lr_scheduler
+    program = fresh(classifier)
+    plateau = schedulers.ReduceLROnPlateau(program, patience=0, threshold=10.0)
+    history = program.fit(rows(), epochs=3, validation=rows(9), callbacks=[plateau], progress=False)
+    np.testing.assert_allclose(history["lr"], [0.05, 0.005, 0.0005], rtol=1e-12)
+    program = fresh(classifier)
+    cycle = schedulers.OneCycleLR(program, max_lr=0.1, total_steps=7)
+    program.fit(rows(), epochs=2, callbacks=[sn.callbacks.Schedule(cycle, every="step")], progress=False)
+    assert cycle.last_epoch == 6
+    assert program.hyper["lr"] == cycle.get_last_lr()[0] < 1e-6

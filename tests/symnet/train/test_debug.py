@@ -35,7 +35,7 @@ def test_the_step_the_values_and_the_expression_are_named() -> None:
     bad["y"][9] = 0.0
     for start in (0, 4):
         stepped.step(x=bad["x"][start : start + 4], y=bad["y"][start : start + 4])
-    error = stopped(program, bad, shuffle=False)
+    error = stopped(program, bad, shuffle=False, gradient_norms=True)
     report = error.report
     assert str(error) == str(report)
     assert (report.epoch, report.step, report.rows) == (1, 3, (8, 9, 10, 11))
@@ -50,7 +50,7 @@ def test_the_step_the_values_and_the_expression_are_named() -> None:
                   "the program is as it was before this step"):  # fmt: skip
         assert words in str(error)
     np.testing.assert_array_equal(program.instance.snapshot(), stepped.instance.snapshot())
-    assert len(program.history.losses) == 2
+    assert len(program.history.losses) == len(program.history.gradient_norms["w"]) == 2
 
 
 def test_an_infinity_in_the_loss_of_a_diverging_run() -> None:

@@ -200,7 +200,7 @@ def test_what_is_ignored(rng: np.random.Generator) -> None:
         options = {"k": 2} if make is sn.metrics.TopK else {}
         found = make(ignore_index=-100, **options)(scores, masked)
         np.testing.assert_array_equal(found, make(**options)(scores[kept], target[kept]))
-        with pytest.raises(sn.IndexOutOfRange, match=r"the target -100 is no class, .* ignore_index=-100 leaves it out"):
+        with pytest.raises(sn.IndexOutOfRange, match="the target -100 is no class, expected"):
             make(**options)(scores, masked)
         with pytest.raises(sn.IndexOutOfRange, match="the target 3 is no class, expected one from 0 to 2"):
             make(**options)(scores, np.full(20, 3))
