@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from symnet import ops
-from symnet.errors import DTypeError, UsageError
+from symnet.errors import DTypeError, Unsupported, UsageError
 from symnet.expr.node import Expr
 from symnet.optim.base import Limits, Number, Optimizer, Pair, Setting, Value, names_of
 from symnet.optim.clip import NormType, clip_grad_norm, clip_grad_value, norm_order
@@ -24,7 +26,10 @@ __all__ = ["Accumulate", "Averaged", "ClipGradNorm", "ClipGradValue", "Transform
 
 
 class Transform(Optimizer):
-    """Base of what changes the steps of another `optimizer`: override `updates`, and call `self.optimizer.updates`."""
+    """Base of what changes the steps of another `optimizer`: override `updates`, and call `self.optimizer.updates`.
+
+    Settings are numbers; a list with one for each member of an ensemble is for the optimizer inside.
+    """
 
     optimizer: Optimizer
 
@@ -32,6 +37,9 @@ class Transform(Optimizer):
         who = type(self).__name__
         if not isinstance(optimizer, Optimizer):
             raise DTypeError(f"{who}: expected the optimizer whose steps to change, got {optimizer!r}")
+        for name, value in settings.items():
+            if not isinstance(value, Expr) and np.ndim(value):  # type: ignore[arg-type]
+                raise Unsupported(f"{who}: {name} is {value!r}; all members of an ensemble share one number here")
         super().__init__(None, **settings)
         self.optimizer = optimizer
         both = set(self.defaults) & set(optimizer.hyperparameters())
@@ -97,8 +105,8 @@ class Accumulate(Transform):
     steps  may be changed while the program runs: `prog.hyper["steps"]`
     mean   False takes the sum instead of the mean, as several backward() in PyTorch do
 
-    What has been collected is kept in `prog.buffers["NAME.collected"]` and saved with the program. An accumulation that an
-    epoch leaves unfinished goes on in the next one.
+    What has been collected is kept in `prog.buffers["NAME.collected"]` and saved with the program. An accumulation that
+    an epoch leaves unfinished goes on in the next one.
     """
 
     limits: ClassVar[Limits] = {"steps": "[1, ∞)"}

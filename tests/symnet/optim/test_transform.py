@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import symnet as sn
-from symnet.errors import DTypeError, UsageError
+from symnet.errors import DTypeError, Unsupported, UsageError
 from symnet.expr.traverse import postorder
 
 
@@ -276,6 +276,7 @@ def test_two_new_values_for_one_parameter_are_refused() -> None:
             "expected the optimizer whose steps",
         ),
         (lambda o: sn.optim.ClipGradValue(o, None), DTypeError, "clip_value is None, expected a number"),
+        (lambda o: sn.optim.ClipGradNorm(o, [1.0, 2.0]), Unsupported, "all members of an ensemble share one number"),
         (lambda o: sn.optim.Accumulate(o, 0), UsageError, "steps is 0.0, expected at least 1"),
         (lambda o: sn.optim.Averaged(o, 1.5), UsageError, r"decay is 1.5, expected a number in \[0, 1\]"),
         (lambda o: sn.optim.clip_grad_norm([], 1.0), UsageError, "there are none"),
