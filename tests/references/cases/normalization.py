@@ -188,4 +188,60 @@ LAYERS = [
     _layer("GroupNorm", 2, 4, bias=False, shape=(3, 4, 5)),
 ]
 
-CASES = [*FUNCTIONS, *LAYERS]
+# --- training --------------------------------------------------------------------------------------------------------
+
+
+def _net(nn: Any, dtype: Any) -> Any:
+    return nn.Sequential(
+        nn.Linear(6, 8, dtype=dtype),
+        nn.BatchNorm1d(8, dtype=dtype),
+        nn.ReLU(),
+        nn.Linear(8, 5, dtype=dtype),
+        nn.LayerNorm(5, dtype=dtype),
+        nn.BatchNorm1d(5, momentum=None, dtype=dtype),
+    )
+
+
+def _twenty_steps() -> Case:
+    """A small net trained by both: the losses, all parameters and buffers in the end, and what it then predicts."""
+
+    def inputs(rng: np.random.Generator) -> Arrays:
+        drift = np.arange(20.0)[:, None, None]
+        named = _net(sn.nn, "float64").named_parameters()
+        values = {key: rng.normal(0.0, 0.5, node.shape) for key, node in named}
+        return {"x": rng.normal(size=(20, 16, 6)) + drift, "y": rng.normal(size=(20, 16, 5)), **values}
+
+    def peer(values: Arrays) -> Arrays:
+        import torch
+
+        net = _net(torch.nn, torch.float64)
+        net.load_state_dict({k: torch.tensor(v) for k, v in values.items() if k not in "xy"}, strict=False)
+        optimizer, losses = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9), []
+        for x, y in zip(torch.tensor(values["x"]), torch.tensor(values["y"]), strict=True):
+            optimizer.zero_grad()
+            loss = ((net(x) - y) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        kept = {key: value.numpy() for key, value in net.state_dict().items()}
+        return {"losses": np.array(losses), "out": net.eval()(x).detach().numpy(), **kept}
+
+    def ours(values: Arrays) -> Arrays:
+        net = _net(sn.nn, "float64")
+        x, y = sn.input("x", ("N", 6), "float64"), sn.input("y", ("N", 5), "float64")
+        out = net(x)
+        loss = sn.mean(sn.square(out - y))
+        prog = sn.compile(
+            loss=loss, optimizer=sn.optim.SGD(lr=0.1, momentum=0.9), outputs={"out": out}, batch={"N": 16}
+        )
+        prog.load_parameters({key: value for key, value in values.items() if key not in "xy"})
+        losses = [prog.step(x=a, y=b)["loss"] for a, b in zip(values["x"], values["y"], strict=True)]
+        kept = {key: value for key, value in {**prog.parameters, **prog.buffers}.items() if key[0].isdigit()}
+        names = dict([*net.named_parameters(), *net.named_buffers()])
+        result = {key: kept[key] for key in names}
+        return {"losses": np.array(losses), "out": prog.predict("out", x=values["x"][-1]), **result}
+
+    return Case("20 steps of a net with batch and layer norm", inputs, peer, ours)
+
+
+CASES = [*FUNCTIONS, *LAYERS, _twenty_steps()]

@@ -60,7 +60,7 @@ def test_an_update_sees_new_state_and_old_operands() -> None:
     values |= {"running_mean": [4.0, 8.0], "running_var": np.ones(2), "num_batches_tracked": 0}
     first_value = sn.evaluate(first, values)
     once = 0.5 * np.array([4.0, 8.0]) + 0.5 * values["a"].mean(0)
-    twice = 0.5 * once + 0.5 * ([*first_value, 4.0, 8.0]).mean(0)
+    twice = 0.5 * once + 0.5 * (first_value + np.array([4.0, 8.0])).mean(0)
     np.testing.assert_allclose(sn.evaluate(updates[norm.running_mean], values), twice, rtol=1e-14)
 
 
