@@ -14,7 +14,7 @@ from itertools import product
 
 from codegen.llvm.builder import FunctionText
 from codegen.llvm.kernel import KernelText
-from codegen.llvm.nest_plan import lanes, merge, partition, unrolled, vector_axes
+from codegen.llvm.nest_plan import lanes, merge, partition, together, unrolled, vector_axes
 from codegen.llvm.nest_reduce import Accumulator, Arg
 from codegen.llvm.scalars import emit_block, emit_scalar
 from codegen.llvm.scope import Scope, Value, index
@@ -170,13 +170,16 @@ class _Nest:
     # --- statements ---
 
     def block(self, body: tuple[Stmt, ...]) -> None:
-        for stmt in body:
+        for group in together(body):
+            (stmt, *_) = group
             if isinstance(stmt, Loop):
-                self._inner(self._plan(stmt), partial(self.block, stmt.body))
+                self._inner(self._plan(stmt.axes, group), partial(self.block, stmt.body))
+            elif isinstance(stmt, Reduce) and stmt.each:
+                self._running(stmt)
             elif isinstance(stmt, Reduce):
-                self._reduce(stmt)
+                self._reduce(stmt.axes, group)
             else:
-                emit_block(self.scope, (stmt,))
+                emit_block(self.scope, group)
 
     def _inner(self, inner: _Inner, body: Callable[[], None]) -> None:
         """The loops of an inner statement around `body`."""
@@ -193,33 +196,32 @@ class _Nest:
                 stop = scope.dim(inner.vector.extent)
                 self._vector_loop(inner.vector.name, index(0), stop, inner.lanes, body)
 
-    def _plan(self, stmt: Loop | Reduce) -> _Inner:
-        """How the axes of an inner statement run: in lanes where that was chosen, unless it is in lanes already."""
+    def _plan(self, axes: tuple[Axis, ...], group: tuple[Stmt, ...]) -> _Inner:
+        """How the axes of inner statements run: in lanes where that was chosen, unless they are in lanes already."""
         scope = self.scope
-        vector = next((axis for axis in stmt.axes if axis.name in self.in_lanes), None)
+        vector = next((axis for axis in axes if axis.name in self.in_lanes), None)
         if vector is None or scope.vector is not None:
-            return _Inner(stmt.axes, (), None, scope.lanes)
-        if vector is not stmt.axes[-1]:
-            return _Inner(stmt.axes, (), vector, lanes((stmt,), vector, self.target))
-        axes, merged = merge(self.program, (stmt,), stmt.axes)
-        return _Inner(axes, merged, axes[-1], lanes((stmt,), axes[-1], self.target))
+            return _Inner(axes, (), None, scope.lanes)
+        if vector is not axes[-1]:
+            return _Inner(axes, (), vector, lanes(group, vector, self.target))
+        axes, merged = merge(self.program, group, axes)
+        return _Inner(axes, merged, axes[-1], lanes(group, axes[-1], self.target))
 
-    def _reduce(self, stmt: Reduce) -> None:
-        if stmt.each:
-            self._running(stmt)
-            return
-        inner = self._plan(stmt)
-        accumulator = self._accumulator(stmt, inner.lanes, across=inner.vector is not None)
+    def _reduce(self, axes: tuple[Axis, ...], group: tuple[Stmt, ...]) -> None:
+        """Reductions over the same axes, in one loop."""
+        inner, sums = self._plan(axes, group), [stmt for stmt in group if isinstance(stmt, Reduce)]
+        kept = [self._accumulator(stmt, inner.lanes, across=inner.vector is not None) for stmt in sums]
 
         def body() -> None:
-            self.block(stmt.body)
-            accumulator.update(emit_scalar(self.scope, stmt.value), stmt.axes[-1].name)
+            for stmt, accumulator in zip(sums, kept, strict=True):
+                self.block(stmt.body)
+                accumulator.update(emit_scalar(self.scope, stmt.value), axes[-1].name)
 
-        if self.scope.vector is not None and unrolled(stmt):
-            self._unrolled(stmt.axes, body)
+        if self.scope.vector is not None and all(map(unrolled, sums)):
+            self._unrolled(axes, body)
         else:
             self._inner(inner, body)
-        self.scope.refs[stmt.name] = accumulator.result()
+        self.scope.refs.update({stmt.name: accumulator.result() for stmt, accumulator in zip(sums, kept, strict=True)})
 
     def _unrolled(self, axes: tuple[Axis, ...], body: Callable[[], None]) -> None:
         """`body` at every position of the axes, one after the other."""

@@ -27,6 +27,7 @@ from codegen.loops.grammar import (
     statements,
     subscalars,
 )
+from codegen.loops.rewrite import rename_axes_block
 from codegen.target import Target
 from symnet.errors import CompilerBug
 from symnet.expr import dims as dimension
@@ -85,6 +86,38 @@ def vector_axes(kernel: Kernel) -> frozenset[str]:
         if stmt.axes and stmt.axes[-1].extent in extents and not nested:
             chosen.add(stmt.axes[-1].name)
     return frozenset(chosen)
+
+
+def together(body: tuple[Stmt, ...]) -> Iterator[tuple[Stmt, ...]]:
+    """The statements one by one, but sums that run as one loop in one tuple, with the axes of the first of them.
+
+    These are reductions one after the other over equal ranges, none of which needs another.
+    """
+    group: list[Reduce] = []
+    for stmt in body:
+        if group and isinstance(stmt, Reduce) and _joins(group, stmt):
+            names = zip((axis.name for axis in stmt.axes), (axis.name for axis in group[0].axes), strict=True)
+            (renamed,) = rename_axes_block((stmt,), dict(names))
+            assert isinstance(renamed, Reduce)
+            group.append(renamed)
+            continue
+        if group:
+            yield tuple(group)
+            group = []
+        if isinstance(stmt, Reduce):
+            group = [stmt]
+        else:
+            yield (stmt,)
+    if group:
+        yield tuple(group)
+
+
+def _joins(group: list[Reduce], stmt: Reduce) -> bool:
+    first, bound = group[0], {other.name for other in group}
+    if first.each or stmt.each or [a.extent for a in first.axes] != [a.extent for a in stmt.axes]:
+        return False
+    parts = (part for s in statements((stmt,)) for scalar in scalars_of(s) for part in subscalars(scalar))
+    return not any(isinstance(part, Ref) and part.name in bound for part in parts)
 
 
 def lanes(body: tuple[Stmt, ...], axis: Axis, target: Target) -> int:
