@@ -16,6 +16,7 @@ import sympy as sp
 import symnet as sn
 from symnet.expr import dims
 from symnet.expr.node import Expr
+from tests.conformance.layer_moves import LayerMoves
 
 LIMIT = 120  # elements of a value, N counted as 4
 N_BOUND = {"N": 4}
@@ -79,7 +80,7 @@ BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
 
 
 @dataclass
-class RandomGraph:
+class RandomGraph(LayerMoves):
     """A pool that grows move by move. `inputs` are the differentiable leaves, `indices` the integer ones."""
 
     seed: int

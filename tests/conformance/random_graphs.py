@@ -41,7 +41,7 @@ class Case:
     @staticmethod
     def of(seed: int) -> Case:
         graph = RandomGraph(seed)
-        loss = graph.loss()
+        loss = sn.random.numbered(graph.loss())
         first = sn.grad(loss, graph.inputs)
         rng = np.random.default_rng([seed, 99])
         weighted = sn.stack([sn.sum(g * float(rng.uniform(0.5, 1.5))) for g in first])

@@ -15,6 +15,12 @@ OUTSIDE = {
     "state": "a leaf like an input",
     "hyper": "a leaf like an input",
     "arg": "stands only inside the bodies of loops",
+    **dict.fromkeys(
+        ("dropout", "alpha_dropout", "rrelu", "random_step", "batch_norm", "instance_norm", "standardize"),
+        "has state, which sn.function does not keep; tests/references and tests/symnet/nn train with it",
+    ),
+    "each_member": "made by vmap; tests/symnet/derive maps every operation",
+    "usually": "is gone once simplified; test_ignored_targets.py",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -204,7 +205,51 @@ def _var(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> Tensor:
     return torch.var(args[0], dim=attrs["axes"], correction=attrs["correction"], keepdim=attrs["keepdims"])
 
 
+def _random_bits(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> Tensor:
+    assert node.declaration.numpy is not None
+    drawn = node.declaration.numpy(node, [arg.numpy() for arg in args], sizes)
+    return torch.tensor(np.asarray(drawn), dtype=TYPES[node.dtype])
+
+
+def _cond(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> tuple[Tensor, ...]:
+    return tuple(_apply(node.attrs["then" if args[0] else "otherwise"], args[1:], sizes))
+
+
+def _places(node: Expr, extents: Sequence[int], sizes: Sizes) -> tuple[Tensor, Tensor]:
+    """For every window and every offset in it, where it is in the flattened array, and whether it is inside."""
+    keys = ("stride", "dilation", "start", "count", "size")
+    axes = [[dims.evaluate(value, sizes) for value in one] for one in zip(*(node.attrs[k] for k in keys), strict=True)]
+    flat, inside = torch.tensor(0), torch.tensor(True)
+    for axis, ((step, gap, start, count, size), extent) in enumerate(zip(axes, extents, strict=True)):
+        shape = [1] * (2 * len(axes))
+        shape[axis], shape[len(axes) + axis] = count, size
+        place = (step * torch.arange(count)[:, None] + gap * torch.arange(size) + start).reshape(shape)
+        flat, inside = flat * extent + place.clamp(0, extent - 1), inside & (place >= 0) & (place < extent)
+    return flat, inside
+
+
+def _windows(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> Tensor:
+    x, rank = args[0], len(node.attrs["size"])
+    flat, inside = _places(node, x.shape[-rank:], sizes)
+    found = x.flatten(x.ndim - rank)[..., flat]
+    return torch.where(inside, found, torch.tensor(node.attrs["fill"], dtype=x.dtype))
+
+
+def _overlap_add(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> Tensor:
+    g, rank = args[0], len(node.attrs["size"])
+    extents = _sizes(node.shape, sizes)
+    flat, inside = _places(node, extents[len(extents) - rank :], sizes)
+    held = torch.where(inside, g, torch.zeros((), dtype=g.dtype)).flatten(g.ndim - 2 * rank)
+    whole = torch.zeros((*held.shape[:-1], math.prod(extents[len(extents) - rank :])), dtype=g.dtype)
+    return whole.index_add(-1, flat.expand(inside.shape).flatten(), held).reshape(extents)
+
+
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    "random_bits": _random_bits,
+    "windows": _windows,
+    "overlap_add": _overlap_add,
+    "cond": _cond,
+    "require": lambda node, args, sizes: args[0],
     "constant": _constant,
     "iota": lambda node, args, sizes: torch.arange(dims.evaluate(node.attrs["size"], sizes)),
     "dim": lambda node, args, sizes: torch.tensor(dims.evaluate(node.attrs["size"], sizes), dtype=TYPES[node.dtype]),
