@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import symnet as sn
+from symnet.expr.op import REGISTRY
 from symnet.expr.traverse import postorder
 from symnet.ops.meaning import collect_updates
 
@@ -25,6 +26,25 @@ def test_inference_takes_what_a_user_has() -> None:
         sn.inference(1.0)  # type: ignore[call-overload]
     with pytest.raises(sn.DTypeError, match="inference: got str"):
         sn.inference(["x"])  # type: ignore[list-item]
+
+
+REFUSES = {"each_member"}
+"""Stands where an update would have no one value: it is there to say so."""
+
+
+@pytest.mark.parametrize("name", sorted({n for n, op in REGISTRY.items() if op.inference or op.updates} - REFUSES))
+def test_both_meanings_fit(name: str, rng: np.random.Generator) -> None:
+    """What stands in a node's place has its shape and type; what is stored has those of the state."""
+    declaration = REGISTRY[name]
+    assert declaration.samples is not None
+    for node in declaration.samples(rng):
+        evaluated = sn.inference(node)
+        assert (evaluated.shape, evaluated.dtype) == (node.shape, node.dtype)
+        assert sn.inference(evaluated) is evaluated
+        for state, value in declaration.updates(node) if declaration.updates else ():
+            assert state.op == "state"
+            assert any(state is operand for operand in node.args)
+            assert (value.shape, value.dtype) == (state.shape, state.dtype)
 
 
 def test_inference_inside_loops() -> None:

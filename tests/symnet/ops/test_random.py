@@ -187,3 +187,22 @@ def test_a_loop_draws_for_each_step(reverse: bool, rng: np.random.Generator) -> 
     up, down = (run(at, weight + sign * small * along, 3, 9)[1] for sign in (1, -1))
     slope = run(at, weight, 3, 9)[2]
     np.testing.assert_allclose((up - down) / (2 * small), np.sum(slope * along), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("written", "computed"), [("float32", "float64"), ("float64", "float32")])
+def test_a_program_in_another_type_draws(written: str, computed: str) -> None:
+    w = sn.parameter("w", (), written, init=1.0)
+    drawn = sn.random.normal((2000,), dtype=written) * sn.random.uniform((2000,), dtype=written)
+    prog = sn.compile(
+        loss=sn.mean(sn.square(drawn)) * w, optimizer=sn.optim.SGD(lr=0.0), outputs={"drawn": drawn}, dtype=computed
+    )
+    sample = prog.predict("drawn")
+    assert sample.dtype == computed
+    assert abs(sample.mean()) < 0.1
+    assert abs(sample.var() - 1 / 3) < 0.05
+    assert (prog.predict("drawn") == sample).all()
+    loss = prog.step()["loss"]
+    np.testing.assert_allclose(loss, np.mean(sample**2), rtol=1e-5)
+    assert (prog.predict("drawn") != sample).all()
+    prog.buffers["random.step"] = np.int64(0)
+    assert (prog.predict("drawn") == sample).all()
