@@ -98,6 +98,7 @@ class RandomGraph(LayerMoves):
         self.indices.append(sn.input("cols", (4,), "int64"))
         self.pool = list(self.inputs)
         moves = [getattr(self, name) for name in dir(self) if name.startswith("move_")]
+        moves += [self.move_unary] * 3  # there are many
         for _ in range(int(self.rng.integers(5, 12))):
             made = moves[self.rng.integers(len(moves))]()
             if made is not None:

@@ -57,10 +57,10 @@ class LayerMoves:
             np.sin(1.7 * np.arange(7.0)).reshape(7, 1)
         )
         size, stride = (int(self.rng.integers(low, 4)) for low in (2, 1))
-        pooled, where = F.max_pool2d(picture, size, stride, padding=1, return_indices=True)
+        pooled, where = F.max_pool2d(picture, size, size, padding=1, return_indices=True)
         return [
-            lambda: pooled[0, 0],
-            lambda: F.max_unpool2d(pooled, where, size, stride, padding=1, output_size=picture.shape[2:])[0, 0],
+            lambda: F.max_pool2d(picture, size, stride, padding=1)[0, 0],
+            lambda: F.max_unpool2d(pooled, where, size, size, padding=1, output_size=picture.shape[2:])[0, 0],
             lambda: F.avg_pool2d(picture, size, stride, padding=1)[0, 0],
             lambda: F.unfold(picture, (size, 2), stride=stride)[0] * 0.8,
             lambda: F.fold(F.unfold(picture, size), picture.shape[2:], size)[0, 0] * 0.3,

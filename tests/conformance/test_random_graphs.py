@@ -19,6 +19,7 @@ OUTSIDE = {
         ("dropout", "alpha_dropout", "rrelu", "random_step", "batch_norm", "instance_norm", "standardize"),
         "has state, which sn.function does not keep; tests/references and tests/symnet/nn train with it",
     ),
+    **dict.fromkeys(("lu", "lu_rows", "det_sign", "require"), "what solving and determinants are made of"),
     "each_member": "made by vmap; tests/symnet/derive maps every operation",
     "usually": "is gone once simplified; test_ignored_targets.py",
 }
