@@ -79,16 +79,16 @@ def multi_head_attention(
 
     Gives the output [N, L, E] and, if they are wanted, the weights [N, L, S] ([N, num_heads, L, S] if not averaged).
     """
-    q, k, v = (ops.constant(operand) for operand in (query, key, value))
-    q, k, v = _projected(q, k, v, in_proj_weight, in_proj_bias)
-    masks = _masks(q, k, num_heads, key_padding_mask, attn_mask, is_causal)
+    x, y, z = (ops.constant(operand) for operand in (query, key, value))
+    masks = _masks(x, y, num_heads, key_padding_mask, attn_mask, is_causal)
+    q, k, v = _projected(x, y, z, num_heads, in_proj_weight, in_proj_bias)
     if bias_k is not None and bias_v is not None:
-        k, v = (_extended(part, bias) for part, bias in ((k, bias_k), (v, bias_v)))
+        k, v = (_extended(part, _heads(bias, num_heads)) for part, bias in ((k, bias_k), (v, bias_v)))
         masks = [_one_more_key(mask) for mask in masks]
     if add_zero_attn:
-        k, v = (_extended(part, ops.zeros((1, 1, part.shape[-1]), dtype=part.dtype)) for part in (k, v))
+        k, v = (_extended(part, ops.zeros((1, num_heads, 1, part.shape[-1]), dtype=part.dtype)) for part in (k, v))
         masks = [_one_more_key(mask) for mask in masks]
-    q, k, v = (ops.name(name, _heads(part, num_heads)) for name, part in (("Q", q), ("K", k), ("V", v)))
+    q, k, v = (ops.name(name, part) for name, part in (("Q", q), ("K", k), ("V", v)))
     weights = dropout(attention_weights(q, k, masks), dropout_p)
     output = ops.swapaxes(ops.matmul(weights, v), 1, 2)
     output = ops.reshape(output, (*output.shape[:2], dims.mul(output.shape[2], output.shape[3])))
@@ -102,24 +102,30 @@ def multi_head_attention(
 
 
 def _projected(
-    q: Expr, k: Expr, v: Expr, weight: Expr | Sequence[Expr], bias: Expr | None
+    x: Expr, y: Expr, z: Expr, num_heads: int, weight: Expr | Sequence[Expr], bias: Expr | None
 ) -> tuple[Expr, Expr, Expr]:
-    """Q Wqᵀ + bq, K Wkᵀ + bk, V Wvᵀ + bv; one product for operands that are the same array."""
+    """x Wqᵀ + bq, y Wkᵀ + bk, z Wvᵀ + bv as [N, num_heads, T, size]; one product if x, y and z are the same array."""
     if isinstance(weight, Expr):
-        if q is k and k is v:
-            first, second, third = ops.split(linear(q, weight, bias), 3, axis=-1)
-            return first, second, third
+        if x is y and y is z:
+            packed = linear(x, weight, bias)
+            parts = ops.reshape(packed, (*x.shape[:2], 3, *_head_shape(x, num_heads)))
+            q, k, v = (ops.swapaxes(parts[:, :, i], 1, 2) for i in range(3))
+            return q, k, v
         weight = ops.split(weight, 3)
     biases = [None] * 3 if bias is None else ops.split(bias, 3)
-    first, second, third = (linear(x, w, b) for x, w, b in zip((q, k, v), weight, biases, strict=True))
-    return first, second, third
+    q, k, v = (linear(a, w, b) for a, w, b in zip((x, y, z), weight, biases, strict=True))
+    return _heads(q, num_heads), _heads(k, num_heads), _heads(v, num_heads)
 
 
 def _heads(x: Expr, count: int) -> Expr:
     """[N, T, E] -> [N, count, T, E / count]."""
+    return ops.swapaxes(ops.reshape(x, (*x.shape[:2], *_head_shape(x, count))), 1, 2)
+
+
+def _head_shape(x: Expr, count: int) -> tuple[int, int]:
     size = x.shape[-1]
     assert isinstance(size, int)
-    return ops.swapaxes(ops.reshape(x, (*x.shape[:2], count, size // count)), 1, 2)
+    return count, size // count
 
 
 def _repeated_heads(part: Expr, q: Expr) -> Expr:
@@ -161,8 +167,8 @@ def _allowed(name: str, given: Operand, shapes: Sequence[dims.Shape]) -> Expr:
 
 
 def _extended(part: Expr, row: Expr) -> Expr:
-    """[N, S, E] with one more row, [1, 1, E], for every sequence."""
-    return ops.concat([part, ops.broadcast_to(row, (part.shape[0], 1, part.shape[2]))], axis=1)
+    """[N, heads, S, size] with one more row, [1, heads, 1, size], for every sequence."""
+    return ops.concat([part, ops.broadcast_to(row, (part.shape[0], *row.shape[1:]))], axis=2)
 
 
 def _one_more_key(mask: Expr) -> Expr:

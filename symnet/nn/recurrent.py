@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symnet import ops
-from symnet.errors import DTypeError, ShapeError, UsageError
+from symnet.errors import ShapeError, Unsupported, UsageError
 from symnet.expr import dims, dtypes
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr
@@ -124,7 +124,7 @@ class _Recurrent(Module):
         """The input as [T, N, input_size], and whether it was one sequence."""
         layer = type(self).__name__
         if type(input).__name__ == "PackedSequence":
-            raise DTypeError(f"{layer}: got a PackedSequence; give the padded array and lengths=[N] instead")
+            raise Unsupported(f"{layer}: got a PackedSequence; give the padded array and lengths=[N] instead")
         x = ops.constant(input)
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             form = "N, T" if self.batch_first else "T, N"

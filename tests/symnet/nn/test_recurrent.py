@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import symnet as sn
-from symnet.errors import DTypeError, ShapeError, UsageError
+from symnet.errors import DTypeError, ShapeError, Unsupported, UsageError
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 
@@ -180,5 +180,5 @@ def test_what_does_not_fit_is_an_error() -> None:
     class PackedSequence:
         pass
 
-    with pytest.raises(DTypeError, match="give the padded array and lengths="):
+    with pytest.raises(Unsupported, match="give the padded array and lengths="):
         lstm(PackedSequence())
