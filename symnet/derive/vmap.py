@@ -45,13 +45,13 @@ def vmap(
     if randomness not in ("different", "same"):
         raise UsageError(f"vmap: randomness is {randomness!r}, expected 'different' or 'same'")
 
-    def mapped(*arguments: Tree, **named: Tree) -> Tree:
-        return _mapped(fn, arguments, named, in_axes, out_axes, size, randomness == "different")
+    def of_members(*arguments: Tree, **named: Tree) -> Tree:
+        return mapped(fn, arguments, named, in_axes, out_axes, size, randomness == "different", {})
 
-    return mapped
+    return of_members
 
 
-def _mapped(
+def mapped(
     fn: Callable[..., Tree],
     arguments: Sequence[Tree],
     named: Mapping[str, Tree],
@@ -59,7 +59,10 @@ def _mapped(
     out_axes: Axes,
     size: Dim | None,
     different: bool,
+    stacked: Mapping[Expr, Expr],
 ) -> Tree:
+    """What `vmap` returns, for these arguments; `stacked` has more values that differ from member to member, each with
+    the values of all members along an axis in front."""
     given = (tuple(arguments), dict(named))
     nodes, form = flatten("vmap: the arguments", given)
     positional = in_axes if in_axes is None or isinstance(in_axes, int) else tuple(in_axes)
@@ -70,15 +73,15 @@ def _mapped(
         None if axis is None else axis_of("vmap", axis, node.ndim) for node, axis in zip(nodes, axes, strict=True)
     ]
     count = _size(nodes, places, size)
-    mapped = [(node, place) for node, place in zip(nodes, places, strict=True) if place is not None]
-    own = fresh_arguments((node.shape[:place] + node.shape[place + 1 :], node.dtype) for node, place in mapped)
+    many = [(node, place) for node, place in zip(nodes, places, strict=True) if place is not None]
+    own = fresh_arguments((node.shape[:place] + node.shape[place + 1 :], node.dtype) for node, place in many)
     members = iter(own)
     seen = restore(form, [node if place is None else next(members) for node, place in zip(nodes, places, strict=True)])
     start = marker()
     results, result_form = flatten("vmap: the result", fn(*(seen[0] or ()), **(seen[1] or {})))
-    replaced = {one: moveaxis(node, place, 0) for one, (node, place) in zip(own, mapped, strict=True)}
+    replaced = {one: moveaxis(node, place, 0) for one, (node, place) in zip(own, many, strict=True)}
     batching = Batching(count, (lambda node: for_members(node, start, count)) if different else None)
-    values = batching.values(results, replaced)
+    values = batching.values(results, {**replaced, **stacked})
     out = _spread(out_axes, result_form, "out_axes")
     return restore(result_form, [_placed(batching, *parts) for parts in zip(results, values, out, strict=True)])
 

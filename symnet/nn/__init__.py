@@ -11,6 +11,7 @@ from symnet.nn import (
     convolution,
     distance,
     dropout,
+    ensemble,
     functional,
     init,
     linear,
@@ -30,6 +31,7 @@ from symnet.nn.containers import *  # noqa: F403
 from symnet.nn.convolution import *  # noqa: F403
 from symnet.nn.distance import *  # noqa: F403
 from symnet.nn.dropout import *  # noqa: F403
+from symnet.nn.ensemble import *  # noqa: F403
 from symnet.nn.linear import *  # noqa: F403
 from symnet.nn.module import *  # noqa: F403
 from symnet.nn.normalization import *  # noqa: F403
@@ -48,6 +50,7 @@ __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += distance.__all__
 __all__ += dropout.__all__
+__all__ += ensemble.__all__
 __all__ += linear.__all__
 __all__ += module.__all__
 __all__ += normalization.__all__

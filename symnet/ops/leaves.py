@@ -77,9 +77,9 @@ STATE = _leaf(
 )
 HYPER = _leaf(
     "hyper",
-    "A number set while the program runs, such as the learning rate; always float64.",
-    infer=lambda args, attrs: ((), "float64"),
-    samples=lambda rng: [hyper("lr")],
+    "A number (or an array of them) set while the program runs, such as the learning rate; always float64.",
+    infer=lambda args, attrs: (attrs.get("shape", ()), "float64"),
+    samples=lambda rng: [hyper("lr"), hyper("rates", (3,))],
 )
 CONSTANT = _leaf(
     "constant",
@@ -150,10 +150,12 @@ def state(name: str, shape: object = (), dtype: object = "float32", init: object
     return make(STATE, (), _kept("state", name, shape, dtype, init))
 
 
-def hyper(name: str) -> Expr:
-    """A float64 number set while the program runs; changing it never recompiles."""
+def hyper(name: str, shape: object = ()) -> Expr:
+    """A float64 number (or an array of such, one for each member of an ensemble) set while the program runs; changing
+    it never recompiles."""
     _check_name("hyper", name)
-    return make(HYPER, (), {"name": name})
+    sizes = dims.canonical_shape(shape)
+    return make(HYPER, (), {"name": name, "shape": sizes} if sizes else {"name": name})
 
 
 def constant(value: Operand, dtype: object = None) -> Expr:

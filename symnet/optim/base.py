@@ -17,8 +17,11 @@ is a change of `updates`, which gives the whole step: its gradients on the way i
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import numpy as np
 
 from symnet import ops
 from symnet.errors import DTypeError, ShapeError, UnknownName, Unsupported, UsageError, nearest
@@ -26,6 +29,7 @@ from symnet.expr import dims
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 from symnet.optim.groups import Group, Params, read_groups
+from symnet.optim.members import names_per_member, updates_of_members
 from symnet.optim.precision import settled
 from symnet.optim.state import State
 
@@ -34,10 +38,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Optimizer"]
 
+Array: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 Schedule: TypeAlias = "Callable[[Expr], Expr | float]"
-Number: TypeAlias = "float | Expr | Schedule"
-Setting: TypeAlias = "float | int | bool | str | tuple[float, ...] | Expr | Schedule | None"
-Value: TypeAlias = "float | tuple[float, ...]"
+Number: TypeAlias = "float | list[float] | Array | Expr | Schedule"
+Setting: TypeAlias = "Number | bool | str | tuple[float, ...] | None"
+Value: TypeAlias = "float | tuple[float, ...] | Array"
 Pair: TypeAlias = tuple[Expr, Expr]
 Limits: TypeAlias = "Mapping[str, str | tuple[str, ...]]"
 
@@ -51,8 +56,10 @@ class Optimizer:
     params    which parameters are trained, with groups that have settings of their own (`symnet.optim.groups`);
               None: all trainable parameters of the loss
     settings  numbers (and tuples of numbers) become hyperparameters, which `update` finds as attributes: expressions of
-              type float64, for a tuple a tuple of them. Everything else (True, False, None, a string) is a plain
-              attribute; it decides which formula is built. An expression may stand for a number: `lr=0.1 * sn.exp(…)`.
+              type float64, for a tuple a tuple of them. A list or an array has one number for each member of an
+              ensemble, whose parameters have an axis of members in front (`sn.nn.Ensemble`); `update` sees one member.
+              Everything else (True, False, None, a string) is a plain attribute; it decides which formula is built.
+              An expression may stand for a number: `lr=0.1 * sn.exp(…)`.
               So may a function of the number of the step, 0 in the first: `lr=lambda t: 0.1 * 0.99**t`, or one of
               `sn.keras.optimizers.schedules`. It is called once, with an expression, and is part of the program.
 
@@ -110,8 +117,10 @@ class Optimizer:
                 setattr(self, name, _hyper(prefix + name, number))
 
     def _checked(self, name: str, value: object) -> Value:
-        """A number or a tuple of numbers as floats, if they are within the limits."""
+        """A number, a tuple of numbers or the numbers of members as floats, if they are within the limits."""
         limits = self.limits.get(name)
+        if isinstance(value, (list, np.ndarray)) and np.ndim(value) and not isinstance(limits, tuple):
+            return self._of_members(name, value, limits)
         if isinstance(value, (tuple, list)):
             if isinstance(limits, str) or (limits and len(limits) != len(value)):
                 raise UsageError(f"{type(self).__name__}: {name} is {value!r}, expected {_wanted(limits)}")
@@ -120,18 +129,29 @@ class Optimizer:
             raise UsageError(f"{type(self).__name__}: {name} is {value!r}, expected {_wanted(limits)}")
         return self._number(name, value, limits)
 
+    def _of_members(self, name: str, value: Any, interval: str | None) -> Array:
+        """A list or an array: one number for each member of an ensemble (`symnet.optim.members`)."""
+        numbers = np.array([self._number(name, item, interval) for item in np.asarray(value).ravel()])
+        if np.ndim(value) != 1 or not numbers.size:
+            raise ShapeError(
+                f"{type(self).__name__}: {name} has the shape {dims.show(np.shape(value))}, expected one number, or a "
+                "list of them with one for each member of an ensemble"
+            )
+        return numbers
+
     def _number(self, name: str, value: object, interval: str | None) -> float:
         try:
             number = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise DTypeError(f"{type(self).__name__}: {name} is {value!r}, expected a number") from None
         if interval is not None and not _inside(number, interval):
-            raise UsageError(f"{type(self).__name__}: {name} is {number!r}, expected {_shown(interval)}")
+            wanted = _shown(interval) if math.isfinite(number) else f"a number in {interval}"
+            raise UsageError(f"{type(self).__name__}: {name} is {number!r}, expected {wanted}")
         return number
 
     def _used(self, name: str) -> bool:
         """Whether a hyperparameter that needs memory of its own (momentum) is in the formula: one that is 0 is not."""
-        return self.defaults.get(name, 1.0) != 0.0
+        return bool(np.any(np.asarray(self.defaults.get(name, 1.0)) != 0.0))
 
     def _member(self, group: Group) -> Optimizer:
         """The optimizer with a group's settings in place of its own."""
@@ -216,6 +236,8 @@ class Optimizer:
         return next(m for group, m in zip(self.groups, self._members, strict=True) if group.has(parameter))
 
     def _updates_of(self, p: Expr, g: Expr, t: Expr, prefix: str) -> Iterable[Pair]:
+        if names_per_member(self):
+            return updates_of_members(self, p, g, t, prefix)
         s = State(p, prefix)
         new = self.update(p, g, s, t)
         if not isinstance(new, Expr):
@@ -295,6 +317,8 @@ def names_of(parameters: Sequence[Expr]) -> list[str]:
 
 
 def _hyper(name: str, value: Value) -> Expr | tuple[Expr, ...]:
+    if isinstance(value, np.ndarray):
+        return ops.hyper(name, value.shape)
     return tuple(ops.hyper(f"{name}[{i}]") for i in range(len(value))) if isinstance(value, tuple) else ops.hyper(name)
 
 

@@ -19,6 +19,7 @@ from symnet.explain.naming import Names, name_shared
 from symnet.explain.notation import Code, Form, Symbol
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, users
+from symnet.optim.members import of_one_member
 from symnet.optim.state import State
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def formula_of(optimizer: Optimizer) -> UpdateFormula:
     """The formula of `optimizer.update` with the settings as they are; a number stands for each array."""
     p, g, t = ops.parameter("p", (), dtype="float64"), ops.input("g", (), "float64"), ops.input("t", (), "float64")
     state = State(p, "p")
+    optimizer = of_one_member(optimizer)
     new = optimizer.update(p, g, state, t)
     kept: list[Kept] = []
     for old, value, letter in [*((state._old[n], v, symbol(n)) for n, v in state._new.items()), (p, new, Symbol("p"))]:

@@ -120,6 +120,8 @@ class Persistent(MutableMapping[str, Array]):
 class Hyper(MutableMapping[str, Any]):
     """`prog.hyper`: hyperparameters by the optimizer's argument names. Assigning takes effect at the next step.
 
+    One that was given as a list or an array has a number for each member of an ensemble, and is an array here.
+
     What a parameter group set for itself has the group's name before it ("head.lr"); `names` gives all of a kind.
     """
 
@@ -145,17 +147,32 @@ class Hyper(MutableMapping[str, Any]):
         return [name for name in self._parts if name == setting or name.endswith(f".{setting}")]
 
     def __getitem__(self, name: str) -> Any:
+        if self._kinds[name] is np.ndarray:
+            return self._instance.read(*self._buffers(name)).copy()
         values = [float(self._instance.read(buffer)) for buffer in self._buffers(name)]
         return tuple(values) if self._kinds[name] is tuple else values[0]
 
     def __setitem__(self, name: str, value: object) -> None:
         buffers = self._buffers(name)
+        if self._kinds[name] is np.ndarray:
+            self._instance.write(buffers[0], self._fitting(name, value))
+            return
         values = np.atleast_1d(_numbers(name, value))
         if values.shape != (len(buffers),) or (self._kinds[name] is tuple) != (np.ndim(value) == 1):  # type: ignore[arg-type]
             wanted = f"{len(buffers)} numbers" if self._kinds[name] is tuple else "a number"
             raise ShapeError(f"the hyperparameter {name!r} is {wanted}, got {value!r}")
         for buffer, number in zip(buffers, values, strict=True):
             self._instance.write(buffer, number)
+
+    def _fitting(self, name: str, value: object) -> Array:
+        """The numbers of all members; one number is that of each."""
+        numbers, shape = _numbers(name, value), self[name].shape
+        if numbers.shape not in ((), shape):
+            raise ShapeError(
+                f"the hyperparameter {name!r} has {shape[0]} numbers, one for each member, got {value!r}; "
+                "expected as many, or one for all"
+            )
+        return np.broadcast_to(numbers, shape)
 
     def __delitem__(self, name: str) -> None:
         raise UsageError("hyperparameters cannot be deleted")
