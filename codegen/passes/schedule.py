@@ -88,11 +88,11 @@ def work(program: Program, kernel: Kernel) -> int:
 
 
 def _contract(program: Program, kernel: Kernel, roles: Roles) -> Kernel:
-    """The tiled form; the operands are exchanged when that makes the columns contiguous in the output."""
+    """The tiled form; the operands are exchanged when that brings the columns close together in the output."""
     main = next(stores(kernel.body))
     last = main.index[-1] if main.index else Affine()
-    contiguous = [axis for axis, c in last.terms if c == 1] if isinstance(last, Affine) else []
-    if any(axis in roles.rows for axis in contiguous):
+    close = [axis for axis, c in last.terms if c in GAIN] if isinstance(last, Affine) else []
+    if any(axis in roles.rows for axis in close):
         first = kernel.body[0]
         assert isinstance(first, Reduce)
         assert isinstance(first.value, Apply)
