@@ -129,9 +129,16 @@ class Program:
         try:
             return attempt()
         except IndexOutOfRange:
+            before = (self._compile, self._batch, self.about, self._exact)
             if not self._became_exact():
                 raise
-            return attempt()
+            try:
+                return attempt()
+            except IndexOutOfRange:  # the data is wrong, and not unusual
+                with self._lock:
+                    self._compile, self._batch, self.about, self._exact = before
+                    self.instance.replace(self._compile("step"))
+            raise
 
     def _became_exact(self) -> bool:
         """Go over to the exact form (`symnet.ops.usually`), which keeps all values; False: it is in force already."""
