@@ -25,7 +25,7 @@ class Rprop(Optimizer):
     1993, in the variant iRprop⁻ (Igel, Hüsken, 2000), for whole batches.
     """
 
-    limits: ClassVar[Limits] = {"lr": "[0, ∞)", "etas": ("(0, 1)", "(1, ∞)")}
+    limits: ClassVar[Limits] = {"lr": "[0, ∞)", "etas": ("(0, 1)", "(1, ∞)"), "step_sizes": ("[0, ∞]", "[0, ∞]")}
     lr: Expr
     etas: tuple[Expr, Expr]
     step_sizes: tuple[Expr, Expr]
