@@ -11,6 +11,7 @@ An optimizer of this kind states Keras's constructor in one line, and its formul
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 from collections.abc import Iterable, Sequence
@@ -169,13 +170,22 @@ class KerasOptimizer(Optimizer):
         raise Unsupported(f"{type(self).__name__} has no update_step(); write one that returns the new value")
 
     def update(self, p: Expr, g: Expr, s: State, t: Expr) -> Expr:
-        if self.weight_decay is not None and not self._is_excluded(p):
+        if self.clipnorm is not None:
+            g = g * _shrink([g], self.clipnorm)
+        elif self.clipvalue is not None:
+            g = ops.minimum(ops.maximum(g, -self.clipvalue), self.clipvalue)
+        if self.weight_decay is not None:
             p = (1.0 - self.learning_rate * self.weight_decay) * p
         return self.update_step(p, g, s, t)
 
-    def _is_excluded(self, p: Expr) -> bool:
+    def _of_group(self, parameter: Expr) -> Optimizer:
+        """This optimizer, or what it is without weight decay for a parameter that is left out of that."""
         listed, texts = self._excluded
-        return identity(p) in listed or any(re.search(text, str(p.name)) for text in texts)
+        if identity(parameter) not in listed and not any(re.search(text, str(parameter.name)) for text in texts):
+            return self
+        other = copy.copy(self)
+        other.weight_decay = None
+        return other
 
     def updates(self, parameters: Sequence[Expr], gradients: Sequence[Expr]) -> list[Pair]:
         if self.loss_scale_factor is not None:
@@ -189,19 +199,11 @@ class KerasOptimizer(Optimizer):
         return self._averaged(parameters, pairs) if self.use_ema else pairs
 
     def _clipped_updates(self, parameters: Sequence[Expr], gradients: Sequence[Expr]) -> list[Pair]:
-        return super().updates(parameters, self._clipped(gradients))
-
-    def _clipped(self, gradients: Sequence[Expr]) -> list[Expr]:
-        if self.clipnorm is not None:
-            return [g * _shrink(_norm([g]), self.clipnorm, g.dtype) for g in gradients]
         if self.global_clipnorm is not None:
-            norm = _norm(gradients)
-            finite = ops.where(ops.isfinite(norm), norm, ops.constant(float("nan"), norm.dtype))
-            return [g * _shrink(finite, self.global_clipnorm, g.dtype) for g in gradients]
-        if self.clipvalue is not None:
-            bounds = [ops.cast(self.clipvalue, g.dtype) for g in gradients]
-            return [ops.clip(g, -bound, bound) for g, bound in zip(gradients, bounds, strict=True)]
-        return list(gradients)
+            factor = _shrink(gradients, self.global_clipnorm)  # 0 for an infinite norm, which leaves nothing finite
+            factor = ops.where(factor > 0, factor, ops.constant(float("nan"), factor.dtype))
+            gradients = [g * ops.cast(factor, g.dtype) for g in gradients]
+        return super().updates(parameters, gradients)
 
     def _averaged(self, parameters: Sequence[Expr], pairs: list[Pair]) -> list[Pair]:
         """The step with averages of the new values, which also replace them every ema_overwrite_frequency updates."""
@@ -224,12 +226,8 @@ class KerasOptimizer(Optimizer):
             program.load_parameters(averages(program))
 
 
-def _norm(gradients: Sequence[Expr]) -> Expr:
-    """The length of all gradients as one vector."""
-    total = sum((ops.sum(ops.square(g)) for g in gradients[1:]), start=ops.sum(ops.square(gradients[0])))
-    return ops.sqrt(total)
-
-
-def _shrink(norm: Expr, most: Expr, dtype: str) -> Expr:
-    """The factor min(1, most / norm)."""
-    return ops.cast(most / ops.maximum(ops.cast(norm, "float64"), most), dtype)
+def _shrink(gradients: Sequence[Expr], most: Expr) -> Expr:
+    """The factor min(1, most / norm), where the norm is that of all gradients as one vector."""
+    squares = [ops.sum(ops.square(g)) for g in gradients]
+    norm = ops.sqrt(sum(squares[1:], start=squares[0]))
+    return most / ops.maximum(norm, most)
