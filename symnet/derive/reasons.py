@@ -15,7 +15,7 @@ KINKS = {
     "min": "the smallest element carries the derivative; elements that tie for it share evenly",
 }
 
-_REASONS: dict[str, str | tuple[str, str]] = {
+_REASONS: dict[str, str | tuple[str, ...]] = {
     "add": "a sum passes its cotangent on to each term",
     "subtract": (
         "a difference passes its cotangent on to its first term",

@@ -94,8 +94,9 @@ def _of_indices(
             f"{dims.show(log_p.shape)}, got {dims.show(target.shape)}"
         )
     if ignore_index is BY_DEFAULT:
-        forms = (_form(log_p, target, axis, weight, ignored, reduction, smoothing) for ignored in (None, -100))
-        return usually(*forms, unless="a target is -100")
+        plain = _form(log_p, target, axis, weight, None, reduction, smoothing)
+        exact = _form(log_p, target, axis, weight, -100, reduction, smoothing)
+        return usually(plain, exact, unless="a target is -100")
     return _form(log_p, target, axis, weight, ignore_index, reduction, smoothing)
 
 
