@@ -236,6 +236,24 @@ def test_a_scheduler_of_pytorch_on_an_optimizer_of_keras() -> None:
     assert (prog.hyper["beta_1"], prog.hyper["learning_rate"]) == pytest.approx((0.95, 0.04))
 
 
+@pytest.mark.parametrize("name", ["Adam", "Lamb"])
+def test_the_members_of_an_ensemble_train_as_they_would_alone(name: str, rng: np.random.Generator) -> None:
+    """With rates and clipping of their own, also where the update takes the norm of the parameter."""
+    start, rates, gradients = rng.normal(size=(2, 3)), [0.1, 0.03], rng.normal(size=(5, 2, 3))
+
+    def train(value: np.ndarray, rate: Any, given: np.ndarray) -> np.ndarray:
+        w, g = sn.parameter("w", value.shape, "float64", init=value), sn.input("g", value.shape, "float64")
+        optimizer = getattr(k, name)(learning_rate=rate, clipnorm=0.5, weight_decay=0.1, use_ema=True)
+        prog = sn.compile(loss=sn.sum(g * w), optimizer=optimizer)
+        for gradient in given:
+            prog.step(g=gradient)
+        return np.stack([prog.parameters["w"], prog.buffers["w.average"]], axis=-1)
+
+    together = train(start, rates, gradients)
+    for member, rate in enumerate(rates):
+        np.testing.assert_allclose(together[member], train(start[member], rate, gradients[:, member]), rtol=1e-13)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
