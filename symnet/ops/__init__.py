@@ -17,9 +17,9 @@ from symnet.ops import (
     index,
     interpret,
     leaves,
-    loss_terms,
     linalg,
     loops,
+    loss_terms,
     meaning,
     members,
     more,
@@ -46,14 +46,15 @@ from symnet.ops.front import *  # noqa: F403
 from symnet.ops.index import *  # noqa: F403
 from symnet.ops.interpret import *  # noqa: F403
 from symnet.ops.leaves import *  # noqa: F403
-from symnet.ops.loss_terms import *  # noqa: F403
+from symnet.ops.linalg.products import cross, kron
 from symnet.ops.loops import *  # noqa: F403
+from symnet.ops.loss_terms import *  # noqa: F403
 from symnet.ops.meaning import *  # noqa: F403
 from symnet.ops.more import *  # noqa: F403
 from symnet.ops.naming import *  # noqa: F403
-from symnet.ops.pool import *  # noqa: F403
 from symnet.ops.noise import *  # noqa: F403
 from symnet.ops.normalize import *  # noqa: F403
+from symnet.ops.pool import *  # noqa: F403
 from symnet.ops.products import *  # noqa: F403
 from symnet.ops.reduce import *  # noqa: F403
 from symnet.ops.require import *  # noqa: F403
@@ -61,7 +62,7 @@ from symnet.ops.scalar import *  # noqa: F403
 from symnet.ops.shape import *  # noqa: F403
 from symnet.ops.window import *  # noqa: F403
 
-__all__ = ["linalg", "random"]
+__all__ = ["cross", "kron", "linalg", "random"]
 __all__ += aliases.__all__
 __all__ += arrange.__all__
 __all__ += composite.__all__
@@ -75,6 +76,7 @@ __all__ += leaves.__all__
 __all__ += loss_terms.__all__
 __all__ += loops.__all__
 __all__ += meaning.__all__
+__all__ += members.__all__
 __all__ += more.__all__
 __all__ += naming.__all__
 __all__ += pool.__all__
