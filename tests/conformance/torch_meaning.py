@@ -13,7 +13,6 @@ from symnet.expr import dims
 from symnet.expr.node import ArrayValue, Expr
 from symnet.expr.traverse import postorder
 from symnet.ops.contract import is_plain, parse_spec
-from symnet.ops.window import frame_of
 
 Tensor = torch.Tensor
 Sizes = Mapping[str, int]
@@ -245,36 +244,6 @@ def _overlap_add(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> Tensor:
     return whole.index_add(-1, flat.expand(inside.shape).flatten(), held).reshape(extents)
 
 
-def _seen(node: Expr, extents: Sequence[int], sizes: Sizes) -> tuple[list[Tensor], list[int]]:
-    """Where the elements of all windows are in the array, padded as far as they reach; and that padding for F.pad."""
-    frame, places, pads = frame_of(node.attrs), [], []
-    for axis, count in enumerate(_sizes(frame.count, sizes)):
-        shape = [1] * (2 * frame.rank)
-        shape[axis], shape[frame.rank + axis] = count, frame.size[axis]
-        window, offset = torch.arange(count)[:, None], torch.arange(frame.size[axis])
-        place = frame.stride[axis] * window + frame.dilation[axis] * offset + frame.start[axis]
-        low = max(0, -int(place.min()))
-        places.append((place + low).reshape(shape))
-        pads = [low, max(0, int(place.max()) + 1 - extents[axis]), *pads]
-    return places, pads
-
-
-def _windows(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> Tensor:
-    rank = len(node.attrs["size"])
-    places, pads = _seen(node, args[0].shape[-rank:], sizes)
-    return F.pad(args[0], pads, value=node.attrs["fill"])[(..., *places)]
-
-
-def _overlap_add(node: Expr, args: Sequence[Tensor], sizes: Sizes) -> Tensor:
-    rank = len(node.attrs["size"])
-    shape = _sizes(node.shape, sizes)
-    places, pads = _seen(node, shape[-rank:], sizes)
-    lead = [torch.arange(n).reshape(-1, *[1] * (args[0].ndim - 1 - i)) for i, n in enumerate(shape[:-rank])]
-    whole = F.pad(torch.zeros(shape, dtype=args[0].dtype), pads).index_put((*lead, *places), args[0], accumulate=True)
-    before = [pads[2 * (rank - 1 - axis)] for axis in range(rank)]
-    return whole[(..., *(slice(b, b + n) for b, n in zip(before, shape[-rank:], strict=True)))]
-
-
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "random_bits": _random_bits,
     "windows": _windows,
@@ -290,8 +259,6 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "broadcast_to": lambda node, args, sizes: torch.broadcast_to(args[0], _sizes(node.shape, sizes)),
     "slice": _slice,
     "place": _place,
-    "windows": _windows,
-    "overlap_add": _overlap_add,
     "concat": lambda node, args, sizes: torch.cat(list(args), dim=node.attrs["axis"]),
     "sum": _sum,
     "prod": _prod,
