@@ -92,27 +92,20 @@ class _Recurrent(Module):
             return x[:, 0], [end[:, 0] for end in ends]
         return (ops.swapaxes(x, 0, 1) if self.batch_first else x), ends
 
-    def _scan(
-        self, weights: Weights, x: Expr, start: State, counts: Expr | None, reverse: bool
-    ) -> tuple[Expr, State]:
+    def _scan(self, weights: Weights, x: Expr, start: State, counts: Expr | None, reverse: bool) -> tuple[Expr, State]:
         """One direction of one layer: x [T, N, size] -> outputs [T, N, output_size], final state."""
-        inputs = ops.name("a", self.cell.inputs(weights, x))
-        if counts is None:
-            def cell(state: State, step: Expr) -> tuple[State, Expr]:
-                new = self.cell.step(weights, step, state)
+        slices = {"inputs": ops.name("a", self.cell.inputs(weights, x))}
+        if counts is not None:
+            slices["inside"] = ops.cast(ops.arange(x.shape[0]), counts.dtype)[:, None, None] < counts[:, None]
+
+        def cell(state: State, at: dict[str, Expr]) -> tuple[State, Expr]:
+            new = self.cell.step(weights, at["inputs"], state)
+            if counts is None:
                 return new, new[0]
+            kept = tuple(ops.where(at["inside"], after, before) for after, before in zip(new, state, strict=True))
+            return kept, ops.where(at["inside"], new[0], 0.0)
 
-            outputs, final = ops.scan(cell, start, inputs, reverse=reverse)
-            return outputs, final
-
-        def masked(state: State, step: tuple[Expr, Expr]) -> tuple[State, Expr]:
-            inputs, inside = step
-            new = self.cell.step(weights, inputs, state)
-            kept = tuple(ops.where(inside, after, before) for after, before in zip(new, state, strict=True))
-            return kept, ops.where(inside, new[0], 0.0)
-
-        inside = ops.cast(ops.arange(x.shape[0]), counts.dtype)[:, None, None] < counts[:, None]
-        outputs, final = ops.scan(masked, start, (inputs, inside), reverse=reverse)
+        outputs, final = ops.scan(cell, start, slices, reverse=reverse)
         return outputs, final
 
     def _weights(self, suffix: str) -> Weights:
@@ -177,9 +170,7 @@ class RNN(_Recurrent):
         batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *, dtype: object = "float32",
     ) -> None:  # fmt: skip
         cell = rnn_cell(nonlinearity)
-        super().__init__(
-            cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, dtype
-        )
+        super().__init__(cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, dtype)
         self.nonlinearity = nonlinearity
 
     def forward(self, input: Any, hx: Any = None, *, lengths: Any = None) -> tuple[Expr, Expr]:

@@ -236,9 +236,7 @@ class Transformer(Module):
         return ops.where(causal_mask(sz, sz), ops.zeros((), dtype=dtype), float("-inf"))
 
 
-def _attended(
-    attention: MultiheadAttention, x: Expr, memory: Expr, mask: Any, padding: Any, is_causal: bool
-) -> Expr:
+def _attended(attention: MultiheadAttention, x: Expr, memory: Expr, mask: Any, padding: Any, is_causal: bool) -> Expr:
     output, _ = attention.forward(
         x, memory, memory, key_padding_mask=padding, need_weights=False, attn_mask=mask, is_causal=is_causal
     )
