@@ -60,11 +60,9 @@ def ctc_loss(
 
     start, forward = _forward(ops.log_softmax(log_p, axis=-1), labels, blank)
     reached = ops.concat([ops.expand_dims(start, 0), forward])[times, ops.arange(count)]  # after the last time step
-    last = 2 * lengths
-    ends = ops.stack([last, ops.maximum(last - 1, 0)], axis=1)
-    both = ops.take_along_axis(reached, ends, axis=1)  # the blank at the end, and the label before it if there is one
-    may_end = ops.stack([last >= 0, lengths > 0], axis=1)
-    losses = -ops.logsumexp(ops.where(may_end, both, NEVER), axis=1)
+    in_blank = _at(reached, 2 * lengths)
+    in_label = ops.where(lengths > 0, _at(reached, ops.maximum(2 * lengths - 1, 0)), NEVER)
+    losses = -ops.logsumexp(ops.stack([in_blank, in_label]), axis=0)
 
     if zero_infinity:
         losses = ops.where(losses == float("inf"), 0.0, losses)
@@ -96,6 +94,11 @@ def _forward(log_p: Expr, labels: Expr, blank: int) -> tuple[Expr, Expr]:
     start = ops.cast(start, log_p.dtype)
     after, _ = ops.scan(step, init=start, xs=emitted)
     return start, after
+
+
+def _at(rows: Expr, places: Expr) -> Expr:
+    """One element of each row."""
+    return ops.squeeze(ops.take_along_axis(rows, ops.expand_dims(places, 1), axis=1), 1)
 
 
 def _moved(x: Expr, by: int, fill: float) -> Expr:

@@ -173,7 +173,7 @@ def test_formulas_read_as_in_a_book() -> None:
 
 
 def test_the_adaptive_softmax_is_a_softmax(rng: np.random.Generator) -> None:
-    """Against torch: reference values. Here: probabilities sum to 1, the loss is that of log_prob, names as in torch."""
+    """Probabilities sum to 1, the loss is that of log_prob, names are as in torch; reference values hold the rest."""
     layer = L.AdaptiveLogSoftmaxWithLoss(8, 10, [2, 5], div_value=2.0)
     names = ["head.weight", "tail.0.0.weight", "tail.0.1.weight", "tail.1.0.weight", "tail.1.1.weight"]
     assert [name for name, _ in layer.named_parameters()] == names
