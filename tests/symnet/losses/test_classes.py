@@ -90,8 +90,7 @@ def test_arguments_and_defaults_are_those_of_torch(name: str) -> None:
     ours = inspect.signature(CLASSES[name]).parameters
     assert list(ours) == [key for key in theirs if key not in gone]
     for key, parameter in ours.items():
-        if key != "ignore_index":  # -100 is ignored by default, too; see cross_entropy
-            assert parameter.default == theirs[key].default
+        assert parameter.default == theirs[key].default
         assert parameter.kind == theirs[key].kind
 
 
@@ -102,8 +101,7 @@ def test_arguments_of_functions_are_those_of_torch(name: str) -> None:
     ours = inspect.signature(getattr(L, name)).parameters
     assert list(ours) == [key for key in theirs if key not in ("size_average", "reduce")]
     for key, parameter in ours.items():
-        if key != "ignore_index":
-            assert parameter.default == theirs[key].default
+        assert parameter.default == theirs[key].default
 
 
 BAD: list[tuple[type[SymnetError], str, Callable[[], object]]] = [
