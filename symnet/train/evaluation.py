@@ -11,10 +11,14 @@ from symnet.errors import UsageError
 from symnet.program.rows import joined
 from symnet.runtime.arrays import Array
 from symnet.train.metrics.base import Chosen, Figure, Value, Whole
+from symnet.train.sources import Pace
 
 if TYPE_CHECKING:
     from symnet.program.program import Program
     from symnet.train.sources import Source
+
+PIECE_BYTES = 1 << 22
+"""How much the outputs for one piece of the rows may take, if that is more than one batch."""
 
 Piece = tuple[Mapping[str, Array], Mapping[str, Array], int]
 """Outputs, inputs, rows."""
@@ -23,7 +27,7 @@ Piece = tuple[Mapping[str, Array], Mapping[str, Array], int]
 def evaluate(program: Program, source: Source, chosen: Sequence[Chosen], with_loss: bool) -> dict[str, Value]:
     """The figures (and the loss first) of all rows, with their inference meaning.
 
-    Rows are evaluated in pieces of the compiled batch and forgotten, unless a plain function is among the metrics, or
+    Rows are evaluated in pieces of bounded size and forgotten, unless a plain function is among the metrics, or
     what is asked for does not follow from pieces: then all rows that lie in memory are evaluated at once. The loss of
     an iterable of batches is put together from that of each batch, weighted by its rows if it is a mean.
     """
@@ -33,7 +37,8 @@ def evaluate(program: Program, source: Source, chosen: Sequence[Chosen], with_lo
     joins = program.joins("evaluate")
     together = bool(functions) or any(joins.get(name) == "whole" for name in needed)
     data = source.everything() if together else None
-    pieces = [(data, program.rows_of(data))] if data is not None else source.pieces()
+    pace = Pace()
+    pieces = [(data, program.rows_of(data))] if data is not None else source.pieces(pace)
     for figure in figures:
         figure.metric.reset()
     losses: list[Array] = []
@@ -41,6 +46,7 @@ def evaluate(program: Program, source: Source, chosen: Sequence[Chosen], with_lo
     kept: list[Piece] = []
     for inputs, rows in pieces:
         outputs = program.evaluate(**inputs)
+        pace.steps = max(1, pace.steps * PIECE_BYTES // max(1, sum(value.nbytes for value in outputs.values())))
         losses.append(outputs["loss"])
         counts.append(rows)
         for figure in figures:

@@ -159,7 +159,7 @@ class _Run:
             if before is not None:
                 self._check(stretch, before)
             yield stretch
-            self.pace.steps = 1 if self.callbacks.per_batch else max(1, int(self.pace.steps * factor))
+            self.pace.steps = 1 if self.callbacks.per_batch else max(1, int(len(stretch.sizes) * factor))
 
     def _check(self, stretch: Stretch, before: Array) -> None:
         """End with an error at the first step of a stretch that made something not finite; the steps before it stay."""

@@ -68,8 +68,11 @@ class Source(ABC):
         """The stretches of an epoch, with an entry of the program; each is to be run before the next is asked for."""
 
     @abstractmethod
-    def pieces(self) -> Iterator[tuple[Mapping[str, Array], int]]:
-        """All rows once, for an evaluation: inputs for one call, and how many rows they have."""
+    def pieces(self, pace: Pace) -> Iterator[tuple[Mapping[str, Array], int]]:
+        """All rows once, for an evaluation: inputs for one call, and how many rows they have.
+
+        A piece of arrays has as many rows as `pace.steps` batches of the compiled size.
+        """
 
     def everything(self) -> Mapping[str, Array] | None:
         """All rows at once, where they lie in memory."""
@@ -191,11 +194,13 @@ class Rows(Source):
         batched = self.program.batched
         return {name: np.asarray(value[rows]) if name in batched else value for name, value in self.data.items()}
 
-    def pieces(self) -> Iterator[tuple[Mapping[str, Array], int]]:
-        batched, size = self.program.batched, self.program.capacity[self.program.batch_dim]
-        for start in range(0, self.rows, size):
-            piece = {n: a[start : start + size] if n in batched else a for n, a in self.data.items()}
-            yield piece, min(size, self.rows - start)
+    def pieces(self, pace: Pace) -> Iterator[tuple[Mapping[str, Array], int]]:
+        batched, capacity = self.program.batched, self.program.capacity[self.program.batch_dim]
+        start = 0
+        while start < self.rows:
+            end = min(start + pace.steps * capacity, self.rows)
+            yield {name: a[start:end] if name in batched else a for name, a in self.data.items()}, end - start
+            start = end
 
     def everything(self) -> Mapping[str, Array] | None:
         return self.data
@@ -314,7 +319,7 @@ class Stream(Source):
             f"{self.what}: a batch is a {given}, expected a mapping, or a tuple of {len(inputs)}: {', '.join(inputs)}"
         )
 
-    def pieces(self) -> Iterator[tuple[Mapping[str, Array], int]]:
+    def pieces(self, pace: Pace) -> Iterator[tuple[Mapping[str, Array], int]]:
         for batch in islice(self.fresh(), self.portion):
             inputs = self.program.bound("evaluate", self.named(batch))
             yield inputs, self.program.rows_of(inputs)

@@ -86,6 +86,7 @@ def test_without_callbacks_for_batches_a_stretch_is_one_native_call(
     monkeypatch.setattr(loop, "REPORT_SECONDS", 100.0)
     program.fit(rows(2000), epochs=2, batch_size=4, callbacks=[Recorder(), lambda p, h: None], progress=False)
     assert calls == [1, 499, 500]
+    program.fit(rows(4), epochs=150, batch_size=4, progress=False)  # however short the epochs are
     calls.clear()
     program.fit(rows(40), batch_size=4, callbacks=[PerBatch()], progress=False)
     assert calls == [1] * 5

@@ -13,6 +13,7 @@ import pytest
 
 import symnet as sn
 from symnet.program.program import Program
+from symnet.train import evaluation
 from tests.symnet.train.conftest import Make, classifier, regression, rows
 
 EVERY = ["accuracy", "top_2_accuracy", "precision_macro", "recall_weighted", "f1_micro", "perplexity"]
@@ -50,7 +51,11 @@ def test_rows_are_evaluated_in_pieces(program: Any, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Program, "evaluate", counted)
     program.fit(rows(), epochs=1, metrics=["accuracy"], progress=False)
-    assert sizes == [8, 8, 5]
+    assert sizes == [8, 13]  # the first tells how large the outputs are
+    sizes.clear()
+    monkeypatch.setattr(evaluation, "PIECE_BYTES", 250)  # two batches of outputs
+    program.fit(rows(50), epochs=1, metrics=["accuracy"], progress=False)
+    assert sizes == [8, 16, 16, 10]
     sizes.clear()
     program.fit(rows(), metrics=["accuracy", lambda outputs, data: 0.0], progress=False)
     assert sizes == [21]
