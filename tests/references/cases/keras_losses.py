@@ -190,8 +190,8 @@ OTHERS = [
     *(keras_case(name, signs(low), f"{low:g} and 1", ("y",)) for low in (-1.0, 0.0)
       for name in ("Hinge", "SquaredHinge", "hinge", "squared_hinge")),
     *(keras_case(name, one_hot, fixed=("y",)) for name in ("CategoricalHinge", "categorical_hinge")),
-    *(keras_case(name, probabilities, **axis) for name in ("Dice", "Tversky", "dice", "tversky")
-      for axis in ({}, {"axis": 1})),
+    *(keras_case(name, probabilities) for name in ("Dice", "Tversky", "dice", "tversky")),
+    *(keras_case(name, probabilities, axis=1) for name in ("Dice", "Tversky", "dice", "tversky")),
     keras_case("Tversky", probabilities, alpha=0.3, beta=0.8, axis=(0, 1)),
     keras_case("CTC", sequences), keras_case("ctc", sequences),
 ]  # fmt: skip

@@ -21,7 +21,8 @@ VALUES = {"y": RNG.random((4, 3)), "p": RNG.random((4, 3)), "w": np.array([0.5, 
 
 
 def value(loss: sn.Expr, **others: Any) -> np.ndarray:
-    return sn.evaluate(loss, {**VALUES, **others})
+    result: np.ndarray = sn.evaluate(loss, {**VALUES, **others})
+    return result
 
 
 @pytest.mark.parametrize("name", [*CLASSES, *FUNCTIONS])
@@ -76,7 +77,8 @@ def test_what_is_ignored_does_not_count_in_the_average() -> None:
 def test_a_loss_of_ones_own() -> None:
     class QuarticError(K.Loss):
         def call(self, y_true: sn.Expr, y_pred: sn.Expr) -> sn.Expr:
-            return sn.mean((y_true - y_pred) ** 4, axis=-1)
+            each: sn.Expr = sn.mean((y_true - y_pred) ** 4, axis=-1)
+            return each
 
     loss = QuarticError(reduction="sum")
     assert loss.name == "quartic_error"

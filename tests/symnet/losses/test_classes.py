@@ -24,7 +24,8 @@ spans, counts = sn.input("spans", ("N",), "int64"), sn.input("counts", ("N",), "
 
 
 def _mean_distance(a: sn.Expr, b: sn.Expr) -> sn.Expr:
-    return sn.mean(sn.absolute(a - b), axis=-1)
+    distance: sn.Expr = sn.mean(sn.absolute(a - b), axis=-1)
+    return distance
 
 
 GIVEN: list[tuple[Loss, Callable[..., sn.Expr], tuple[sn.Expr, ...], dict[str, Any]]] = [
@@ -176,8 +177,8 @@ def test_the_adaptive_softmax_is_a_softmax(rng: np.random.Generator) -> None:
     names = ["head.weight", "tail.0.0.weight", "tail.0.1.weight", "tail.1.0.weight", "tail.1.1.weight"]
     assert [name for name, _ in layer.named_parameters()] == names
     rows, target = sn.input("rows", ("N", 8)), sn.input("target", ("N",), "int64")
-    values = {"rows": rng.normal(size=(4, 8)).astype(np.float32), "target": np.array([0, 9, 3, 4])}
-    values |= {node: rng.normal(size=node.shape).astype(np.float32) for node in layer.parameters()}
+    values: dict[Any, Any] = {"rows": rng.normal(size=(4, 8)).astype(np.float32), "target": np.array([0, 9, 3, 4])}
+    values |= {node: rng.normal(size=[int(d) for d in node.shape]).astype(np.float32) for node in layer.parameters()}
     log_p, (output, loss) = layer.log_prob(rows), layer(rows, target)
     log_p, output, loss = sn.evaluate([log_p, output, loss], values)
     np.testing.assert_allclose(np.exp(log_p).sum(axis=1), 1, rtol=1e-5)
