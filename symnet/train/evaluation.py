@@ -46,7 +46,8 @@ def evaluate(program: Program, source: Source, chosen: Sequence[Chosen], with_lo
     kept: list[Piece] = []
     for inputs, rows in pieces:
         outputs = program.evaluate(**inputs)
-        pace.steps = max(1, pace.steps * PIECE_BYTES // max(1, sum(value.nbytes for value in outputs.values())))
+        if "whole" not in joins.values():
+            pace.steps = max(1, pace.steps * PIECE_BYTES // sum(value.nbytes for value in outputs.values()))
         losses.append(outputs["loss"])
         counts.append(rows)
         for figure in figures:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 COLOURS = ("#1f4e8c", "#c0504d", "#4f8f4f", "#8064a2", "#d08a2e", "#3a9aa8", "#7a5c44", "#b0589a")
 PALE = "#9db8d9"
-SMOOTH = 0.9
-"""How much of the running mean a new batch leaves."""
+WINDOW, SHARE = 10, 0.02
+"""Over how many batches a running mean goes: at least so many, and such a share of all."""
 COLUMNS = 600
 """Most columns of a picture of gradients; steps beyond that are put together."""
 
@@ -139,9 +139,10 @@ def _medians(rows: np.ndarray, width: int) -> np.ndarray:
 
 def running_mean(values: np.ndarray) -> np.ndarray:
     """The exponentially weighted mean of the values so far, corrected for its beginning."""
+    kept = 1 - 1 / max(WINDOW, SHARE * len(values))
     total = weight = 0.0
     means = np.empty(len(values))
     for place, value in enumerate(values):
-        total, weight = SMOOTH * total + (1 - SMOOTH) * value, SMOOTH * weight + (1 - SMOOTH)
+        total, weight = kept * total + (1 - kept) * value, kept * weight + (1 - kept)
         means[place] = total / weight
     return means
