@@ -45,8 +45,9 @@ def scan(
     returned = cell(restore(carry_form, placeholders), restore(slice_form, elements))
     new_carry, kept, kept_form = _split_result(returned, carry_form)
     new_carry = [_fits(i, new, old) for i, (new, old) in enumerate(zip(new_carry, carry, strict=True))]
-    results, drawn, places = _drawn_by_step([*new_carry, *kept], since, length)
-    body, captured = close([*placeholders, *elements, *places], results)
+    own = [*placeholders, *elements]
+    results, drawn, places = _drawn_by_step([*new_carry, *kept], own, since, length)
+    body, captured = close([*own, *places], results)
     loop = make(
         SCAN,
         [*captured, *carry, *slices, *drawn],
@@ -56,10 +57,20 @@ def scan(
     return restore(kept_form, outcome[len(carry) :]), restore(carry_form, outcome[: len(carry)])
 
 
-def _drawn_by_step(results: Sequence[Expr], since: int, length: Dim) -> tuple[list[Expr], list[Expr], list[Expr]]:
-    """The results of a cell with what it drew replaced by slices; the draws for all steps; and the slices."""
-    wide = {node: for_members(node, since, length) for node in postorder(results)}
-    found = {node: drawn for node, drawn in wide.items() if drawn is not None}
+def _drawn_by_step(
+    results: Sequence[Expr], own: Sequence[Expr], since: int, length: Dim
+) -> tuple[list[Expr], list[Expr], list[Expr]]:
+    """The results of a cell with what it drew replaced by slices; the draws for all steps; and the slices.
+
+    What is drawn with a key that depends on the step stays in the cell.
+    """
+    found: dict[Expr, Expr] = {}
+    inside = set(own)
+    for node in postorder(results):
+        if any(arg in inside for arg in node.args):
+            inside.add(node)
+        elif (drawn := for_members(node, since, length)) is not None:
+            found[node] = drawn
     places = fresh_arguments((node.shape, node.dtype) for node in found)
     return substitute(results, dict(zip(found, places, strict=True))), list(found.values()), places
 

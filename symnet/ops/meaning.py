@@ -61,6 +61,18 @@ def rewrite_with_bodies(roots: Sequence[Expr], replace: Callable[[Expr], Expr]) 
     return rewrite(roots, visit)
 
 
+def postorder_with_bodies(roots: Sequence[Expr]) -> list[Expr]:
+    """Every node under the roots once, operands before the nodes that use them, then those in the bodies of loops."""
+    found: dict[Expr, None] = {}
+    pending = [list(roots)]
+    while pending:
+        for node in postorder(pending.pop()):
+            if node not in found:
+                pending += [list(body.results) for body in bodies(node).values()]
+            found[node] = None
+    return list(found)
+
+
 def collect_updates(roots: Sequence[Expr]) -> list[tuple[Expr, Expr]]:
     """What a training step stores for the operations under `roots`: (state, new value), each state once.
 

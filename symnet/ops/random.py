@@ -22,11 +22,10 @@ from symnet.expr import dims, dtypes
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, Sizes, register
-from symnet.expr.traverse import postorder
 from symnet.ops import philox
 from symnet.ops.coerce import arity, as_type, same_dtype, to_expr
 from symnet.ops.leaves import Operand, input, state
-from symnet.ops.meaning import rewrite_with_bodies
+from symnet.ops.meaning import postorder_with_bodies, rewrite_with_bodies
 from symnet.ops.scalar import add, cast, cos, less, log, multiply, sqrt, subtract
 
 __all__ = ["bernoulli", "bits", "key", "normal", "numbered", "uniform"]
@@ -180,7 +179,7 @@ def numbered(exprs: Any) -> Any:
     gradient is taken of the numbered loss.
     """
     roots = [exprs] if isinstance(exprs, Expr) else list(exprs)
-    drawn = [node for node in postorder(roots) if node.op == "random_bits"]
+    drawn = [node for node in postorder_with_bodies(roots) if node.op == "random_bits"]
     taken = {node.attrs["stream"] for node in drawn}
     free = (number for number in itertools.count() if number not in taken)
     open_ = sorted({node.attrs["uid"] for node in drawn if node.attrs["stream"] is None})

@@ -206,3 +206,20 @@ def test_a_program_in_another_type_draws(written: str, computed: str) -> None:
     assert (prog.predict("drawn") != sample).all()
     prog.buffers["random.step"] = np.int64(0)
     assert (prog.predict("drawn") == sample).all()
+
+
+def test_a_loop_may_draw_with_a_key_of_its_own() -> None:
+    seed, start = sn.input("seed", (), "int64"), sn.input("start", (3,), "float64")
+
+    def cell(h: sn.Expr, step: sn.Expr) -> tuple[sn.Expr, sn.Expr]:
+        h = 0.5 * h + sn.random.uniform((3,), dtype="float64", key=(seed, step))
+        return h, h
+
+    ys, _ = sn.scan(cell, start, sn.arange(5))
+    got = sn.function([start, seed], ys)(np.zeros(3), 7)
+    np.testing.assert_allclose(got, sn.evaluate(ys, {"start": np.zeros(3), "seed": 7}), rtol=1e-14)
+    h = np.zeros(3)
+    for step in range(5):
+        drawn = sn.random.uniform((3,), dtype="float64", key=(sn.constant(7), sn.constant(step)))
+        h = 0.5 * h + sn.evaluate(drawn)
+        np.testing.assert_allclose(got[step], h, rtol=1e-14)
