@@ -88,7 +88,10 @@ def work(program: Program, kernel: Kernel) -> int:
 
 
 def _contract(program: Program, kernel: Kernel, roles: Roles) -> Kernel:
-    """The tiled form; the operands are exchanged when that brings the columns close together in the output."""
+    """The tiled form; the operands are exchanged when that brings the columns close together in the output.
+
+    Where these are too few for a vector, as in the gradient of a filter, the backend chooses what runs in lanes.
+    """
     main = next(stores(kernel.body))
     last = main.index[-1] if main.index else Affine()
     close = [axis for axis, c in last.terms if c in GAIN] if isinstance(last, Affine) else []
@@ -101,7 +104,9 @@ def _contract(program: Program, kernel: Kernel, roles: Roles) -> Kernel:
         kernel = replace(kernel, body=(replace(first, value=value), *kernel.body[1:]))
         roles = Roles(roles.batch, roles.cols, roles.rows, roles.inner)
     parallel = len(kernel.axes) if iterations(program, kernel) >= SERIAL_MACS else 0
-    chosen = Schedule("contract", parallel, roles.cols[-1], roles.batch, roles.rows, roles.cols, roles.inner)
+    columns = next(axis for axis in kernel.axes if axis.name == roles.cols[-1])
+    vector = columns.name if volume(program, (columns,)) >= FULL else None
+    chosen = Schedule("contract", parallel, vector, roles.batch, roles.rows, roles.cols, roles.inner)
     return replace(kernel, schedule=chosen)
 
 
