@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -224,6 +225,8 @@ def _kernel(program: Program, entry: str, node: Expr) -> str | None:
         return None
     operands = set(node.args)
     inner = {one.op for one in postorder(expand([node]), boundary=operands) if one.args and one not in operands}
-    kernels = [(kernel["name"], kernel["note"]) for kernel in program.kernels(entry)]
-    doing = [(name, note) for name, note in kernels if inner & {word.split()[0] for word in note.split(", ") if word}]
-    return f"{doing[0][0]}: {doing[0][1]}" if len(doing) == 1 else None
+    doing = {f"{kernel['name']}: {kernel['note']}": set(re.split(r"[ ,]+", kernel["note"]))
+             for kernel in program.kernels(entry)}  # fmt: skip
+    everything = [kernel for kernel, done in doing.items() if inner <= done]
+    something = [kernel for kernel, done in doing.items() if inner & done]
+    return next((found[0] for found in (everything, something) if len(found) == 1), None)

@@ -175,3 +175,12 @@ def test_a_program_that_has_become_exact_is_explained_too() -> None:
     np.testing.assert_allclose(history["val_loss"], [wanted.mean()], rtol=1e-5)
     some["x"][10, 0] = np.nan
     assert stopped(program, some, shuffle=False).report.expression is x
+
+
+def test_the_kernel_is_named_where_one_only_does_it() -> None:
+    report = stopped(sn.compile(sn.mean(sn.sqrt((x @ w) * y)), **SAFE), data()).report
+    assert report.expression.op == "sqrt"
+    assert "sqrt" in report.kernel.partition(": ")[2]
+    assert f"computed by the kernel {report.kernel}" in str(report)
+    twice = sn.exp(sn.exp(9 * (x @ w) ** 2)) + sn.sum(sn.exp(w))
+    assert stopped(sn.compile(sn.mean(twice), **SAFE), {"x": data()["x"]}).report.expression.op == "exp"

@@ -282,3 +282,19 @@ def test_a_metric_of_ones_own(program: Any) -> None:
     history = program.fit(rows(), metrics=[Margin()], progress=False)
     ordered = np.sort(program.predict("logits", x=rows()["x"]), axis=1)
     np.testing.assert_allclose(history["margin"], [np.mean(ordered[:, -1] - ordered[:, -2])], rtol=1e-5)
+
+
+def test_figures_have_the_inference_meaning() -> None:
+    """Dropout and batch norm are evaluated, not trained, in validation and in metrics."""
+    x, y = sn.input("x", ("N", 5)), sn.input("y", ("N",), "int64")
+    weight = sn.parameter("w", (5, 3), init=sn.init.normal())
+    z = sn.nn.functional.dropout(sn.nn.BatchNorm1d(5, affine=False)(x), 0.5) @ weight
+    program = sn.compile(sn.losses.cross_entropy(z, y), sn.optim.SGD(lr=0.05), {"logits": z}, {"N": 8})
+    data = rows()
+    for given in (data, [(data["x"][i : i + 7], data["y"][i : i + 7]) for i in (0, 7, 14)]):
+        history = program.fit(given, epochs=2, validation=given, metrics=["accuracy"], progress=False)
+        mean, variance = program.buffers["running_mean"], program.buffers["running_var"]
+        scores = ((data["x"] - mean) / np.sqrt(variance + 1e-5)) @ program.parameters["w"]
+        lost = np.log(np.exp(scores).sum(1)) - scores[np.arange(len(scores)), data["y"]]
+        np.testing.assert_allclose(history["val_loss"][-1], lost.mean(), rtol=1e-5)
+        assert history["val_accuracy"][-1] == history["accuracy"][-1] == np.mean(scores.argmax(1) == data["y"])
