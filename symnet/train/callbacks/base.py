@@ -73,8 +73,8 @@ class Schedule(Callback):
     every      "epoch" or "step"
     monitor    the figure of the epoch; by default "val_loss" if there is validation, else "loss"
 
-    The learning rate at the end of the epoch is added to its figures, under the name it has in `program.hyper`. In
-    `fit(callbacks=[scheduler])` a scheduler alone is stepped after each epoch.
+    The learning rates at the end of the epoch are added to its figures, under the names they have in `program.hyper`.
+    In `fit(callbacks=[scheduler])` a scheduler alone is stepped after each epoch.
     """
 
     def __init__(
@@ -100,9 +100,8 @@ class Schedule(Callback):
         self.scheduler.step()
 
     def on_epoch_end(self, program: Program, history: History) -> None:
-        rate = next((name for name in ("lr", "learning_rate") if name in program.hyper), None)
-        if rate is not None:
-            history.epochs[-1][rate] = program.hyper[rate]
+        for name in (*program.hyper.names("lr"), *program.hyper.names("learning_rate")):
+            history.epochs[-1][name] = program.hyper[name]
         if self.every == "epoch":
             if self.takes_figure:
                 self.scheduler.step(monitored(history, self.monitor, "Schedule"))
