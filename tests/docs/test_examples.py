@@ -41,6 +41,10 @@ EXAMPLES = {
         r"best epoch \d+: F1 ([\d.]+), area under the ROC curve ([\d.]+)",
         lambda f1, area: f1 > 0.9 and area > 0.97,
     ),
+    ("ensemble.py", "--epochs", "8"): (
+        r"member 1 .*accuracy ([\d.]+)%[\s\S]*together +accuracy ([\d.]+)%\n.*the same answers: True",
+        lambda member, together: member > 92 and together > 90,
+    ),
     ("recurrent.py", "--steps", "600"): (
         r"mean error on longer sequences ([\d.]+) \(always answering 0: ([\d.]+)\)",
         lambda error, naive: error < 0.7 * naive,
