@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from symnet import ops
@@ -75,16 +76,16 @@ class Cell:
 
 
 def rnn_cell(nonlinearity: str) -> Cell:
-    """h′ = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu in the place of tanh."""
+    """The cell of an RNN with "tanh" or "relu"."""
     if nonlinearity not in NONLINEARITIES:
         raise UsageError(f"there is no nonlinearity {nonlinearity!r}{nearest(nonlinearity, NONLINEARITIES)}")
-    activation = NONLINEARITIES[nonlinearity]
+    return Cell(1, 1, Weights.of_input_with_both_biases, partial(_rnn_step, nonlinearity))
 
-    def step(weights: Weights, inputs: Expr, state: State) -> State:
-        (h,) = state
-        return (activation(inputs + weights.of_hidden(h)),)
 
-    return Cell(1, 1, Weights.of_input_with_both_biases, step)
+def _rnn_step(nonlinearity: str, weights: Weights, inputs: Expr, state: State) -> State:
+    """h′ = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu in the place of tanh."""
+    (h,) = state
+    return (NONLINEARITIES[nonlinearity](inputs + weights.of_hidden(h)),)
 
 
 def _lstm_step(weights: Weights, inputs: Expr, state: State) -> State:

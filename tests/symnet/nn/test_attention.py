@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -126,6 +129,15 @@ def test_names_start_and_repr_are_torchs() -> None:
         "    (out_proj): Linear(in_features=4, out_features=4, bias=True)",
         "  )",
     ]
+
+
+def test_copies_and_pickles() -> None:
+    x = sn.input("x", (3, 2, 4))
+    for made in (sn.nn.TransformerEncoderLayer(4, 2, 8), sn.nn.Transformer(4, 2, 1, 1, 8, activation="gelu")):
+        arguments = (x, x) if isinstance(made, sn.nn.Transformer) else (x,)
+        for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+            assert repr(other) == repr(made)
+            assert str(sn.inference(other(*arguments))) == str(sn.inference(made(*arguments)))
 
 
 def test_a_custom_encoder_takes_the_place_of_the_stack(rng: np.random.Generator) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -49,6 +51,16 @@ def test_repr_is_torchs() -> None:
     )
     assert repr(sn.nn.GRU(3, 4, bias=False, batch_first=True)) == "GRU(3, 4, bias=False, batch_first=True)"
     assert repr(sn.nn.RNNCell(3, 4, bias=False, nonlinearity="relu")) == "RNNCell(3, 4, bias=False, nonlinearity=relu)"
+
+
+@pytest.mark.parametrize("layer", ["RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"])
+def test_copies_and_pickles(layer: str) -> None:
+    made = getattr(sn.nn, layer)(3, 4)
+    x = sn.input("x", (2, 3))
+    for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert repr(other) == repr(made)
+        assert [name for name, _ in other.named_parameters()] == [name for name, _ in made.named_parameters()]
+        assert str(other(x)) == str(made(x))
 
 
 @pytest.mark.parametrize(("layer", "settings"), LAYERS)
