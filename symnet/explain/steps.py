@@ -93,7 +93,8 @@ def _chain(step: ChainStep, context: Context, several: bool) -> StepView:
 
 
 def _rewrite(step: Step, context: Context) -> StepView:
-    return StepView(step, _opened(step.before, context.known), "→", _opened(step.after, context.known))
+    before = step.before.args[1] if step.before.op == "usually" else step.before  # its exact form
+    return StepView(step, _opened(before, context.known), "→", _opened(step.after, context.known))
 
 
 def _bounded(node: Expr, known: Mapping[Expr, Form], depth: int) -> Form:

@@ -13,6 +13,7 @@ from symnet.expr.trace import Trace
 from symnet.simplify.engine import COMMUTES, COMMUTES_REASON, rewrite_with
 from symnet.simplify.expand import expand
 from symnet.simplify.pattern import show
+from symnet.simplify.plain import plainly
 from symnet.simplify.rule import Rule, RuleSet
 from symnet.simplify.tables import TOPICS
 
@@ -48,11 +49,11 @@ def simplify(exprs: Expr | Sequence[Expr], *, trace: Trace | None = None) -> Exp
     is as good or better. `trace` collects every step: the rule, the node before and after, and why they are equal.
     """
     if isinstance(exprs, Expr):
-        return rewrite_with(default_rules(), [exprs], trace)[0]
+        return rewrite_with(default_rules(), plainly([exprs], trace), trace)[0]
     for position, node in enumerate(exprs):
         if not isinstance(node, Expr):
             raise DTypeError(f"simplify: item {position} is {type(node).__name__}, expected an expression")
-    return rewrite_with(default_rules(), list(exprs), trace)
+    return rewrite_with(default_rules(), plainly(exprs, trace), trace)
 
 
 def prepare(outputs: Sequence[Expr], wrt: Sequence[Expr], trace: Trace | None = None) -> tuple[list[Expr], list[Expr]]:
@@ -62,7 +63,8 @@ def prepare(outputs: Sequence[Expr], wrt: Sequence[Expr], trace: Trace | None = 
     operations have derivatives that are short and stable themselves. The nodes of `wrt` survive: no rule looks into
     one or replaces one, only what it is computed from is simplified.
     """
-    results = rewrite_with(default_rules(), list(outputs), trace, keep=list(wrt))
+    plain = plainly([*outputs, *wrt], trace)
+    results = rewrite_with(default_rules(), plain[: len(outputs)], trace, keep=plain[len(outputs) :])
     return results[: len(outputs)], results[len(outputs) :]
 
 

@@ -144,14 +144,14 @@ class Rewriting:
         self.budget -= 1
         if self.budget < 0:
             raise _endless(list(self.rule_of.values())[-20:])
-        _carry_name(node, new)
+        carry_name(node, new)
         if self.trace is not None:
             self.trace.add(Step(rule.name, node, new, rule.reason, rule.kind, rule.assumption))
         return new
 
     def _replaced(self, node: Expr, new: Expr, name: str, reason: str) -> Expr:
         self.live.replace(node, new)
-        _carry_name(node, new)
+        carry_name(node, new)
         if self.trace is not None:
             self.trace.add(Step(name, node, new, reason, "exact"))
         return new
@@ -161,7 +161,7 @@ class Rewriting:
         new = with_bodies(node, self._body)
         if new is node:
             return self._apply(node)
-        _carry_name(node, new)
+        carry_name(node, new)
         self.live.rebuilt(node, new)
         return new
 
@@ -195,7 +195,7 @@ def _allowance(rule: Rule) -> float:
     return -TIE if rule.when_cheaper else TIE
 
 
-def _carry_name(old: Expr, new: Expr) -> None:
+def carry_name(old: Expr, new: Expr) -> None:
     """The value keeps its name, unless what replaced it has one or is a leaf (which may stand for other values too)."""
     if old.name is not None and new.name is None and new.args:
         label(new, old.name)

@@ -9,7 +9,11 @@ from symnet.simplify.vocabulary import usually
 x, y = variables("x y")
 (K,) = attributes("K")
 
-RULES = [
-    rule("usually", usually(x, y, unless=K), x, assumption="no target is -100, the index that is ignored by default",
-         reason="a program that meets other data fails a check of the plain form, and goes on with the exact one"),
-]  # fmt: skip
+USUALLY = rule(
+    "usually",
+    usually(x, y, unless=K),
+    x,
+    assumption="no target is -100, the index that is ignored by default",
+    reason="a program that meets other data fails a check of the plain form, and goes on with the exact one",
+)
+RULES = [USUALLY]
