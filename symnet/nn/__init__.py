@@ -4,6 +4,9 @@ A layer is called on expressions and gives an expression; there is nothing else 
 in its `__all__` is public here; its functions are public in `sn.nn.functional`.
 """
 
+from typing import Any
+
+from symnet.errors import nearest
 from symnet.nn import (
     activations,
     attention,
@@ -61,3 +64,12 @@ __all__ += recurrent_cells.__all__
 __all__ += sparse.__all__
 __all__ += transformer.__all__
 __all__ += vision.__all__
+
+
+def __getattr__(name: str) -> Any:
+    """The losses, which torch.nn has too; they are imported when they are used."""
+    from symnet import losses
+
+    if name in losses.__all__ and name[0].isupper():
+        return getattr(losses, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{nearest(name, [*__all__, *losses.__all__])}")

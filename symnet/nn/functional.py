@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from symnet.errors import nearest
 from symnet.nn import (
     activation_functions,
     adaptive_pooling_functions,
@@ -42,3 +45,12 @@ __all__ += padding_functions.__all__
 __all__ += pooling_functions.__all__
 __all__ += sparse_functions.__all__
 __all__ += vision_functions.__all__
+
+
+def __getattr__(name: str) -> Any:
+    """The functions of `sn.losses`, which torch.nn.functional has too; they are imported when they are used."""
+    from symnet import losses
+
+    if name in losses.__all__ and name[0].islower():
+        return getattr(losses, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{nearest(name, [*__all__, *losses.__all__])}")

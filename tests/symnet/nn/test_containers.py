@@ -68,3 +68,12 @@ def test_unflatten(size: tuple) -> None:
     np.testing.assert_array_equal(got, array.reshape(3, *size, 2))
     with pytest.raises(sn.ShapeError, match="does not divide"):
         nn.Unflatten(1, (4, -1))(x)
+
+
+def test_losses_are_found_where_pytorch_has_them() -> None:
+    assert nn.CrossEntropyLoss is sn.losses.CrossEntropyLoss
+    assert nn.functional.cross_entropy is sn.losses.cross_entropy
+    with pytest.raises(AttributeError, match="did you mean 'Linear'"):
+        nn.Linera  # noqa: B018
+    with pytest.raises(AttributeError, match="did you mean 'relu'"):
+        nn.functional.reluu  # noqa: B018
