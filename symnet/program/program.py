@@ -48,6 +48,7 @@ class Program:
     check_finite whether inputs are searched for NaN and infinity before each call
     epochs_done  epochs that `fit` has made so far; with `seed` it decides the order of the rows
     history      the `History` of the last `fit`, also of one that is running or was interrupted
+    about        what `fit` knows of inputs, outputs and the step (`symnet.program.about`)
     """
 
     history: History | None
