@@ -65,7 +65,7 @@ def _check_range(lowering: Lowering, node: Expr, index: Expr, axis: int, size: D
     axes, at = lowering.grid(index.shape)
     value = lowering.read(index, at)
     place = as_index(cast(value, "int64"))
-    if isinstance(place, Affine) and inside(place, {axis.name: axis.extent for axis in axes}, size):
+    if isinstance(place, Affine) and inside(place, {axis.name: axis.extent for axis in (*axes, *lowering.outer)}, size):
         return
     key = (index, size)
     if key in lowering.checked:
