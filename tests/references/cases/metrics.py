@@ -1,4 +1,4 @@
-"""The metrics of `sn.metrics` beside scikit-learn's, computed in three uneven pieces; ties and empty classes included."""
+"""The metrics of `sn.metrics` beside scikit-learn's, computed in uneven pieces; ties and empty classes included."""
 
 from __future__ import annotations
 
