@@ -23,8 +23,8 @@ OPTIMIZERS: dict[str, Callable[[Any], sn.optim.Optimizer]] = {
 def network() -> Module:
     linear = sn.nn.Linear
     return sn.nn.Sequential(
-        linear(8, 6, bias=False, dtype="float64"), sn.nn.BatchNorm1d(6, dtype="float64"), sn.nn.ReLU(), sn.nn.Dropout(0.3),
-        linear(6, 4, dtype="float64"),
+        linear(8, 6, bias=False, dtype="float64"), sn.nn.BatchNorm1d(6, dtype="float64"), sn.nn.ReLU(),
+        sn.nn.Dropout(0.3), linear(6, 4, dtype="float64"),
     )  # fmt: skip
 
 
