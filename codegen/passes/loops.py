@@ -46,7 +46,7 @@ def _joined(program: Program, kernel: Kernel) -> Kernel:
 
 def _ordered(program: Program, body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
     """The statements with sums that go together beside each other and loops as late as they may be."""
-    if sum(isinstance(stmt, (Loop, Reduce)) for stmt in body) < 3:
+    if sum(isinstance(stmt, (Loop, Reduce)) for stmt in body) < 2:
         return body
     before = [[i for i in range(j) if _in_the_way(program, body[i], body[j])] for j in range(len(body))]
     waiting, result, run = list(range(len(body))), list[int](), list[int]()

@@ -19,7 +19,7 @@ from symnet.expr.traverse import postorder, users
 _LEAVES = ("input", "parameter", "state", "hyper", "constant", "iota", "dim", "arg")
 _NAMED_LEAVES = _LEAVES[:4]
 # Operations that are not written, or hardly: a value is not named because one of these is applied to it.
-_INVISIBLE = ("cast", "broadcast_to", "reshape", "transpose", "negative", "stop_gradient", "item")
+_INVISIBLE = ("cast", "broadcast_to", "reshape", "transpose", "negative", "stop_gradient", "item", "require")
 _LETTERS = {"softmax": "p", "log_softmax": "ℓ", "mean": "μ", "var": "v", "scan": "r", "argmax": "k", "sigmoid": "s"}
 _DRAWN = {"random_bits": "ξ", "standard_uniform": "u", "standard_normal": "ε"}
 _QUIET = ("random_bits", "random_step", "batch_norm", "instance_norm")  # their state is not written

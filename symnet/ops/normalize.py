@@ -332,10 +332,13 @@ def _updates_by_channel(node: Expr) -> list[tuple[Expr, Expr]]:
         seen = given["count"] + 1
         new.append((given["count"], seen))
         momentum = 1.0 / cast(seen, node.dtype) if momentum is None else momentum
-    x, axes = node.args[0], _statistics_axes(node)
-    for name, batch in (("mean", mean(x, axes)), ("var", var(x, axes, correction=1))):
-        batch = mean(batch, 0) if batch.ndim == 2 else batch
-        new.append((given[name], (1.0 - momentum) * given[name] + momentum * batch))
+    x, axes = _more_than_one(node), _statistics_axes(node)
+    unbiased = element_count(x, axes) / element_count(x, axes, less=1)
+    # as `standardize` computes them, so that they are computed once
+    batch = {"mean": mean(x, axes, keepdims=True), "var": unbiased * var(x, axes, keepdims=True)}
+    for name, value in batch.items():
+        moved = momentum * (mean(value, 0) if node.op == "instance_norm" else value)
+        new.append((given[name], (1.0 - momentum) * given[name] + reshape(moved, (x.shape[1],))))
     return new
 
 
