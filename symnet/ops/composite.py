@@ -197,7 +197,7 @@ def _define_logsumexp(node: Expr) -> Expr:
 
 
 def _pull_logsumexp(node: Expr, g: Expr) -> list[Expr | None]:
-    """g · softmax(x); over several axes g · exp(x - y), which is the same; where every x is -inf the derivative is 0."""
+    """g · softmax(x), over several axes written g · exp(x - y); where every x is -inf the derivative is 0."""
     (x,), axes, keepdims = node.args, node.attrs["axes"], node.attrs["keepdims"]
     if len(axes) == 1:
         shares = softmax(x, axes[0])
@@ -226,7 +226,7 @@ LOGSUMEXP = register(
 
 
 def _shifted(x: Expr, axis: int) -> Expr:
-    """x less its largest element along `axis`, which becomes 0; -inf stays -inf, also in a row that has nothing else."""
+    """x less its largest element along `axis`; -inf stays -inf, also in a row that has nothing else."""
     largest = stop_gradient(max(x, axis, keepdims=True))
     return x - maximum(largest, float(np.finfo(x.dtype).min))
 

@@ -20,7 +20,7 @@ from symnet.ops.leaves import Operand, input
 from symnet.ops.reduce import restore, sum
 from symnet.ops.scalar import equal, sqrt, square, where
 
-__all__ = ["euclidean_norm", "unit"]
+__all__: list[str] = []
 
 
 def euclidean_norm(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:

@@ -26,7 +26,6 @@ HEADER = '''"""What follows from the formulas of the scalar functions. Written b
 
 DERIVATIVES  for each operand the cotangent g times the derivative, as a function of (g, y, *operands); y is the result.
 EXPANSIONS   the function in terms of those that loop programs have.
-FORMULAS     LaTeX of the formula, with #1, #2, … for the operands.
 """
 
 from __future__ import annotations
@@ -43,13 +42,12 @@ from symnet.ops import scalar as s
 
 def generate() -> str:
     """The text of the table."""
-    derivatives, expansions, formulas = [], [], []
+    derivatives, expansions = [], []
     for op in REGISTRY.values():
         if not isinstance(op, ScalarOp) or op.formula is None:
             continue
         symbols = sp.symbols(f"x:{op.arity}", real=True)
         formula = op.formula(sp, *symbols)
-        formulas.append(f'    "{op.name}": {_quoted(_latex(formula, symbols))},')
         if not op.derivative:
             derivatives.append(f'    "{op.name}": (\n{_partials(op, formula, symbols)}    ),')
         if op.define is not None and op.stable is None:
@@ -57,7 +55,6 @@ def generate() -> str:
     tables = [
         ("DERIVATIVES: Mapping[str, tuple[Callable[..., Expr], ...]]", derivatives),
         ("EXPANSIONS: Mapping[str, Callable[..., Expr]]", expansions),
-        ("FORMULAS: Mapping[str, str]", formulas),
     ]
     return HEADER + "".join(f"\n{name} = {{\n" + "\n".join(rows) + "\n}\n" for name, rows in tables)
 
@@ -116,15 +113,6 @@ def _function(parameters: Sequence[str], root: Expr) -> str:
         else:
             texts[id(node)] = f"s.{node.op}({', '.join(texts[id(a)] for a in node.args)})"
     return f"lambda {', '.join(parameters)}: {texts[id(root)]}"
-
-
-def _quoted(text: str) -> str:
-    return f'r"{text}"' if "\\" in text else f'"{text}"'
-
-
-def _latex(formula: Any, symbols: Sequence[Any]) -> str:
-    names = {symbol: f"\\#{i}" for i, symbol in enumerate(symbols, 1)}
-    return str(sp.latex(formula, symbol_names=names)).replace("\\#", "#")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -49,7 +49,7 @@ def _xlogy(x: Expr, y: Expr) -> Expr:
 
 xlogy: ScalarOp = scalar(
     "xlogy", arity=2, accepts="float", formula=lambda sp, x, y: x * sp.log(y), domain=((-1e4, 1e4), (1e-30, 1e30)),
-    stable=_xlogy, latex=r"#1 \log #2",
+    stable=_xlogy,
     derivative=(
         lambda g, y, a, b: where(logical_and(equal(a, 0), less_equal(b, 0)), 0, g * log(b)),
         lambda g, y, a, b: where(equal(a, 0), 0, g * divide(a, b)),
@@ -98,7 +98,6 @@ def _bernoulli_logit_slope(x: Expr, t: Expr) -> Expr:
 bernoulli_logit_slope: ScalarOp = scalar(
     "bernoulli_logit_slope", arity=2, accepts="float", domain=((-30.0, 30.0), (0.0, 1.0)),
     formula=lambda sp, x, t: 1 / (1 + sp.exp(-x)) - t, stable=_bernoulli_logit_slope,
-    latex=r"\sigma\left(#1\right) - #2",
     derivative=(lambda g, y, x, t: g * multiply(sigmoid(x), sigmoid(negative(x))), lambda g, y, x, t: negative(g)),
     doc="sigmoid(x) - t, the derivative of bernoulli_logit_nll, with its digits where both are nearly 1",
 )  # fmt: skip
@@ -111,7 +110,6 @@ def _bernoulli_logit_nll(x: Expr, t: Expr) -> Expr:
 bernoulli_logit_nll: ScalarOp = scalar(
     "bernoulli_logit_nll", arity=2, accepts="float", domain=((-1e4, 1e4), (0.0, 1.0)), stable=_bernoulli_logit_nll,
     formula=lambda sp, x, t: sp.log(1 + sp.exp(x)) - t * x,
-    latex=r"\operatorname{softplus}\left(#1\right) - #2 \odot #1",
     derivative=(lambda g, y, x, t: g * bernoulli_logit_slope(x, t), lambda g, y, x, t: negative(g * x)),
     doc="softplus(x) - t x: bernoulli_nll of p = sigmoid(x), as a sum of terms that are not negative",
 )  # fmt: skip
@@ -127,7 +125,6 @@ def _huber(d: Expr, delta: Expr) -> Expr:
 huber: ScalarOp = scalar(
     "huber", arity=2, accepts="float", domain=((-1e4, 1e4), (1e-3, 1e3)), stable=_huber,
     formula=lambda sp, d, c: sp.Piecewise((d**2 / 2, sp.Abs(d) <= c), (c * (sp.Abs(d) - c / 2), True)),
-    latex=r"\operatorname{huber}_{#2}\left(#1\right)",
     derivative=(
         lambda g, y, d, c: g * clip(d, negative(c), c),
         lambda g, y, d, c: g * maximum(absolute(d) - c, 0.0),
@@ -146,5 +143,5 @@ def _log_cosh(x: Expr) -> Expr:
 
 log_cosh: ScalarOp = scalar(
     "log_cosh", accepts="float", domain=((-1e4, 1e4),), formula=lambda sp, x: sp.log(sp.cosh(x)), stable=_log_cosh,
-    latex=r"\log \cosh\left(#1\right)", derivative=(lambda g, y, x: g * tanh(x),), doc="log cosh x, without overflow",
+    derivative=(lambda g, y, x: g * tanh(x),), doc="log cosh x, without overflow",
 )  # fmt: skip

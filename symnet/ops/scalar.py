@@ -40,23 +40,23 @@ subtract: ScalarOp = scalar(
 )  # fmt: skip
 multiply: ScalarOp = scalar(
     "multiply", np.multiply, arity=2, loop="mul", formula=lambda sp, a, b: a * b, domain=(_REAL, _REAL),
-    latex=r"#1 \odot #2", doc="a · b, element by element",
+    doc="a · b, element by element",
 )  # fmt: skip
 divide: ScalarOp = scalar(
     "divide", np.divide, arity=2, loop="div", accepts="float", formula=lambda sp, a, b: a / b,
-    domain=(_REAL, (1e-3, 1e4)), latex=r"\frac{#1}{#2}",
+    domain=(_REAL, (1e-3, 1e4)),
     # (g / b) · (a / b): the quotients stay in range where b² would not.
     derivative=(lambda g, y, a, b: g / b, lambda g, y, a, b: negative(g / b * y)),
     doc="a / b; integers give float32",
 )  # fmt: skip
 floor_divide: ScalarOp = scalar(
     "floor_divide", np.floor_divide, arity=2, loop="floordiv", formula=lambda sp, a, b: sp.floor(a / b),
-    domain=(_REAL, (1e-3, 1e4)), derivative=(None, None), latex=r"\left\lfloor \frac{#1}{#2} \right\rfloor",
+    domain=(_REAL, (1e-3, 1e4)), derivative=(None, None),
     doc="a / b rounded down",
 )  # fmt: skip
 mod: ScalarOp = scalar(
     "mod", np.mod, arity=2, loop="mod", formula=lambda sp, a, b: a - b * sp.floor(a / b), domain=(_REAL, (1e-3, 1e4)),
-    derivative=(lambda g, y, a, b: g, lambda g, y, a, b: negative(g * floor_divide(a, b))), latex=r"#1 \bmod #2",
+    derivative=(lambda g, y, a, b: g, lambda g, y, a, b: negative(g * floor_divide(a, b))),
     doc="the remainder of the division rounded down; it has the sign of b",
 )  # fmt: skip
 negative: ScalarOp = scalar(
@@ -79,21 +79,21 @@ ceil: ScalarOp = scalar(
     derivative=(None,), doc="rounded up; its derivative is 0",
 )  # fmt: skip
 round: ScalarOp = scalar(
-    "round", np.rint, loop="round", accepts="float", derivative=(None,), latex=r"\operatorname{round}\left(#1\right)",
+    "round", np.rint, loop="round", accepts="float", derivative=(None,),
     doc="rounded to the nearest whole number, halves to the even one; its derivative is 0",
 )  # fmt: skip
-square: ScalarOp = scalar("square", formula=lambda sp, x: x**2, domain=(_REAL,), latex="#1^{2}", doc="x²")
+square: ScalarOp = scalar("square", formula=lambda sp, x: x**2, domain=(_REAL,), doc="x²")
 reciprocal: ScalarOp = scalar(
     "reciprocal", accepts="float", formula=lambda sp, x: 1 / x, domain=((1e-3, 1e4),),
-    derivative=(lambda g, y, x: negative(g * square(y)),), latex=r"\frac{1}{#1}", doc="1 / x",
+    derivative=(lambda g, y, x: negative(g * square(y)),), doc="1 / x",
 )  # fmt: skip
 sqrt: ScalarOp = scalar(
     "sqrt", np.sqrt, loop="sqrt", accepts="float", formula=lambda sp, x: sp.sqrt(x), domain=(_POSITIVE,),
-    derivative=(lambda g, y, x: 0.5 * g / y,), latex=r"\sqrt{#1}", doc="the square root; its derivative at 0 is inf",
+    derivative=(lambda g, y, x: 0.5 * g / y,), doc="the square root; its derivative at 0 is inf",
 )  # fmt: skip
 rsqrt: ScalarOp = scalar(
     "rsqrt", accepts="float", formula=lambda sp, x: 1 / sp.sqrt(x), domain=((1e-8, 1e8),),
-    derivative=(lambda g, y, x: -0.5 * g * (y * square(y)),), latex=r"\frac{1}{\sqrt{#1}}", doc="1 / √x",
+    derivative=(lambda g, y, x: -0.5 * g * (y * square(y)),), doc="1 / √x",
 )  # fmt: skip
 
 
@@ -105,7 +105,6 @@ def _integer_powers(x: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 power: ScalarOp = scalar(
     "power", _integer_powers, arity=2, loop="pow", formula=lambda sp, x, p: x**p, domain=((1e-2, 1e2), (-4.0, 4.0)),
-    latex="#1^{#2}",
     # x⁰ has derivative 0 in x even at 0; 0ᵖ (p ≥ 0) has derivative 0 in p, and log sees no 0, so that no nan arises.
     derivative=(
         lambda g, y, x, p: _power_base(g, x, p),
@@ -137,7 +136,7 @@ def _power_exponent(g: Expr, y: Expr, x: Expr) -> Expr:
 
 exp: ScalarOp = scalar(
     "exp", np.exp, loop="exp", accepts="float", formula=lambda sp, x: sp.exp(x), domain=((-80.0, 80.0),),
-    latex="e^{#1}", doc="e to the power x",
+    doc="e to the power x",
 )  # fmt: skip
 expm1: ScalarOp = scalar(
     "expm1", np.expm1, loop="expm1", accepts="float", formula=lambda sp, x: sp.exp(x) - 1, domain=((-80.0, 80.0),),
@@ -177,47 +176,47 @@ erf: ScalarOp = scalar(
 sigmoid: ScalarOp = scalar(
     "sigmoid", accepts="float", formula=lambda sp, x: 1 / (1 + sp.exp(-x)), domain=(_REAL,),
     # σ(x)·σ(-x) keeps its digits where 1 - σ(x) has none left.
-    derivative=(lambda g, y, x: g * (y * sigmoid(negative(x))),), latex=r"\sigma\left(#1\right)",
+    derivative=(lambda g, y, x: g * (y * sigmoid(negative(x))),),
     doc="1 / (1 + exp(-x))",
 )  # fmt: skip
 log_sigmoid: ScalarOp = scalar(
     "log_sigmoid", accepts="float", formula=lambda sp, x: sp.log(1 / (1 + sp.exp(-x))), domain=(_REAL,),
     stable=lambda x: minimum(x, 0.0) - log1p(exp(negative(absolute(x)))),
-    derivative=(lambda g, y, x: g * sigmoid(negative(x)),), latex=r"\log \sigma\left(#1\right)",
+    derivative=(lambda g, y, x: g * sigmoid(negative(x)),),
     doc="the logarithm of sigmoid(x)",
 )  # fmt: skip
 softplus: ScalarOp = scalar(
     "softplus", accepts="float", formula=lambda sp, x: sp.log(1 + sp.exp(x)), domain=(_REAL,),
     stable=lambda x: maximum(x, 0.0) + log1p(exp(negative(absolute(x)))),
-    derivative=(lambda g, y, x: g * sigmoid(x),), latex=r"\operatorname{softplus}\left(#1\right)",
+    derivative=(lambda g, y, x: g * sigmoid(x),),
     doc="log(1 + exp(x)), without overflow",
 )  # fmt: skip
 relu: ScalarOp = scalar(
     "relu", formula=lambda sp, x: sp.Max(x, 0), domain=(_TINY_OR_HUGE,),
-    derivative=(lambda g, y, x: where(greater(x, 0), g, 0),), latex=r"\operatorname{relu}\left(#1\right)",
+    derivative=(lambda g, y, x: where(greater(x, 0), g, 0),),
     doc="the positive part of x; its derivative at 0 is 0",
 )  # fmt: skip
 gelu: ScalarOp = scalar(
     "gelu", accepts="float", formula=lambda sp, x: x * (1 + sp.erf(x / sp.sqrt(2))) / 2, domain=(_REAL,),
-    latex=r"\operatorname{gelu}\left(#1\right)", doc="x · Φ(x), with the normal distribution function",
+    doc="x · Φ(x), with the normal distribution function",
 )  # fmt: skip
 gelu_tanh: ScalarOp = scalar(
     "gelu_tanh", accepts="float",
     formula=lambda sp, x: x * (1 + sp.tanh(sp.sqrt(2 / sp.pi) * (x + sp.Rational(44715, 10**6) * x**3))) / 2,
-    domain=(_REAL,), latex=r"\operatorname{gelu}_{\tanh}\left(#1\right)",
+    domain=(_REAL,),
     doc="gelu with a tanh in place of the error function",
 )  # fmt: skip
 silu: ScalarOp = scalar(
     "silu", accepts="float", formula=lambda sp, x: x / (1 + sp.exp(-x)), domain=(_REAL,),
     derivative=(lambda g, y, x: g * (sigmoid(x) * (1.0 + x * sigmoid(negative(x)))),),
-    latex=r"\operatorname{silu}\left(#1\right)", doc="x · sigmoid(x)",
+    doc="x · sigmoid(x)",
 )  # fmt: skip
 
 # --- choices -----------------------------------------------------------------------------------------------------
 
 minimum: ScalarOp = scalar(
     "minimum", np.minimum, arity=2, loop="minimum", formula=lambda sp, a, b: sp.Min(a, b),
-    domain=(_TINY_OR_HUGE, _TINY_OR_HUGE), latex=r"\min\left(#1, #2\right)",
+    domain=(_TINY_OR_HUGE, _TINY_OR_HUGE),
     derivative=(
         lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(less(a, b), g, 0)),
         lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(less(b, a), g, 0)),
@@ -226,7 +225,7 @@ minimum: ScalarOp = scalar(
 )  # fmt: skip
 maximum: ScalarOp = scalar(
     "maximum", np.maximum, arity=2, loop="maximum", formula=lambda sp, a, b: sp.Max(a, b),
-    domain=(_TINY_OR_HUGE, _TINY_OR_HUGE), latex=r"\max\left(#1, #2\right)",
+    domain=(_TINY_OR_HUGE, _TINY_OR_HUGE),
     derivative=(
         lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(greater(a, b), g, 0)),
         lambda g, y, a, b: where(equal(a, b), 0.5 * g, where(greater(b, a), g, 0)),
@@ -235,7 +234,6 @@ maximum: ScalarOp = scalar(
 )  # fmt: skip
 clip: ScalarOp = scalar(
     "clip", arity=3, formula=lambda sp, x, a, b: sp.Min(sp.Max(x, a), b), domain=(_REAL, (-1e4, -1.0), (1.0, 1e4)),
-    latex=r"\operatorname{clip}\left(#1, #2, #3\right)",
     derivative=(
         lambda g, y, x, a, b: where(logical_and(greater_equal(x, a), less_equal(x, b)), g, 0),
         lambda g, y, x, a, b: where(logical_and(less(x, a), less(a, b)), g, 0),
@@ -245,36 +243,36 @@ clip: ScalarOp = scalar(
 )  # fmt: skip
 
 
-def _comparison(name: str, function: np.ufunc, symbol: str, relation: str) -> ScalarOp:
+def _comparison(name: str, function: np.ufunc, relation: str) -> ScalarOp:
     return scalar(
         name, function, arity=2, loop=name, accepts="any", result="bool", derivative=(None, None),
-        formula=lambda sp, a, b: getattr(sp, relation)(a, b), domain=(_REAL, _REAL), latex=f"#1 {symbol} #2",
+        formula=lambda sp, a, b: getattr(sp, relation)(a, b), domain=(_REAL, _REAL),
         doc=f"whether a is {name.replace('_', ' ')}{'' if 'equal' in name else ' than'} b",
     )  # fmt: skip
 
 
-equal: ScalarOp = _comparison("equal", np.equal, "=", "Eq")
-not_equal: ScalarOp = _comparison("not_equal", np.not_equal, r"\neq", "Ne")
-less: ScalarOp = _comparison("less", np.less, "<", "Lt")
-less_equal: ScalarOp = _comparison("less_equal", np.less_equal, r"\leq", "Le")
-greater: ScalarOp = _comparison("greater", np.greater, ">", "Gt")
-greater_equal: ScalarOp = _comparison("greater_equal", np.greater_equal, r"\geq", "Ge")
+equal: ScalarOp = _comparison("equal", np.equal, "Eq")
+not_equal: ScalarOp = _comparison("not_equal", np.not_equal, "Ne")
+less: ScalarOp = _comparison("less", np.less, "Lt")
+less_equal: ScalarOp = _comparison("less_equal", np.less_equal, "Le")
+greater: ScalarOp = _comparison("greater", np.greater, "Gt")
+greater_equal: ScalarOp = _comparison("greater_equal", np.greater_equal, "Ge")
 
 logical_and: ScalarOp = scalar(
     "logical_and", np.logical_and, arity=2, loop="logical_and", accepts="bool", derivative=(None, None),
-    latex=r"#1 \wedge #2", doc="a and b",
+    doc="a and b",
 )  # fmt: skip
 logical_or: ScalarOp = scalar(
     "logical_or", np.logical_or, arity=2, loop="logical_or", accepts="bool", derivative=(None, None),
-    latex=r"#1 \vee #2", doc="a or b",
+    doc="a or b",
 )  # fmt: skip
 logical_not: ScalarOp = scalar(
-    "logical_not", np.logical_not, loop="logical_not", accepts="bool", derivative=(None,), latex=r"\neg #1",
+    "logical_not", np.logical_not, loop="logical_not", accepts="bool", derivative=(None,),
     doc="not a",
 )  # fmt: skip
 isnan: ScalarOp = scalar(
     "isnan", np.isnan, loop="isnan", accepts="float", result="bool", derivative=(None,),
-    latex=r"\operatorname{isnan}\left(#1\right)", doc="whether x is not a number",
+    doc="whether x is not a number",
 )  # fmt: skip
 
 
@@ -300,7 +298,7 @@ def _where_samples(rng: np.random.Generator) -> list[Expr]:
 WHERE: ScalarOp = scalar(
     "where", np.where, arity=3, loop="where", accepts="any", infer=_infer_where, samples=_where_samples,
     derivative=(None, lambda g, y, c, a, b: where(c, g, 0), lambda g, y, c, a, b: where(c, 0, g)),
-    latex=r"\begin{cases} #2 & #1 \\ #3 & \text{otherwise} \end{cases}", doc="a where the condition holds, else b",
+    doc="a where the condition holds, else b",
 )  # fmt: skip
 
 
@@ -325,7 +323,7 @@ def _cast_samples(rng: np.random.Generator) -> list[Expr]:
 
 CAST: ScalarOp = scalar(
     "cast", loop="cast", accepts="any", infer=_infer_cast, numpy=lambda x: x, samples=_cast_samples,
-    derivative=(lambda g, y, x: cast(g, x.dtype),), latex="#1", doc="the same values in another data type",
+    derivative=(lambda g, y, x: cast(g, x.dtype),), doc="the same values in another data type",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 A scalar function acts element by element on operands that broadcast. Its declaration holds a SymPy formula, from which
 `python -m symnet.ops.generate_scalars` writes `scalar_table.py`: the derivative in our own operations, the expansion
-into functions of the loop program, and LaTeX. A declaration may give its own evaluation form (`stable`) where floating
+into functions of the loop program. A declaration may give its own evaluation form (`stable`) where floating
 point needs another way than the formula, and its own derivative where the one SymPy finds is numerically worse; tests
 hold both to the formula.
 """
@@ -38,7 +38,6 @@ class ScalarOp(Op):
     stable      (*operands) -> expression: how it is evaluated, when not as the formula reads.
     derivative  one `Partial` (None: zero) for each operand; an empty tuple: taken from the generated table.
     domain      where the formula is real and finite, as an interval for each operand; tests draw from it.
-    latex       how an application is written, with #1, #2 for the operands; empty: the formula itself.
     """
 
     arity: int = 1
@@ -48,7 +47,6 @@ class ScalarOp(Op):
     stable: Callable[..., Expr] | None = None
     derivative: tuple[Partial | None, ...] = ()
     domain: tuple[tuple[float, float], ...] = ()
-    latex: str = ""
 
     def __call__(self, *values: Operand) -> Expr:
         if len(values) != self.arity:
