@@ -12,6 +12,7 @@ JAX say; PyTorch's `allow_unused=True, materialize_grads=True`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import is_
 from typing import overload
 
 from symnet.derive.build import full
@@ -23,10 +24,12 @@ from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
 from symnet.expr.trace import Trace
 from symnet.expr.traverse import substitute
+from symnet.ops.usually import abbreviated, exactly, in_short
 
 # Several expressions. (Not Iterable: an expression can itself be iterated over, row by row.)
 Many = Sequence[Expr] | Iterator[Expr]
 Exprs = Expr | Many
+Derive = Callable[[list[Expr], list[Expr], Trace | None], list[Expr]]
 
 
 @overload
@@ -37,7 +40,7 @@ def grad(loss: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | None =
     """∂loss/∂w for each w of `wrt`, of the shape and type of w; `loss` is a floating-point scalar."""
     scalar = scalar_loss(loss, "grad")
     variables, single = several(wrt, "grad", "wrt")
-    found = differentiated([scalar], variables, simplify, trace, lambda v, w: gradients(v[0], w, trace))
+    found = differentiated([scalar], variables, simplify, trace, lambda v, w, t: gradients(v[0], w, t))
     return _like(single, found)
 
 
@@ -53,7 +56,7 @@ def value_and_grad(
     """`loss` and its gradient, simplified together so that they share what they can."""
     scalar = scalar_loss(loss, "value_and_grad")
     variables, single = several(wrt, "value_and_grad", "wrt")
-    value, *rest = differentiated([scalar], variables, simplify, trace, lambda v, w: [v[0], *gradients(v[0], w, trace)])
+    value, *rest = differentiated([scalar], variables, simplify, trace, lambda v, w, t: [v[0], *gradients(v[0], w, t)])
     return value, _like(single, rest)
 
 
@@ -73,7 +76,7 @@ def vjp(
     values, _ = several(outputs, "vjp", "outputs")
     variables, single = several(wrt, "vjp", "wrt")
     vectors = _matching(cotangents, values, "vjp", "cotangent", "output")
-    found = differentiated(values, variables, simplify, trace, lambda v, w: pullback(v, vectors, w, trace))
+    found = differentiated(values, variables, simplify, trace, lambda v, w, t: pullback(v, vectors, w, t))
     return _like(single, found)
 
 
@@ -94,7 +97,7 @@ def jvp(
     values, single = several(outputs, "jvp", "outputs")
     variables, _ = several(wrt, "jvp", "wrt")
     vectors = _matching(tangents, variables, "jvp", "tangent", "variable")
-    return _like(single, differentiated(values, variables, simplify, trace, lambda v, w: pushforward(v, w, vectors)))
+    return _like(single, differentiated(values, variables, simplify, trace, lambda v, w, _: pushforward(v, w, vectors)))
 
 
 @overload
@@ -108,7 +111,7 @@ def jacobian(output: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | 
     """
     value = several(output, "jacobian", "output")[0][0]
     variables, single = several(wrt, "jacobian", "wrt")
-    found = differentiated([value], variables, simplify, trace, lambda v, w: jacobian_of(v[0], w, trace))
+    found = differentiated([value], variables, simplify, trace, lambda v, w, t: jacobian_of(v[0], w, t))
     return _like(single, found)
 
 
@@ -116,9 +119,9 @@ def hessian(loss: Expr, wrt: Exprs, *, simplify: bool = True, trace: Trace | Non
     """∂²loss/∂v∂w, of shape `v.shape + w.shape`; a list of rows (one for each v) of blocks when `wrt` is several."""
     scalar = scalar_loss(loss, "hessian")
     variables, single = several(wrt, "hessian", "wrt")
-    rows = differentiated([scalar], variables, simplify, trace, lambda v, w: gradients(v[0], w, trace))
+    rows = differentiated([scalar], variables, simplify, trace, lambda v, w, t: gradients(v[0], w, t))
     blocks = differentiated(
-        rows, variables, simplify, trace, lambda v, w: [block for row in v for block in jacobian_of(row, w, trace)]
+        rows, variables, simplify, trace, lambda v, w, t: [block for row in v for block in jacobian_of(row, w, t)]
     )
     if single:
         return blocks[0]
@@ -137,7 +140,7 @@ def hvp(
         variables,
         simplify,
         trace,
-        lambda v, w: pushforward(gradients(v[0], w, trace), w, directions),
+        lambda v, w, t: pushforward(gradients(v[0], w, t), w, directions),
     )
     return _like(single, found)
 
@@ -147,25 +150,45 @@ def gradients(loss: Expr, wrt: Sequence[Expr], trace: Trace | None) -> list[Expr
     return pullback([loss], [full(1.0, loss.shape, loss.dtype)], wrt, trace)
 
 
+def usual_gradients(loss: Expr, wrt: Sequence[Expr]) -> list[Expr]:
+    """∂loss/∂w for each w, as `grad` writes it: right where `loss`, computed beside it, finds the data usual."""
+    return of_usual_data([loss], wrt, None, lambda v, w, t: gradients(v[0], w, t))
+
+
 def differentiated(
-    outputs: Sequence[Expr],
-    wrt: Sequence[Expr],
-    simplify: bool,
-    trace: Trace | None,
-    derive: Callable[[list[Expr], list[Expr]], list[Expr]],
+    outputs: Sequence[Expr], wrt: Sequence[Expr], simplify: bool, trace: Trace | None, derive: Derive
 ) -> list[Expr]:
-    """`derive(outputs, wrt)`, with the outputs simplified before and the results after when `simplify`.
+    """`derive(outputs, wrt, trace)`, with the outputs simplified before and the results after when `simplify`.
+
+    Results that would be right for usual data only are written so, and computed as they are for all data.
+    """
+    if not simplify:
+        return derive(list(outputs), list(wrt), trace)
+    short = of_usual_data(in_short(outputs), wrt, trace, derive)
+    exact = exactly([*outputs, *wrt])
+    if all(map(is_, exact, [*outputs, *wrt])):
+        return short
+    variables = exact[len(outputs) :]
+    results = of_usual_data(exact[: len(outputs)], variables, None, derive)
+    return list(map(abbreviated, short, _with(variables, wrt, results)))
+
+
+def of_usual_data(outputs: Sequence[Expr], wrt: Sequence[Expr], trace: Trace | None, derive: Derive) -> list[Expr]:
+    """`derive(outputs, wrt, trace)`, with the outputs simplified before and the results after; in plain forms.
 
     Stable functions have short and stable derivatives, so simplifying first gives better formulas. Values of `wrt` that
     are computed from others are left as they are, so that the results can be differentiated by them once more.
     """
-    if not simplify:
-        return derive(list(outputs), list(wrt))
     from symnet.simplify import prepare
 
     prepared, variables = prepare(outputs, wrt, trace)
-    results, kept = prepare(derive(prepared, variables), variables, trace)
-    return substitute(results, {new: old for new, old in zip(kept, wrt, strict=True) if new is not old})
+    results, kept = prepare(derive(prepared, variables, trace), variables, trace)
+    return _with(kept, wrt, results)
+
+
+def _with(new: Sequence[Expr], old: Sequence[Expr], results: Sequence[Expr]) -> list[Expr]:
+    """The results with the old variables in the place of the new ones."""
+    return substitute(results, {n: o for n, o in zip(new, old, strict=True) if n is not o})
 
 
 def _like(single: bool, results: list[Expr]) -> Expr | list[Expr]:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from symnet.derive.api import Exprs, differentiated, scalar_loss, several
+from symnet.derive.api import Exprs, of_usual_data, scalar_loss, several
 from symnet.derive.build import depends, full
 from symnet.derive.reverse import pullback
 from symnet.errors import UsageError
@@ -35,6 +35,7 @@ from symnet.expr import dtypes
 from symnet.expr.node import Expr
 from symnet.expr.trace import Step, Trace
 from symnet.expr.traverse import postorder
+from symnet.ops.usually import in_short
 from symnet.simplify import prepare
 
 if TYPE_CHECKING:
@@ -125,11 +126,11 @@ def explain(loss: Expr | Optimizer, wrt: Exprs | None = None) -> Derivation | Up
     trace = Trace()
     forward: list[_Forward] = []
 
-    def derive(outputs: list[Expr], wrt_now: list[Expr]) -> list[Expr]:
-        forward.append(_Forward(outputs[0], wrt_now, scalar.name, trace))
+    def derive(outputs: list[Expr], wrt_now: list[Expr], steps: Trace | None) -> list[Expr]:
+        forward.append(_Forward(outputs[0], wrt_now, scalar.name, steps))
         return [outputs[0], *forward[0].gradients]
 
-    value, *gradients = differentiated([scalar], variables, True, trace, derive)
+    value, *gradients = of_usual_data(in_short([scalar]), variables, trace, derive)
     seen = forward[0]
     known = seen.names_of([value, *gradients])
     formulas = [
@@ -156,7 +157,7 @@ class _Forward:
     The named values between the variables and the loss are differentiated by, too, so that their cotangents are known.
     """
 
-    def __init__(self, loss: Expr, wrt: Sequence[Expr], loss_name: str | None, trace: Trace) -> None:
+    def __init__(self, loss: Expr, wrt: Sequence[Expr], loss_name: str | None, trace: Trace | None) -> None:
         self.wrt = wrt
         self.names = Names()
         name_leaves(self.names, [loss, *wrt])

@@ -15,6 +15,7 @@ from symnet.explain.notation import Form, Symbol
 from symnet.explain.operations import form_of
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
+from symnet.ops.usually import in_short
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,7 @@ class Formula:
 
 def formula(value: Expr) -> Formula:
     """The formula of an expression, from its graph as it is."""
+    (value,) = in_short([value])
     names = Names()
     name_leaves(names, [value])
     name_layers(names, find_layers(value))

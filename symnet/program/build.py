@@ -124,14 +124,14 @@ class _Plan:
         self, loss: Expr, outputs: Mapping[str, Expr], optimizer: Optimizer, capacity: Mapping[str, int]
     ) -> None:
         from codegen.spec import Entry, Module
-        from symnet.derive import grad
+        from symnet.derive.api import usual_gradients
         from symnet.simplify import expand, simplify
 
         everything = [loss, *outputs.values()]
         parameters = leaves_by_name(everything, "parameter")
         leaves_by_name(everything, "input", "parameter", "state")  # names are unique across kinds
         trainable = {name: node for name, node in parameters.items() if node.attrs["trainable"]}
-        gradients = grad(loss, list(trainable.values()))
+        gradients = usual_gradients(loss, list(trainable.values()))
         reached = _reached(loss)
         trained = [(node, g) for node, g in zip(trainable.values(), gradients, strict=True) if node in reached]
         if not trained:

@@ -87,5 +87,25 @@ def test_functions_and_the_interpreter(rng: np.random.Generator) -> None:
     assert np.isnan(sn.evaluate(loss, _with_weight(everything)))
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_functions_of_derivatives(alone: bool, rng: np.random.Generator) -> None:
+    """A gradient looks up no target, so nothing in it would notice; it is computed for all data."""
+    rows = data(rng, 9, 0.5)
+    rows["y"][0] = -100
+    found = []
+    for settings in ({}, {"ignore_index": -100}):
+        loss, x, y, weight = problem(**settings)
+        gradient = sn.grad(loss, weight)
+        curvature = sn.hvp(loss, weight, sn.constant(np.ones((3, CLASSES))))
+        hessian = sn.hessian(sn.losses.cross_entropy(x, sn.minimum(y, 2), **settings), x)
+        outputs = [gradient, 2.0 * gradient, sn.grad(sn.sum(gradient**2), weight), curvature, hessian]
+        values = _with_weight(rows)
+        run = sn.function([x, y, weight], outputs if alone else [loss, *outputs])
+        results = run(values["x"], values["y"], values["weight"])
+        found.append([*results, *(sn.evaluate(sn.simplify(node), values) for node in outputs)])
+    for ours, explicit in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, explicit, rtol=1e-10, atol=1e-13)
+
+
 def _with_weight(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {**rows, "weight": compiled(5).parameters["weight"]}

@@ -22,6 +22,7 @@ OUTSIDE = {
     **dict.fromkeys(("lu", "lu_rows", "det_sign", "require"), "what solving and determinants are made of"),
     "each_member": "made by vmap; tests/symnet/derive maps every operation",
     "usually": "is gone once simplified; test_ignored_targets.py",
+    "abbreviated": "is how derivatives are written; test_ignored_targets.py",
 }
 
 

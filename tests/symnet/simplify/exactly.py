@@ -313,6 +313,7 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "var": _reduce(_variance),
     "logsumexp": _reduce(lambda row, node: _log(sum(map(mpmath.exp, row)))),
     "usually": lambda node, args, values, sizes: args[1],
+    "abbreviated": lambda node, args, values, sizes: args[1],
     "norm": _reduce(lambda row, node: mpmath.sqrt(sum(value * value for value in row))),
     "softmax": _softmax,
     "log_softmax": lambda node, args, values, sizes: _floats(_log)(_softmax(node, args)),
