@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Literal
 
 from symnet.errors import CompilerBug, SymnetError
@@ -100,7 +101,6 @@ class Variant:
 
     rule: Rule
     matches: Matcher
-    heads: frozenset[str] | None
     arg_heads: tuple[frozenset[str] | None, ...]
     open_ended: bool
 
@@ -149,12 +149,24 @@ def _distinct(item: Rule) -> list[Apply]:
     return list(kept.values())
 
 
+@lru_cache(maxsize=None)
+def variants(item: Rule) -> tuple[Variant, ...]:
+    """The orientations of a rule, compiled: when its operation first occurs in a graph, and once for all sets."""
+    return tuple(map(partial(_compiled, item), _distinct(item)))
+
+
+def _compiled(item: Rule, pattern: Apply) -> Variant:
+    open_ended = bool(pattern.args) and isinstance(pattern.args[-1], Rest)
+    args = pattern.args[:-1] if open_ended else pattern.args
+    return Variant(item, compile_pattern(pattern), tuple(map(head_ops, args)), open_ended)
+
+
 @dataclass(eq=False)
 class RuleSet:
     """Rules indexed by the operations at the top of their patterns."""
 
     rules: tuple[Rule, ...]
-    _by_head: dict[str, list[Variant]] = field(default_factory=dict)
+    _by_head: dict[str, list[Rule]] = field(default_factory=dict)
     _candidates: dict[tuple[str, ...], tuple[Variant, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -163,13 +175,8 @@ class RuleSet:
             if item.name in seen:
                 raise CompilerBug(f"two rules are called {item.name!r}")
             seen.add(item.name)
-            for pattern in _distinct(item):
-                heads = head_ops(pattern)
-                open_ended = bool(pattern.args) and isinstance(pattern.args[-1], Rest)
-                args = pattern.args[:-1] if open_ended else pattern.args
-                variant = Variant(item, compile_pattern(pattern), heads, tuple(map(head_ops, args)), open_ended)
-                for op in heads or ():
-                    self._by_head.setdefault(op, []).append(variant)
+            for op in head_ops(item.pattern) or ():
+                self._by_head.setdefault(op, []).append(item)
 
     def candidates(self, node: Expr) -> tuple[Variant, ...]:
         """The variants that may match `node`, judged by its operation and those of its operands."""
@@ -178,7 +185,8 @@ class RuleSet:
         if found is None:
             found = self._candidates[key] = tuple(
                 variant
-                for variant in self._by_head.get(node.op, ())
+                for item in self._by_head.get(node.op, ())
+                for variant in variants(item)
                 if (len(variant.arg_heads) == len(node.args) or variant.open_ended)
                 and all(heads is None or arg.op in heads for heads, arg in zip(variant.arg_heads, node.args))  # noqa: B905
             )
