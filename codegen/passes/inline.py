@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from codegen.loops.grammar import (
     Affine,
     Axis,
+    Index,
     Item,
     Kernel,
     Let,
@@ -244,7 +245,7 @@ def _sites(kernel: Kernel, buffer: str, shape: Shape) -> Iterator[Site]:
                     if load.buffer == buffer:
                         used = axes_in(load.index)
                         unused = any(axis.name not in used for axis in inner if axis.extent != 1)
-                        repeated = unused or not injective(load.index, extents)
+                        repeated = unused or not _once(load.index, extents)
                         operand = product is not None and stmt is kernel.body[0]
                         yield Site(load, repeated, operand, may_leave(load, shape, extents))
             if isinstance(stmt, (Loop, Reduce)):
@@ -253,6 +254,13 @@ def _sites(kernel: Kernel, buffer: str, shape: Shape) -> Iterator[Site]:
                 yield from visit(stmt.each, inner)
 
     return visit(kernel.body, kernel.axes)
+
+
+def _once(index: tuple[Index, ...], extents: dict[str, Dim]) -> bool:
+    """Whether an element is evidently read once: the affine parts of the index alone tell all positions apart. (A class
+    that is picked from each row: [n, {y[n]}].)"""
+    affine = tuple(part for part in index if isinstance(part, Affine))
+    return injective(affine, extents) and axes_in(index) <= axes_in(affine)
 
 
 def _extents(kernel: Kernel) -> dict[str, Dim]:

@@ -14,6 +14,7 @@ import pytest
 import codegen
 import symnet as sn
 from codegen.spec import Entry, Module
+from symnet.derive.api import usual_gradients
 from symnet.expr.text import listing
 from symnet.simplify import expand, simplify
 from tests.stages.programs import PROGRAMS
@@ -30,7 +31,7 @@ def test_graph(name: str, golden: Golden) -> None:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_derivative(name: str, golden: Golden) -> None:
     loss, parameters, _ = PROGRAMS[name]()
-    gradients = sn.grad(loss, parameters)
+    gradients = usual_gradients(loss, parameters)
     derivation = sn.explain(loss, wrt=parameters)
     golden(f"{name}.derivative.txt", f"{listing(gradients)}\n{derivation}")
 
@@ -38,7 +39,7 @@ def test_derivative(name: str, golden: Golden) -> None:
 def step_module(name: str) -> Module:
     """The training step of a program, ready for the code generator."""
     loss, parameters, optimizer = PROGRAMS[name]()
-    updates, _ = optimizer.build(parameters, sn.grad(loss, parameters))
+    updates, _ = optimizer.build(parameters, usual_gradients(loss, parameters))
     roots = expand(simplify([loss, *(value for _, value in updates)]))
     pairs = tuple((node, value) for (node, _), value in zip(updates, roots[1:], strict=True))
     return Module(name, (Entry("step", {"loss": roots[0]}, pairs),), {"N": 32})
