@@ -27,9 +27,10 @@ from symnet.simplify.vocabulary import (
     softplus,
     square,
     tanh,
+    where,
 )
 
-w, x, y, z = variables("w x y z")
+m, w, x, y, z = variables("m w x y z")
 move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to")))
 
 
@@ -109,6 +110,14 @@ INVERSES = [
         condition=(logs_well(x), logs_well(y)),
         reason="both logarithms undo an exponential, and the product may over- or underflow",
     ),
+    rule(
+        "log-of-either",
+        log(where(m, x, y)),
+        where(m, log(x), log(y)),
+        kind=stabilising,
+        condition=(logs_well(x), logs_well(y)),
+        reason="both logarithms have a form that does not over- or underflow",
+    ),
 ]
 
 EXPONENTIALS = [
@@ -159,6 +168,8 @@ SIGMOID = [
          reason="1 - σ(x) is σ(-x), which keeps its digits where σ(x) rounds to 1"),
     rule("log-sigmoid", log(sigmoid(x)), log_sigmoid(x), kind=stabilising,
          reason="log σ(x) without underflow of σ for large negative x"),
+    rule("log-one-minus-sigmoid", log1p(-sigmoid(x)), log_sigmoid(-x), kind=stabilising,
+         reason="1 - σ(x) is σ(-x), which does not round to 0"),
     rule("exp-of-log-sigmoid", exp(log_sigmoid(x)), sigmoid(x), reason="exp undoes log"),
     rule("exp-of-minus-softplus", exp(-softplus(x)), sigmoid(-x), reason="exp undoes log"),
     rule("exp-of-softplus", exp(softplus(x)), 1 + exp(x), reason="exp undoes log"),

@@ -231,6 +231,10 @@ WRITTEN: dict[str, Samples] = {
         sn.log(sn.exp(x)[:, 0] / sn.sum(sn.exp(x), axis=1)),
         sn.log(sn.sigmoid(x) / sn.softmax(x)),
     ],
+    "log-of-either": lambda rng: [
+        sn.log(sn.where(flag, sn.sigmoid(z), sn.sigmoid(-z))),
+        sn.log(sn.where(flag, 0.5, sn.sigmoid(z))),
+    ],
     "log-of-cosh": lambda rng: [sn.log(sn.exp(x) + sn.exp(-x)), sn.log(sn.exp(m - x) + sn.exp(x - m))],
     "log-of-product": lambda rng: [sn.log(sn.softmax(x) * sn.sigmoid(f64("w", 5)))],
     # softmax
