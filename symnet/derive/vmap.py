@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from symnet.derive.batch import Batching
-from symnet.errors import ShapeError, UsageError
+from symnet.errors import DTypeError, ShapeError, UsageError
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
@@ -42,6 +42,8 @@ def vmap(
 
         per_example = sn.vmap(lambda xi, yi: sn.grad(loss_of(xi, yi), weights), in_axes=0)(x, y)
     """
+    if not callable(fn):
+        raise DTypeError(f"vmap: got a {type(fn).__name__}, expected a function of expressions")
     if randomness not in ("different", "same"):
         raise UsageError(f"vmap: randomness is {randomness!r}, expected 'different' or 'same'")
 

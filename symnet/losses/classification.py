@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 from symnet import ops
 from symnet.errors import DTypeError, ShapeError, UsageError
@@ -43,8 +44,7 @@ def cross_entropy(
 
     As in PyTorch -100 is ignored unless told otherwise. Formulas, and the programs made from them, take for granted
     that no target is; a program that meets one is compiled again with the mask, and goes on. Derivatives taken by hand
-    (`sn.grad` for an `sn.function`) have no such second form: pass `ignore_index=-100` to have the mask in them, or
-    None to ignore nothing.
+    (`sn.grad` for an `sn.function`) are written without the mask and computed with it. None ignores nothing.
     """
     check_reduction(reduction)
     if not 0.0 <= label_smoothing <= 1.0:
@@ -93,11 +93,18 @@ def _of_indices(
             f"{loss_name}: expected class indices of shape {dims.show(expected)} for an input "
             f"{dims.show(log_p.shape)}, got {dims.show(target.shape)}"
         )
+    if ignore_index is not BY_DEFAULT and ignore_index is not None:
+        _check_index(loss_name, ignore_index)
     if ignore_index is BY_DEFAULT:
         plain = _form(log_p, target, axis, weight, None, reduction, smoothing)
         exact = _form(log_p, target, axis, weight, -100, reduction, smoothing)
         return usually(plain, exact, unless="a target is -100")
     return _form(log_p, target, axis, weight, ignore_index, reduction, smoothing)
+
+
+def _check_index(loss_name: str, ignore_index: object) -> None:
+    if isinstance(ignore_index, bool) or not isinstance(ignore_index, Integral):
+        raise DTypeError(f"{loss_name}: ignore_index is {ignore_index!r}, expected an integer (None ignores nothing)")
 
 
 def _form(

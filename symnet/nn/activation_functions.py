@@ -2,6 +2,8 @@
 
 At a kink each has the derivative that PyTorch gives. Where one branch of a case distinction could overflow, its operand
 is made harmless there first, so that neither value nor derivative meets inf - inf or 0 * inf.
+
+`inplace` is about memory in PyTorch, never about the result; where a result goes is the compiler's choice here.
 """
 
 from __future__ import annotations
@@ -46,17 +48,17 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
-def relu(input: Operand) -> Expr:
+def relu(input: Operand, inplace: bool = False) -> Expr:
     """max(x, 0)."""
     return ops.relu(input)
 
 
-def relu6(input: Operand) -> Expr:
+def relu6(input: Operand, inplace: bool = False) -> Expr:
     """x limited to [0, 6]."""
     return hardtanh(input, 0.0, 6.0)
 
 
-def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Expr:
+def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Expr:
     """x limited to [min_val, max_val]; the derivative at the limits is 0."""
     if min_val > max_val:
         raise UsageError(f"hardtanh: min_val={min_val} is above max_val={max_val}")
@@ -64,18 +66,18 @@ def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Exp
     return ops.where(x <= min_val, min_val, ops.where(x >= max_val, max_val, x))
 
 
-def hardsigmoid(input: Operand) -> Expr:
+def hardsigmoid(input: Operand, inplace: bool = False) -> Expr:
     """x/6 + 1/2 limited to [0, 1]."""
     return relu6(ops.constant(input) + 3.0) / 6.0
 
 
-def hardswish(input: Operand) -> Expr:
+def hardswish(input: Operand, inplace: bool = False) -> Expr:
     """0 up to -3, x from 3 on, x (x + 3) / 6 between."""
     x = ops.constant(input)
     return ops.where(x <= -3.0, 0.0, ops.where(x >= 3.0, x, x * (x + 3.0) / 6.0))
 
 
-def leaky_relu(input: Operand, negative_slope: float = 0.01) -> Expr:
+def leaky_relu(input: Operand, negative_slope: float = 0.01, inplace: bool = False) -> Expr:
     """x where it is positive, else negative_slope · x."""
     x = ops.constant(input)
     return ops.where(x > 0.0, x, negative_slope * x)
@@ -96,13 +98,13 @@ def prelu(input: Operand, weight: Operand) -> Expr:
     return ops.where(x > 0.0, x, weight * x)
 
 
-def elu(input: Operand, alpha: float = 1.0) -> Expr:
+def elu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Expr:
     """x where it is positive, else alpha (eˣ - 1)."""
     x = ops.constant(input)
     return ops.where(x > 0.0, x, alpha * ops.expm1(_where_not_positive(x)))
 
 
-def celu(input: Operand, alpha: float = 1.0) -> Expr:
+def celu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Expr:
     """x where it is positive, else alpha (e^(x/alpha) - 1)."""
     if alpha == 0:
         raise UsageError("celu: alpha cannot be 0, x is divided by it")
@@ -110,7 +112,7 @@ def celu(input: Operand, alpha: float = 1.0) -> Expr:
     return ops.where(x > 0.0, x, alpha * ops.expm1(_where_not_positive(x) / alpha))
 
 
-def selu(input: Operand) -> Expr:
+def selu(input: Operand, inplace: bool = False) -> Expr:
     """elu with the scale and alpha that keep mean 0 and variance 1."""
     return _SELU_SCALE * elu(input, _SELU_ALPHA)
 
@@ -122,12 +124,12 @@ def gelu(input: Operand, approximate: str = "none") -> Expr:
     return ops.gelu(input) if approximate == "none" else ops.gelu_tanh(input)
 
 
-def silu(input: Operand) -> Expr:
+def silu(input: Operand, inplace: bool = False) -> Expr:
     """x sigmoid(x)."""
     return ops.silu(input)
 
 
-def mish(input: Operand) -> Expr:
+def mish(input: Operand, inplace: bool = False) -> Expr:
     """x tanh(log(1 + eˣ))."""
     x = ops.constant(input)
     return x * ops.tanh(ops.softplus(x))
@@ -184,7 +186,7 @@ def softshrink(input: Operand, lambd: float = 0.5) -> Expr:
     return ops.where(ops.abs(x) <= lambd, 0.0, x - lambd * ops.sign(x))
 
 
-def threshold(input: Operand, threshold: float, value: float) -> Expr:
+def threshold(input: Operand, threshold: float, value: float, inplace: bool = False) -> Expr:
     """x where it is above the threshold, else value."""
     x = ops.constant(input)
     return ops.where(x <= threshold, value, x)

@@ -202,10 +202,11 @@ class Hardtanh(_Activation):
 class Hardshrink(_Activation):
     """x, but 0 in [-lambd, lambd]."""
 
-    settings = ("lambd",)
-
     def __init__(self, lambd: float = 0.5) -> None:
         self.lambd = lambd
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
 
     def forward(self, x: Any) -> Expr:
         return F.hardshrink(x, self.lambd)
@@ -214,10 +215,11 @@ class Hardshrink(_Activation):
 class Softshrink(_Activation):
     """x moved towards 0 by lambd; 0 in [-lambd, lambd]."""
 
-    settings = ("lambd",)
-
     def __init__(self, lambd: float = 0.5) -> None:
         self.lambd = lambd
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
 
     def forward(self, x: Any) -> Expr:
         return F.softshrink(x, self.lambd)

@@ -1,4 +1,4 @@
-"""The functions of torch.nn.functional that look up rows of a table: embedding and embedding_bag."""
+"""The functions of torch.nn.functional that look up rows of a table, and one_hot."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ from symnet.expr.node import Expr
 from symnet.ops.index import scatter_add
 from symnet.ops.leaves import Operand
 
-__all__ = ["embedding", "embedding_bag"]
+__all__ = ["embedding", "embedding_bag", "one_hot"]
 
 MODES = ("sum", "mean", "max")
+
+
+def one_hot(tensor: Operand, num_classes: int = -1) -> Expr:
+    """A new last axis of `num_classes`, 1 at the index and 0 elsewhere (int64), all 0 for an index that is no class.
+
+    `num_classes=-1`, one more than the largest index, is a size that only the data tells: it is not supported.
+    """
+    if num_classes == -1:
+        raise Unsupported("one_hot: num_classes=-1 is a size that only the data tells; give the number of classes")
+    return ops.one_hot(tensor, num_classes, "int64")
 
 
 def embedding(

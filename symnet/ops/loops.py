@@ -36,6 +36,8 @@ def scan(
     what was kept, stacked along a new first axis, and the last carry. The cell may use any expression from outside.
     What it draws (`sn.random`, dropout) is drawn for each step anew; draw outside what all steps shall share.
     """
+    if not callable(cell):
+        raise DTypeError(f"scan: the cell is a {type(cell).__name__}, expected a function of a carry and an element")
     carry, carry_form = flatten("scan: init", init)
     slices, slice_form = flatten("scan: xs", xs)
     length = _length(slices, length)

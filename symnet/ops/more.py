@@ -29,6 +29,7 @@ from symnet.ops.scalar import (
     not_equal,
     sign,
     sin,
+    softplus,
     where,
 )
 from symnet.ops.shape import broadcast_to, reshape, take_slice
@@ -100,6 +101,9 @@ def trunc(x: Operand) -> Expr:
 def logaddexp(a: Operand, b: Operand) -> Expr:
     """log(exp(a) + exp(b)), without overflow."""
     left, right = operands("logaddexp", (a, b), "float")
+    for one, other in ((left, right), (right, left)):
+        if one.op == "constant" and not one.shape and one.attrs["value"] == 0:
+            return softplus(other)
     larger, distance = maximum(left, right), absolute(left - right)
     # Two equal infinities have no distance: their sum is the infinity itself.
     return where(equal(left, right), larger + math.log(2.0), larger + log1p(exp(negative(distance))))

@@ -19,7 +19,7 @@ NormType: TypeAlias = "float | str"
 def get_total_norm(gradients: Sequence[Expr], norm_type: NormType = 2.0) -> Expr:
     """The norm of all gradients as one vector: (Σ|g|^p)^(1/p) with p = norm_type, or the largest |g| for infinity."""
     order = norm_order(norm_type)
-    sizes = [abs(_float(g)) for g in gradients]
+    sizes = [abs(g) for g in _floats(gradients)]
     if not sizes:
         raise UsageError("the norm of gradients: there are none, expected at least one")
     if math.isinf(order):
@@ -46,7 +46,9 @@ def clip_grad_norm(
 def clip_grad_value(gradients: Sequence[Expr], clip_value: float | Expr) -> list[Expr]:
     """The gradients with each element clipped to [-clip_value, clip_value]."""
     bound = ops.constant(clip_value, "float64")
-    return [ops.minimum(ops.maximum(_float(g), ops.cast(-bound, g.dtype)), ops.cast(bound, g.dtype)) for g in gradients]
+    return [
+        ops.minimum(ops.maximum(g, ops.cast(-bound, g.dtype)), ops.cast(bound, g.dtype)) for g in _floats(gradients)
+    ]
 
 
 def norm_order(norm_type: object) -> float:
@@ -60,7 +62,13 @@ def norm_order(norm_type: object) -> float:
     return order
 
 
-def _float(gradient: Expr) -> Expr:
-    if not isinstance(gradient, Expr) or gradient.dtype not in ("float32", "float64"):
-        raise DTypeError(f"clipping: expected floating-point expressions, got {gradient!r}")
-    return gradient
+def _floats(gradients: object) -> list[Expr]:
+    if not isinstance(gradients, (list, tuple)):
+        raise DTypeError(
+            f"clipping: expected a list of gradients (expressions), got a {type(gradients).__name__}; "
+            "around an optimizer stand sn.optim.ClipGradNorm(optimizer, max_norm) and sn.optim.ClipGradValue"
+        )
+    for gradient in gradients:
+        if not isinstance(gradient, Expr) or gradient.dtype not in ("float32", "float64"):
+            raise DTypeError(f"clipping: expected floating-point expressions, got {gradient!r}")
+    return list(gradients)

@@ -147,9 +147,10 @@ class Hyper(MutableMapping[str, Any]):
         return [name for name in self._parts if name == setting or name.endswith(f".{setting}")]
 
     def __getitem__(self, name: str) -> Any:
+        buffers = self._buffers(name)
         if self._kinds[name] is np.ndarray:
-            return self._instance.read(*self._buffers(name)).copy()
-        values = [float(self._instance.read(buffer)) for buffer in self._buffers(name)]
+            return self._instance.read(*buffers).copy()
+        values = [float(self._instance.read(buffer)) for buffer in buffers]
         return tuple(values) if self._kinds[name] is tuple else values[0]
 
     def __setitem__(self, name: str, value: object) -> None:

@@ -182,3 +182,11 @@ def test_operands_that_do_not_fit_are_named() -> None:
         sn.losses.mse_loss(sn.input("x", ("N", 1)), sn.input("t", ("N",)))
     with pytest.raises(ShapeError, match=r"pos_weight of shape \[4\] does not broadcast"):
         sn.losses.binary_cross_entropy_with_logits(x, x, pos_weight=np.ones(4))
+
+
+@pytest.mark.parametrize("wrong", [1.5, True, "0"])
+def test_ignore_index_is_an_integer(wrong: object) -> None:
+    z, y = sn.input("z", ("N", 4)), sn.input("y", ("N",), dtype="int64")
+    for loss in (sn.losses.CrossEntropyLoss(ignore_index=wrong), sn.losses.NLLLoss(ignore_index=wrong)):
+        with pytest.raises(sn.DTypeError, match="ignore_index"):
+            loss(z, y)

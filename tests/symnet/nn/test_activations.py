@@ -126,3 +126,12 @@ def test_mistakes_are_named() -> None:
         sn.nn.PReLU(3)(x)
     with pytest.raises(UsageError, match="min_val"):
         sn.nn.Hardtanh(2.0, 1.0)
+
+
+def test_inplace_changes_no_value() -> None:
+    x = sn.input("x", ("N", 3))
+    for name in ("relu", "relu6", "elu", "selu", "celu", "leaky_relu", "silu", "mish", "hardswish", "hardsigmoid"):
+        function = getattr(sn.nn.functional, name)
+        assert function(x, inplace=True) is function(x)
+    assert repr(sn.nn.Hardshrink(0.1)) == "Hardshrink(0.1)"
+    assert repr(sn.nn.Softshrink()) == "Softshrink(0.5)"

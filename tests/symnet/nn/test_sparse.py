@@ -121,3 +121,12 @@ def test_what_does_not_fit_is_an_error() -> None:
         bag(mode="max", scale_grad_by_freq=True)
     with pytest.raises(ShapeError, match=r"Bilinear: expected operands \[..., 2\] and \[..., 3\]"):
         sn.nn.Bilinear(2, 3, 4)(sn.input("a", ("N", 3)), sn.input("b", ("N", 3)))
+
+
+def test_one_hot() -> None:
+    y = sn.input("y", ("N",), dtype="int64")
+    got = sn.evaluate(sn.nn.functional.one_hot(y, num_classes=3), {"y": np.array([2, 0])})
+    np.testing.assert_array_equal(got, [[0, 0, 1], [1, 0, 0]])
+    assert got.dtype == np.int64
+    with pytest.raises(sn.Unsupported, match="num_classes"):
+        sn.nn.functional.one_hot(y)

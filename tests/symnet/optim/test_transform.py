@@ -287,3 +287,9 @@ def test_two_new_values_for_one_parameter_are_refused() -> None:
 def test_mistakes_are_named(make: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make(sn.optim.SGD())
+
+
+def test_clipping_functions_take_gradients() -> None:
+    for clip in (sn.optim.clip_grad_norm, sn.optim.clip_grad_value):
+        with pytest.raises(sn.DTypeError, match="ClipGradNorm"):
+            clip(sn.optim.SGD(lr=0.1), 1.0)
