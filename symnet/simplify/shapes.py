@@ -182,8 +182,13 @@ def moves_units_only(permutation: Axes, x: Expr) -> bool:
 
 
 @computed
-def all_axes(x: Expr) -> Axes:
-    return tuple(range(len(x.shape)))
+def summed_axes(spec: str) -> Axes | None:
+    """The axes over which a contraction "ab,ab->a" sums the products of equal elements; None for any other."""
+    operands, kept = spec.split("->")
+    first, second = operands.split(",")
+    if first != second or len(set(first)) < len(first) or [a for a in first if a in kept] != list(kept):
+        return None
+    return tuple(axis for axis, letter in enumerate(first) if letter not in kept) or None
 
 
 @computed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from symnet.simplify.facts import nonnegative, positive
 from symnet.simplify.pattern import attributes, constants, variables
 from symnet.simplify.rule import rule, stabilising
-from symnet.simplify.shapes import all_axes, count_along
+from symnet.simplify.shapes import count_along, summed_axes
 from symnet.simplify.vocabulary import (
     absolute,
     contract,
@@ -69,7 +69,7 @@ ROOTS = [
     rule("square-of-rsqrt", square(rsqrt(x)), 1 / x, reason="the square undoes the root", condition=nonnegative(x)),
     rule("norm", sqrt(sum_(square(x), axes=A, keepdims=K)), norm(x, axes=A, keepdims=K),
          reason="the root of a sum of squares is the Euclidean norm, whose derivative at 0 is 0 and not 0·inf"),
-    rule("norm-of-dot", sqrt(contract(x, x, spec="a,a->", sizes=(), shape=())), norm(x, axes=all_axes(x), keepdims=False),
+    rule("norm-of-dot", sqrt(contract(x, x, spec=A, sizes=(), shape=())), norm(x, axes=summed_axes(A), keepdims=False),
          reason="the root of a vector's product with itself is its Euclidean norm"),
     rule("root-mean-square", sqrt(mean(square(x), axes=A, keepdims=K)),
          norm(x, axes=A, keepdims=K) / sqrt(count_along(x, A)),

@@ -253,7 +253,7 @@ WRITTEN: dict[str, Samples] = {
     "logsumexp": lambda rng: [sn.log(sn.sum(sn.exp(cube), axis=(0, 2), keepdims=k)) for k in (False, True)],
     "log-of-mean-of-exp": lambda rng: [sn.log(sn.mean(sn.exp(cube), axis=(0, 2), keepdims=k)) for k in (False, True)],
     "norm": lambda rng: [sn.sqrt(sn.sum(sn.square(cube), axis=(0, 2), keepdims=k)) for k in (False, True)],
-    "norm-of-dot": lambda rng: [sn.sqrt(f64("v", 6) @ f64("v", 6))],
+    "norm-of-dot": lambda rng: [sn.sqrt(f64("v", 6) @ f64("v", 6)), sn.sqrt(sn.einsum("abc,abc->ac", cube, cube))],
     "root-mean-square": lambda rng: [sn.sqrt(sn.mean(sn.square(cube), axis=(0, 2), keepdims=k)) for k in (False, True)],
     "square-of-norm": lambda rng: [sn.square(euclidean_norm(cube, (0, 2), k)) for k in (False, True)],
     "usually": lambda rng: [usually(x, x + 0.0, "never"), usually(sn.exp(m), sn.exp(m), "never")],
