@@ -315,6 +315,7 @@ def test_more_threads_than_processors() -> None:
     assert (many.parameters["big"] == one.parameters["big"]).all()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_fit_can_go_on(tmp_path: Path) -> None:
     program, data = large(), {"wide": rows(1000, 300)}
     for turn in range(3):

@@ -148,6 +148,7 @@ def test_several_runs_in_one_picture(tmp_path: Path) -> None:
 # --- Ctrl-C -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("place", ["batch", "epoch"])
 def test_what_is_left_after_an_interrupt(place: str, fresh: Callable[[Make], Any]) -> None:
     wanted = fresh(classifier).fit(rows(), epochs=3, progress=False).losses
@@ -172,6 +173,7 @@ def test_what_is_left_after_an_interrupt(place: str, fresh: Callable[[Make], Any
     np.testing.assert_array_equal(program.instance.snapshot(), stepped.instance.snapshot())
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_interrupt_does_not_wait(program: Any) -> None:
     def twice(program: Any, history: sn.History) -> None:
         signal.raise_signal(signal.SIGINT)
