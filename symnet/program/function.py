@@ -71,7 +71,7 @@ class Function:
         return code.run("call", self._instance.memory, self._wanted(code, arrays), sizes)
 
     def _became_exact(self) -> bool:
-        """Go over to the exact form, for data that is not usual (`symnet.ops.usually`); False: it is in force already."""
+        """Go over to the exact form (`symnet.ops.usually`); False: it is in force already."""
         from symnet.simplify import simplify
 
         if self._exact is None:

@@ -24,13 +24,15 @@ _PER_ELEMENT = {
     "divide": 2.0, "mod": 4.0, "floor_divide": 4.0, "sqrt": 4.0, "rsqrt": 4.0, "reciprocal": 2.0, "power": 24.0,
     "exp": 8.0, "expm1": 9.0, "log": 9.0, "log1p": 10.0, "tanh": 10.0, "sigmoid": 10.0, "log_sigmoid": 18.0,
     "softplus": 18.0, "gelu": 14.0, "gelu_tanh": 14.0, "silu": 11.0, "erf": 12.0, "sin": 12.0, "cos": 12.0,
-    "huber": 6.0, "log_cosh": 30.0, "xlogy": 10.0, "bernoulli_nll": 22.0, "bernoulli_logit_nll": 20.0, "bernoulli_logit_slope": 14.0,
+    "huber": 6.0, "log_cosh": 30.0, "xlogy": 10.0, "bernoulli_nll": 22.0, "bernoulli_logit_nll": 20.0,
+    "bernoulli_logit_slope": 14.0,
     "transpose": 0.2, "broadcast_to": 0.1, "slice": 0.1, "place": 0.5, "windows": 0.2, "concat": 0.5,
     "gather": 2.0, "iota": 0.1, "one_hot": 1.0, "item": 0.0, "stop_gradient": 0.0,
 }  # fmt: skip
 _PER_OPERAND_ELEMENT = {
     "sum": 1.0, "prod": 1.0, "max": 1.0, "min": 1.0, "any": 1.0, "all": 1.0, "argmax": 2.0, "argmin": 2.0,
-    "mean": 1.0, "overlap_add": 1.0, "var": 4.0, "cumsum": 1.0, "logsumexp": 11.0, "norm": 2.0, "unit": 4.0, "softmax": 12.0, "log_softmax": 12.0,
+    "mean": 1.0, "overlap_add": 1.0, "var": 4.0, "cumsum": 1.0, "logsumexp": 11.0, "norm": 2.0, "unit": 4.0,
+    "softmax": 12.0, "log_softmax": 12.0,
 }  # fmt: skip
 _FACTORISATIONS = {
     # of n × n matrices, in multiples of n³; a right side costs 4 n for each of its elements
