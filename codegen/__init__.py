@@ -1,4 +1,4 @@
-"""The code generator: expression graphs to native programs. `compile` is its front door."""
+"""The code generator: expression graphs to native programs. What is here is its front door, with `codegen.spec`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from symnet.errors import Unsupported, UsageError, nearest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from codegen.library import Library
+    from codegen.llvm.peak import Run
     from codegen.spec import Module
+    from codegen.target import Target
     from symnet.runtime.code import Code
     from symnet.runtime.native import Pool
 
-__all__ = ["build", "compile"]
+__all__ = ["build", "cache_folder", "compile", "host", "ticks", "top_bandwidth", "top_flops"]
 
 BACKENDS = ("llvm", "numpy")
 
@@ -85,3 +89,38 @@ def _pool(library: Library) -> Pool:
     if not _shared_pool:
         _shared_pool.append(Pool(library.functions, library))
     return _shared_pool[0]
+
+
+def host() -> Target:
+    """The processor that programs are compiled for by default."""
+    from codegen.target import target
+
+    return target()
+
+
+def cache_folder() -> Path:
+    """Where compiled code is kept."""
+    from codegen.cache import folder
+
+    return folder()
+
+
+def ticks() -> int:
+    """The counter of processor cycles that profiled programs read."""
+    from codegen.llvm import peak
+
+    return peak.ticks()
+
+
+def top_flops(run: Run, threads: int, dtype: str) -> float:
+    """How many floating-point operations a second this machine can do, measured."""
+    from codegen.llvm import peak
+
+    return peak.flops(run, threads, dtype)
+
+
+def top_bandwidth(run: Run, threads: int, footprint: int) -> float:
+    """How many bytes a second this machine can move in `footprint` bytes, measured."""
+    from codegen.llvm import peak
+
+    return peak.bandwidth(run, threads, footprint)

@@ -74,9 +74,9 @@ def _llvm() -> Finding:
 
 def _processor() -> Finding:
     try:
-        from codegen.target import target
+        import codegen
 
-        machine = target()
+        machine = codegen.host()
     except (ImportError, OSError) as error:
         return Finding("processor", platform.processor() or platform.machine(), f"not recognised: {error}", fatal=True)
     bits, lanes = 8 * machine.vector_bytes, machine.lanes("float32")
@@ -106,11 +106,11 @@ def _threads() -> Finding:
 
 
 def _cache() -> Finding:
-    from codegen.cache import folder
+    import codegen
 
     if os.environ.get("SYMNET_CACHE", "").lower() == "off":
         return Finding("cache", "off (SYMNET_CACHE): every run compiles anew")
-    place = folder()
+    place = codegen.cache_folder()
     try:
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=place):

@@ -10,7 +10,7 @@ from pathlib import Path
 from symnet.errors import DTypeError, FileError, Unsupported, UsageError
 from symnet.explain import text
 from symnet.explain.identifiers import is_plain, symbol
-from symnet.explain.operations import number
+from symnet.explain.leaves import number
 from symnet.expr import dims, dtypes
 from symnet.expr.function import Function
 from symnet.expr.node import ArrayValue, Expr

@@ -47,7 +47,7 @@ def _run(
     code: NativeCode, entry: str, persistent: Array, inputs: Mapping[str, Array], sizes: Mapping[str, int]
 ) -> tuple[list[list[int]], float]:
     """The counters of every call (of the kernels, then of the whole entry), and how many seconds one tick is."""
-    from codegen.llvm.peak import ticks
+    from codegen import ticks
 
     memory = Memory()
     memory.reserve(max(code.metadata["arena"], persistent.size), keep=0)
@@ -74,7 +74,7 @@ def _middle(values: Sequence[int]) -> float:
 
 
 def _machine(code: NativeCode, threads: int, footprint: int, dtypes: set[str]) -> Machine:
-    from codegen.llvm import peak
+    import codegen
 
-    flops = {dtype: peak.flops(code.run_native, threads, dtype) for dtype in sorted(dtypes)}
-    return Machine(threads, flops, peak.bandwidth(code.run_native, threads, footprint), footprint)
+    flops = {dtype: codegen.top_flops(code.run_native, threads, dtype) for dtype in sorted(dtypes)}
+    return Machine(threads, flops, codegen.top_bandwidth(code.run_native, threads, footprint), footprint)

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any, ClassVar
 
 from symnet import ops
-from symnet.errors import ShapeError, UsageError, nearest
+from symnet.errors import ShapeError, Unsupported, UsageError, nearest
 from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
 from symnet.ops.leaves import Operand
@@ -119,7 +119,7 @@ class Loss:
 
     def call(self, y_true: Expr, y_pred: Expr) -> Expr:
         """The loss of each example."""
-        raise NotImplementedError(f"{type(self).__name__} has no method call(self, y_true, y_pred)")
+        raise Unsupported(f"{type(self).__name__} has no call(y_true, y_pred); write one that gives each loss")
 
     def counted(self, y_true: Expr, y_pred: Expr) -> Expr | None:
         """Where a loss counts (of the shape of the losses), None: everywhere."""

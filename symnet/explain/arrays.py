@@ -1,0 +1,237 @@
+"""How reductions are written, and what moves the elements of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symnet.explain.contraction import contraction, transposed
+from symnet.explain.identifiers import axis_letter, axis_letters
+from symnet.explain.leaves import Writer, extent, number
+from symnet.explain.notation import (
+    Big,
+    Call,
+    Fence,
+    Form,
+    Index,
+    Number,
+    Position,
+    Quotient,
+    Range,
+    Symbol,
+    Transposed,
+)
+from symnet.expr import dims
+from symnet.expr.dims import Dim
+from symnet.expr.node import Expr
+
+# --- reductions and what acts along axes -------------------------------------------------------------------------
+
+
+def along(node: Expr, axes: Sequence[int]) -> str:
+    """The subscript of a function that acts along some axes: none when it takes them all."""
+    operand = node.args[0]
+    rest = [axis for axis in range(len(operand.shape)) if axis not in axes and operand.shape[axis] != 1]
+    return ",".join(axis_letters(operand, axes)) if rest else ""
+
+
+def _big(sign: str) -> Writer:
+    """Σ over some axes; over all of them it has no index, unless that is the one named axis of a vector (the batch)."""
+
+    def writer(node: Expr, args: Sequence[Form]) -> Form:
+        operand, axes = node.args[0], node.attrs["axes"]
+        named = len(operand.shape) == 1 and isinstance(operand.shape[0], str)
+        subscript = ",".join(axis_letters(operand, axes)) if named else along(node, axes)
+        return Big(sign, tuple(subscript.split(",")) if subscript else (), args[0])
+
+    return writer
+
+
+def _reduction(name: str) -> Writer:
+    return lambda node, args: Call(name, tuple(args), along(node, node.attrs["axes"]))
+
+
+def _norm(node: Expr, args: Sequence[Form]) -> Form:
+    return Fence("‖", "‖", args[0], along(node, node.attrs["axes"]))
+
+
+def _unit(node: Expr, args: Sequence[Form]) -> Form:
+    return Quotient(args[0], _norm(node, args), scalar=not along(node, node.attrs["axes"]))
+
+
+def _along_axis(name: str) -> Writer:
+    return lambda node, args: Call(name, tuple(args), along(node, (node.attrs["axis"],)))
+
+
+def _softmax(name: str) -> Writer:
+    """Along the last axis, as usual, nothing is said."""
+
+    def writer(node: Expr, args: Sequence[Form]) -> Form:
+        axis = node.attrs["axis"]
+        last = axis == len(node.shape) - 1
+        return Call(name, tuple(args), "" if last else axis_letter(node.shape[axis], axis))
+
+    return writer
+
+
+def _cumsum(node: Expr, args: Sequence[Form]) -> Form:
+    name = "revcumsum" if node.attrs["reverse"] else "cumsum"
+    return Call(name, tuple(args), along(node, (node.attrs["axis"],)))
+
+
+# --- moving values -----------------------------------------------------------------------------------------------
+
+
+def _reshape(node: Expr, args: Sequence[Form]) -> Form:
+    """Axes of size 1 are not written; any other reshape is."""
+    operand = node.args[0]
+    if [dim for dim in operand.shape if dim != 1] == [dim for dim in node.shape if dim != 1]:
+        if operand.op == "iota":
+            axis = next((axis for axis, dim in enumerate(node.shape) if dim != 1), 0)
+            return Symbol(axis_letter(operand.attrs["size"], axis))
+        return args[0]
+    return Call("reshape", (args[0], extent(node.shape)))
+
+
+def _transpose(node: Expr, args: Sequence[Form]) -> Form:
+    axes = node.attrs["axes"]
+    rank = len(axes)
+    if axes == (*range(rank - 2), rank - 1, rank - 2):
+        return transposed(args[0])
+    if isinstance(args[0], Transposed) and axes == tuple(range(rank)):
+        return args[0]
+    return Call("transpose", (args[0], *(Number(str(axis)) for axis in axes)))
+
+
+def _broadcast_to(node: Expr, args: Sequence[Form]) -> Form:
+    """Broadcasting is not written, but a constant array is set in bold: 𝟎, 𝟏."""
+    if isinstance(args[0], Number):
+        return Number(args[0].text, bold=any(dim != 1 for dim in node.shape))
+    return args[0]
+
+
+def _slice(node: Expr, args: Sequence[Form]) -> Form:
+    operand = node.args[0]
+    parts = [
+        _range(start, step, size, whole)
+        for start, step, size, whole in zip(
+            node.attrs["start"], node.attrs["step"], node.attrs["size"], operand.shape, strict=True
+        )
+    ]
+    while parts and parts[-1] == Range():
+        parts.pop()
+    return Index(args[0], tuple(parts)) if parts else args[0]
+
+
+def _range(start: Dim, step: int, size: Dim, whole: Dim) -> Form:
+    """One axis of a slice, as in NumPy: nothing where it takes the whole axis, one position where it takes one."""
+    if size == 1 and whole != 1:
+        return Symbol(_signed(start))
+    last = dims.add(start, dims.mul(dims.sub(size, 1), step))
+    stop = dims.add(last, 1 if step > 0 else -1)
+    begins = start == (0 if step > 0 else dims.sub(whole, 1))
+    ends = stop == (whole if step > 0 else -1)
+    return Range("" if begins else _signed(start), "" if ends else _signed(stop), "" if step == 1 else _signed(step))
+
+
+def _signed(dim: Dim) -> str:
+    return str(dim).replace("-", "−")
+
+
+def _place(node: Expr, args: Sequence[Form]) -> Form:
+    """The operand in its place among the fill value: place(x, 1:4 of 7)."""
+    operand = node.args[0]
+    parts = []
+    for start, step, size, whole in zip(
+        node.attrs["start"], node.attrs["step"], operand.shape, node.attrs["shape"], strict=True
+    ):
+        part = _range(start, step, size, whole)
+        parts.append(Symbol(":") if part == Range() else part)
+    fill = node.attrs["fill"]
+    extra = () if fill == 0 else (number(fill),)
+    return Call("place", (args[0], Index(extent(node.shape), tuple(parts)), *extra))
+
+
+def _windows(node: Expr, args: Sequence[Form]) -> Form:
+    """The places that windows read, x[:, 2j+l−1]: j counts the windows, l the elements of one."""
+    return _seen(node, args[0], _all_letters(node)[-2 * len(node.attrs["size"]) :])
+
+
+def _all_letters(node: Expr) -> list[str]:
+    """An index letter for every axis, empty for those of size 1."""
+    return ["" if dim == 1 else axis_letter(dim, axis) for axis, dim in enumerate(node.shape)]
+
+
+def _seen(node: Expr, operand: Form, letters: Sequence[str]) -> Form:
+    """What the windows of a node see; `letters` are those of the positions, then of the offsets."""
+    rank = len(node.attrs["size"])
+    parts: list[Form] = [Range()] * (len(node.args[0].shape) - rank)
+    for axis in range(rank):
+        steps = ((node.attrs["stride"][axis], letters[axis]), (node.attrs["dilation"][axis], letters[rank + axis]))
+        terms = [f"{'' if step == 1 else step}{letter}" for step, letter in steps if letter]
+        start = node.attrs["start"][axis]
+        shift = f"{start:+d}".replace("-", "−") if start else ""
+        text = "+".join(terms) + shift if terms else _signed(start)
+        parts.append(Symbol(text) if text.isalpha() else Position(text))
+    return Index(operand, tuple(parts))
+
+
+def _pool(name: str) -> Writer:
+    """The reduction of a window over its offsets: max over l of x[:, 2j+l−1]."""
+
+    def writer(node: Expr, args: Sequence[Form]) -> Form:
+        rank = len(node.attrs["size"])
+        letters = _all_letters(node)[-rank:]
+        free = [letter for letter in "lmpqrst" if letter not in letters]
+        offsets = [letter if size > 1 else "" for letter, size in zip(free, node.attrs["size"], strict=False)]
+        return Call(name, (_seen(node, args[0], [*letters, *offsets]),), ",".join(filter(None, offsets)))
+
+    return writer
+
+
+def _concat(node: Expr, args: Sequence[Form]) -> Form:
+    return Call("concat", tuple(args), axis_letter(node.shape[node.attrs["axis"]], node.attrs["axis"]))
+
+
+def _gather(node: Expr, args: Sequence[Form]) -> Form:
+    return Index(args[0], _positions(node.attrs["axes"], args[1:]))
+
+
+def _positions(axes: Sequence[int], indices: Sequence[Form]) -> tuple[Form, ...]:
+    parts: list[Form] = [Range()] * (max(axes) + 1)
+    for axis, index in zip(axes, indices, strict=True):
+        parts[axis] = index
+    return tuple(parts)
+
+
+def _scatter_add(node: Expr, args: Sequence[Form]) -> Form:
+    target = extent(node.shape)
+    return Call("scatter", (args[0], Index(target, _positions(node.attrs["axes"], args[1:]))))
+
+
+def _contract(node: Expr, args: Sequence[Form]) -> Form:
+    return contraction(node, args[0], args[1])
+
+
+TABLE: dict[str, Writer] = {
+    "sum": _big("Σ"),
+    "prod": _big("∏"),
+    **{name: _reduction(name) for name in ("max", "min", "any", "all", "mean", "var", "logsumexp")},
+    **{name: _along_axis(name) for name in ("argmax", "argmin")},
+    "norm": _norm,
+    "unit": _unit,
+    "softmax": _softmax("softmax"),
+    "log_softmax": _softmax("logsoftmax"),
+    "cumsum": _cumsum,
+    "contract": _contract,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "broadcast_to": _broadcast_to,
+    "slice": _slice,
+    "place": _place,
+    "windows": _windows,
+    "max_pool": _pool("max"),
+    "argmax_pool": _pool("argmax"),
+    "concat": _concat,
+    "gather": _gather,
+    "scatter_add": _scatter_add,
+}

@@ -1,0 +1,110 @@
+"""How numbers, dimensions and the leaves of a graph are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from symnet.explain.identifiers import axis_letter, symbol
+from symnet.explain.notation import (
+    Call,
+    Extent,
+    Form,
+    Number,
+    Product,
+    Root,
+    Sum,
+    Symbol,
+    Vector,
+)
+from symnet.expr import dims
+from symnet.expr.dims import Dim, Shape
+from symnet.expr.node import ArrayValue, Expr
+
+Writer = Callable[[Expr, Sequence[Form]], Form]
+
+
+def number(value: float | int | bool) -> Number:
+    """A number as people write it."""
+    if isinstance(value, bool):
+        return Number(str(value))
+    text = f"{value:.9g}" if isinstance(value, float) else str(value)
+    mantissa, _, exponent = text.partition("e")
+    text = f"{mantissa}e{int(exponent)}" if exponent else text
+    return Number(text.replace("inf", "∞").replace("-", "−"))
+
+
+def is_number(node: Expr) -> bool:
+    """Whether a node holds one number (all its axes have size 1), maybe repeated by broadcasting."""
+    while node.op in ("broadcast_to", "reshape", "cast"):
+        node = node.args[0]
+    return all(dim == 1 for dim in node.shape)
+
+
+def _named(node: Expr, args: Sequence[Form]) -> Form:
+    return symbol(str(node.name))
+
+
+def _constant(node: Expr, args: Sequence[Form]) -> Form:
+    value = node.attrs["value"]
+    if not isinstance(value, ArrayValue):
+        return _root(value) or number(value)
+    array = value.array
+    if array.size and (array == array.flat[0]).all():
+        plain = number(array.flat[0].item())
+        return Number(plain.text, bold=bool(array.shape))
+    if array.ndim == 1 and array.size <= 4:
+        return Vector(tuple(number(entry) for entry in array.tolist()))
+    return Call("array", (extent(array.shape),))
+
+
+def _root(value: float | int | bool) -> Root | None:
+    """The square root of a small whole number, if `value` is one to the digits of its type: √8, and not 2.82842712."""
+    if not isinstance(value, float) or value.is_integer() or not 1.0 < value < _LARGEST_ROOT:
+        return None
+    whole = round(value * value)
+    return Root(Number(str(whole))) if value in (math.sqrt(whole), float(np.float32(math.sqrt(whole)))) else None
+
+
+_LARGEST_ROOT = 64.0
+
+
+def _iota(node: Expr, args: Sequence[Form]) -> Form:
+    size = node.attrs["size"]
+    return Symbol(axis_letter(size, 1))
+
+
+def _dim(node: Expr, args: Sequence[Form]) -> Form:
+    return dimension(node.attrs["size"])
+
+
+def dimension(dim: Dim) -> Form:
+    """The size of an axis as a formula: N, or the polynomial 2 N T + 1."""
+    if isinstance(dim, int):
+        return number(dim)
+    terms = []
+    for names, coefficient in dims.terms(dim):
+        factors: list[Form] = [symbol(name) for name in names]
+        if abs(coefficient) != 1 or not names:
+            factors.insert(0, number(abs(coefficient)))
+        terms.append((factors[0] if len(factors) == 1 else Product("scale", tuple(factors)), coefficient > 0))
+    return terms[0][0] if len(terms) == 1 and terms[0][1] else Sum(tuple(terms))
+
+
+def extent(shape: Shape) -> Form:
+    return Extent(tuple(map(dimension, shape)))
+
+
+def _arg(node: Expr, args: Sequence[Form]) -> Form:
+    return Symbol("a", str(node.attrs["index"]))
+
+
+TABLE: dict[str, Writer] = {
+    **dict.fromkeys(("input", "parameter", "state", "hyper"), _named),
+    "constant": _constant,
+    "iota": _iota,
+    "dim": _dim,
+    "arg": _arg,
+}

@@ -1,0 +1,250 @@
+"""How scalar functions are written: sums, products, quotients, choices, and the terms of losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from symnet.explain.contraction import as_row
+from symnet.explain.leaves import Writer, is_number
+from symnet.explain.notation import (
+    Call,
+    Fence,
+    Form,
+    Indicator,
+    Level,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Quotient,
+    Relation,
+    Root,
+    Sum,
+    Symbol,
+    binding,
+)
+from symnet.expr import dtypes
+from symnet.expr.node import ArrayValue, Expr
+
+
+def _add(node: Expr, args: Sequence[Form]) -> Form:
+    return Sum(((args[0], True), (args[1], True)))
+
+
+def _subtract(node: Expr, args: Sequence[Form]) -> Form:
+    return Sum(((args[0], True), (args[1], False)))
+
+
+def _negative(node: Expr, args: Sequence[Form]) -> Form:
+    if isinstance(args[0], Number) and binding(args[0]) == Level.ATOM:
+        return Number(f"−{args[0].text}", args[0].bold)
+    return Negative(args[0])
+
+
+def _multiply(node: Expr, args: Sequence[Form]) -> Form:
+    if node.args[1].op == "rsqrt" and isinstance(args[1], Quotient):  # x · 1/√y is x / √y
+        return Quotient(args[0], args[1].denominator, scalar=args[1].scalar)
+    scalars = [is_number(arg) for arg in node.args]
+    if any(scalars):
+        first, second = args if scalars[0] else (args[1], args[0])
+        return _scaled(first, second)
+    if _is_outer(*node.args):
+        return Product("matrix", (args[0], as_row(args[1])))
+    if _is_outer(*reversed(node.args)):
+        return Product("matrix", (args[1], as_row(args[0])))
+    return Product("hadamard", tuple(args))
+
+
+def _is_outer(column: Expr, row: Expr) -> bool:
+    """Whether a column meets a row, so that their product is the matrix of all products."""
+    is_column = len(column.shape) == 2 and column.shape[0] != 1 and column.shape[1] == 1
+    return is_column and len(row.shape) in (1, 2) and row.shape[-1] != 1 and row.shape[:-1] in ((), (1,))
+
+
+def _scaled(factor: Form, body: Form) -> Form:
+    """A number times the rest; of two numbers the one that is written in digits comes first."""
+    if isinstance(body, Number) and not body.bold:
+        factor, body = body, factor
+    if factor == Number("−1"):
+        return Negative(body)
+    if isinstance(body, Number) and isinstance(factor, Number):
+        return Product("dot", (factor, body))
+    return Product("scale", (factor, body))
+
+
+def _divide(node: Expr, args: Sequence[Form]) -> Form:
+    return Quotient(args[0], args[1], scalar=is_number(node.args[1]))
+
+
+def _power(node: Expr, args: Sequence[Form]) -> Form:
+    return Power(args[0], args[1], hadamard=_is_matrix(node.args[0]))
+
+
+def _is_matrix(node: Expr) -> bool:
+    """Whether juxtaposition would mean a matrix product."""
+    return sum(dim != 1 for dim in node.shape) >= 2
+
+
+def _square(node: Expr, args: Sequence[Form]) -> Form:
+    return Power(args[0], Number("2"), hadamard=_is_matrix(node))
+
+
+def _one_over(form: Form, node: Expr) -> Form:
+    return Quotient(Number("1"), form, scalar=is_number(node))
+
+
+def _cast(node: Expr, args: Sequence[Form]) -> Form:
+    source, target = node.args[0].dtype, node.attrs["dtype"]
+    if source == "bool":
+        return Indicator(args[0])
+    if target == "bool":
+        return Relation("!=", args[0], Number("0"))
+    if dtypes.is_float(source) and dtypes.is_int(target):
+        return Call("trunc", (args[0],))
+    return args[0]
+
+
+def _where(node: Expr, args: Sequence[Form]) -> Form:
+    """A choice between a value and 0 is the value times an indicator."""
+    condition, chosen, other = args
+    if any(_is_constant(value, limit) for value in node.args[1:] for limit in (math.inf, -math.inf)):
+        return Call("where", (condition, chosen, other))
+    if _is_constant(node.args[2], 0):
+        if _is_constant(node.args[1], 1):
+            return Indicator(condition)
+        return _masked(node.args[1], chosen, condition, node)
+    if _is_constant(node.args[1], 0):
+        opposite = _opposite(condition)
+        return Indicator(opposite) if _is_constant(node.args[2], 1) else _masked(node.args[2], other, opposite, node)
+    return Call("where", (condition, chosen, other))
+
+
+def _masked(value: Expr, form: Form, condition: Form, node: Expr) -> Form:
+    if is_number(value):
+        return Product("scale", (form, Indicator(condition)))
+    return Product("scale" if is_number(node) else "hadamard", (form, Indicator(condition)))
+
+
+_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
+def _opposite(condition: Form) -> Form:
+    """Not the condition. (With nan both `<` and `>=` are false: equalities alone are turned round.)"""
+    if isinstance(condition, Relation) and condition.sign in ("==", "!="):
+        return Relation(_OPPOSITE[condition.sign], condition.left, condition.right)
+    return Call("not", (condition,))
+
+
+def _is_constant(node: Expr, value: float) -> bool:
+    while node.op in ("broadcast_to", "reshape", "cast"):
+        node = node.args[0]
+    if node.op != "constant":
+        return False
+    held = node.attrs["value"]
+    return bool((held.array == value).all()) if isinstance(held, ArrayValue) else held == value
+
+
+def _function(name: str) -> Writer:
+    return lambda node, args: Call(name, tuple(args))
+
+
+def _relation(sign: str) -> Writer:
+    def writer(node: Expr, args: Sequence[Form]) -> Form:
+        left, right = args
+        if left == right and isinstance(right, Symbol) and node.args[0] is not node.args[1]:
+            right = Symbol(f"{right.base}′", right.sub)  # positions along two axes of the same name
+        return Relation(sign, left, right)
+
+    return writer
+
+
+def _one_hot(node: Expr, args: Sequence[Form]) -> Form:
+    """The one-hot vectors of all classes in order are the identity matrix."""
+    classes = node.args[0]
+    if classes.op == "iota" and classes.attrs["size"] == node.attrs["classes"]:
+        return Symbol("I")
+    return Call("onehot", tuple(args))
+
+
+def _clip(node: Expr, args: Sequence[Form]) -> Form:
+    """A limit that is infinite is none."""
+    x, low, high = args
+    if _is_constant(node.args[2], float("inf")):
+        return Call("max", (low, x))
+    return Call("min", (high, x)) if _is_constant(node.args[1], float("-inf")) else Call("clip", (x, low, high))
+
+
+def _weighted(weight: Expr, factor: Form, value: Form) -> Form:
+    """A product with the number or the array `weight`, written as `factor`."""
+    return _scaled(factor, value) if is_number(weight) else Product("hadamard", (factor, value))
+
+
+def _huber(node: Expr, args: Sequence[Form]) -> Form:
+    """The usual limit of 1 is not written."""
+    return Call("huber", (args[0],) if _is_constant(node.args[1], 1) else tuple(args))
+
+
+def _xlogy(node: Expr, args: Sequence[Form]) -> Form:
+    return _weighted(node.args[0], args[0], Call("log", (args[1],)))
+
+
+def _bernoulli_nll(node: Expr, args: Sequence[Form]) -> Form:
+    """−t log(p) − (1 − t) log(1 − p)."""
+    (p, t), one = args, Number("1", bold=False)
+    not_p, not_t = (Sum(((one, True), (form, False))) for form in (p, t))
+    hit, miss = (_weighted(node.args[1], weight, Call("log", (form,))) for weight, form in ((t, p), (not_t, not_p)))
+    return Sum(((Negative(hit), True), (miss, False)))
+
+
+def _bernoulli_logit_nll(node: Expr, args: Sequence[Form]) -> Form:
+    x, t = args
+    return Sum(((Call("softplus", (x,)), True), (_multiply(node, (t, x)), False)))
+
+
+def _fence(left: str, right: str) -> Writer:
+    return lambda node, args: Fence(left, right, args[0])
+
+
+TABLE: dict[str, Writer] = {
+    "add": _add,
+    "subtract": _subtract,
+    "multiply": _multiply,
+    "divide": _divide,
+    "negative": _negative,
+    "absolute": _fence("|", "|"),
+    "floor": _fence("⌊", "⌋"),
+    "ceil": _fence("⌈", "⌉"),
+    "floor_divide": lambda node, args: Fence("⌊", "⌋", _divide(node, args)),
+    "mod": _relation("mod"),
+    "power": _power,
+    "square": _square,
+    "sqrt": lambda node, args: Root(args[0]),
+    "rsqrt": lambda node, args: _one_over(Root(args[0]), node),
+    "reciprocal": lambda node, args: _one_over(args[0], node),
+    "sigmoid": _function("σ"),
+    "log_sigmoid": _function("logσ"),
+    "huber": _huber,
+    "log_cosh": _function("logcosh"),
+    "xlogy": _xlogy,
+    "bernoulli_nll": _bernoulli_nll,
+    "bernoulli_logit_nll": _bernoulli_logit_nll,
+    "bernoulli_logit_slope": lambda node, args: Sum(((Call("σ", (args[0],)), True), (args[1], False))),
+    "clip": _clip,
+    "maximum": _function("max"),
+    "minimum": _function("min"),
+    "equal": _relation("=="),
+    "not_equal": _relation("!="),
+    "less": _relation("<"),
+    "less_equal": _relation("<="),
+    "greater": _relation(">"),
+    "greater_equal": _relation(">="),
+    "logical_and": _relation("and"),
+    "logical_or": _relation("or"),
+    "logical_not": _function("not"),
+    "where": _where,
+    "cast": _cast,
+    "one_hot": _one_hot,
+    "stop_gradient": _function("stop"),
+    "elementwise": lambda node, args: Call(str(node.attrs["function"]), tuple(args)),
+}
