@@ -10,8 +10,8 @@ import symnet as sn
 from symnet.expr.node import Expr
 from symnet.expr.trace import Trace
 from symnet.expr.traverse import leaves
+from symnet.ops import exactly
 from symnet.simplify import simplify
-from tests.symnet.simplify import exactly
 from tests.symnet.simplify.graphs import random_graph
 
 FOLDED = mpmath.mpf(10) ** -10

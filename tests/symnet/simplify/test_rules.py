@@ -12,11 +12,11 @@ import symnet as sn
 from symnet.expr import dims
 from symnet.expr.node import Expr, make
 from symnet.expr.traverse import leaves, rewrite
+from symnet.ops import exactly
 from symnet.simplify import rules, simplify
 from symnet.simplify.pattern import Apply
 from symnet.simplify.rule import Rule, RuleSet
 from symnet.simplify.tables import TOPICS
-from tests.symnet.simplify import exactly
 from tests.symnet.simplify.samples import Instance, is_scalar, samples
 
 RULES = [rule for table in TOPICS.values() for rule in table]

@@ -1,36 +1,70 @@
-"""Expressions evaluated with 50 digits: what every rule is held to.
+"""Expressions evaluated with 50 digits: what rules, formulas and native code are held to.
 
-Floats are arrays of mpmath numbers, integers and conditions NumPy arrays. The meaning of each operation is written here
-again, from its mathematical definition, so that it does not share a mistake with the reference interpreter.
+Floats are arrays of mpmath numbers, integers and conditions NumPy arrays. The meaning of primitives is written here
+again, from its mathematical definition, so that it does not share a mistake with the reference interpreter. A scalar
+function without an entry is evaluated from its formula, a composite from its definition.
+
+mpmath comes with SymPy, and is imported with this module only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import mpmath
 import numpy as np
 from mpmath import mp
 
+from symnet.errors import UnknownName, Unsupported
 from symnet.expr import dims
 from symnet.expr.node import ArrayValue, Expr
 from symnet.expr.traverse import postorder
+from symnet.ops.scalar_op import ScalarOp
+
+__all__ = ["DIGITS", "evaluate", "number"]
 
 DIGITS = 50
 GUARD = 30
 """More digits are carried, so that cancellation does not eat those that are compared."""
 
 Array = np.ndarray
+Values = Mapping[Any, Any]
+Sizes = Mapping[str, int]
 
 
-def evaluate(roots: list[Expr], values: Mapping[str, Array], sizes: Mapping[str, int] | None = None) -> list[Array]:
-    """The values of the roots; `values` are given by the names of inputs."""
-    known: dict[int, Array] = {}
-    with mp.workdps(DIGITS + GUARD):
-        for node in postorder(roots):
-            known[id(node)] = _value(node, [known[id(arg)] for arg in node.args], values, sizes or {})
+def evaluate(
+    roots: Sequence[Expr],
+    values: Mapping[Any, Any],
+    sizes: Mapping[str, int] | None = None,
+    digits: int = DIGITS,
+) -> list[Array]:
+    """The values of the roots, to `digits` digits: object arrays of mpmath numbers for floats.
+
+    values  of inputs, parameters and state, by name or by node; a node that is given is not looked into. Floats (or
+            arrays of mpmath numbers) are taken as they are, not rounded to the type of the node.
+    sizes   of named dimensions
+
+    `UnknownName` where a value is missing, `Unsupported` for an operation that has no exact meaning (loops, random
+    numbers).
+    """
+    given = {id(node): _given(node, value) for node, value in values.items() if isinstance(node, Expr)}
+    named = {name: value for name, value in values.items() if not isinstance(name, Expr)}
+    with mp.workdps(digits + GUARD):
+        return _run(roots, given, named, sizes or {})
+
+
+def _run(roots: Sequence[Expr], given: dict[int, Array], named: Values, sizes: Sizes) -> list[Array]:
+    known = dict(given)
+    boundary = [node for node in postorder(roots) if id(node) in given] if given else []
+    for node in postorder(roots, boundary):
+        if id(node) not in known:
+            known[id(node)] = _value(node, [known[id(arg)] for arg in node.args], named, sizes)
     return [known[id(root)] for root in roots]
+
+
+def _given(node: Expr, value: Any) -> Array:
+    return _exact(value) if _is_float(node) else np.asarray(value)
 
 
 def number(value: object) -> Any:
@@ -87,7 +121,6 @@ SCALAR: dict[str, Callable[..., Any]] = {
     "floor_divide": lambda a, b: mpmath.floor(_divide(a, b)),
     "sqrt": mpmath.sqrt,
     "rsqrt": lambda x: _divide(mpmath.mpf(1), mpmath.sqrt(x)),
-    "square": lambda x: x * x,
     "reciprocal": lambda x: _divide(mpmath.mpf(1), x),
     "exp": mpmath.exp,
     "expm1": lambda x: mpmath.exp(x) - 1,
@@ -99,14 +132,9 @@ SCALAR: dict[str, Callable[..., Any]] = {
     "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
     "relu": lambda x: max(x, mpmath.mpf(0)),
     "gelu": lambda x: x * mpmath.ncdf(x),
-    "gelu_tanh": lambda x: x / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mp.pi) * (x + mpmath.mpf("0.044715") * x**3))),
-    "silu": lambda x: x / (1 + mpmath.exp(-x)),
     "erf": mpmath.erf,
-    "huber": lambda d, c: d * d / 2 if abs(d) <= c else c * (abs(d) - c / 2),
-    "log_cosh": lambda x: mpmath.log(mpmath.cosh(x)),
     "xlogy": lambda x, y: mpmath.mpf(0) if x == 0 else x * _log(y),
     "bernoulli_nll": lambda p, t: -t * _log(p) - (1 - t) * _log(1 - p),
-    "bernoulli_logit_nll": lambda x, t: mpmath.log(1 + mpmath.exp(x)) - t * x,
     "sin": mpmath.sin,
     "cos": mpmath.cos,
     "minimum": min,
@@ -122,8 +150,8 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _value(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
-    op = node.op
+def _value(node: Expr, args: list[Array], values: Values, sizes: Sizes) -> Array:
+    op, declaration = node.op, node.declaration
     if op in COMPARE:
         return np.asarray(np.frompyfunc(COMPARE[op], 2, 1)(*args), bool)
     if op in SCALAR and _is_float(node):
@@ -131,23 +159,54 @@ def _value(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Ma
     special = SPECIAL.get(op)
     if special is not None:
         return special(node, args, values, sizes)
-    if _is_float(node) or any(_is_float(arg) for arg in node.args):
-        raise NotImplementedError(f"no exact meaning is written for {op}")
-    assert node.declaration.numpy is not None
-    return node.declaration.numpy(node, args, sizes)
+    if not _is_float(node) and not any(_is_float(arg) for arg in node.args) and declaration.numpy is not None:
+        return declaration.numpy(node, args, sizes)
+    if isinstance(declaration, ScalarOp) and declaration.formula is not None and _is_float(node):
+        formula = declaration.formula
+        return _floats(lambda *numbers: formula(_AS_SYMPY, *numbers))(*args)
+    if declaration.define is not None:
+        operands = {id(arg): value for arg, value in zip(node.args, args, strict=True)}
+        return _run([declaration.define(node)], operands, values, sizes)[0]
+    raise Unsupported(f"{op}: no exact meaning is known; evaluate it with sn.evaluate in float64")
+
+
+class _AsSympy:
+    """The names of SymPy that formulas use, with mpmath's meaning."""
+
+    _OWN: Mapping[str, Any] = {
+        "Abs": abs,
+        "ceiling": mpmath.ceil,
+        "log": lambda x: _log(x),
+        "Max": lambda *values: max(values),
+        "Min": lambda *values: min(values),
+        "Piecewise": lambda *cases: next(value for value, holds in cases if holds),
+        "Rational": lambda p, q: mpmath.mpf(p) / q,
+    }
+
+    def __getattr__(self, name: str) -> Any:
+        return self._OWN[name] if name in self._OWN else getattr(mpmath, name)
+
+
+_AS_SYMPY = _AsSympy()
 
 
 def _is_float(node: Expr) -> bool:
     return node.dtype in ("float32", "float64")
 
 
-def _input(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
-    array = values[node.attrs["name"]]
-    return _exact(array) if _is_float(node) else array
+def _leaf(node: Expr, args: list[Array], values: Values, sizes: Sizes) -> Array:
+    for name in (node.attrs["name"], node.name):
+        if name in values:
+            return _given(node, values[name])
+    raise UnknownName(f"exactly: no value for the {node.op} {node.name!r}; given: {', '.join(map(str, values))}")
 
 
 def _exact(array: Any) -> Array:
-    return np.asarray(np.frompyfunc(lambda v: mpmath.mpf(float(v)), 1, 1)(np.asarray(array)), object)
+    return np.asarray(np.frompyfunc(_number, 1, 1)(np.asarray(array)), object)
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, mpmath.mpf) else mpmath.mpf(float(value))
 
 
 def _constant(node: Expr, *_: Any) -> Array:
@@ -203,23 +262,29 @@ def _argument(pick: Callable[..., Any]) -> Callable[..., Array]:
     return apply
 
 
-def _one_hot(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+def _one_hot(node: Expr, args: list[Array], values: Values, sizes: Sizes) -> Array:
     classes = np.arange(dims.evaluate(node.attrs["classes"], sizes))
     marks = np.asarray(args[0])[..., None] == classes
     return _exact(marks) if _is_float(node) else marks.astype(node.dtype)
 
 
-def _broadcast(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+def _broadcast(node: Expr, args: list[Array], values: Values, sizes: Sizes) -> Array:
     return np.broadcast_to(args[0], dims.evaluate_shape(node.shape, sizes))
 
 
-def _through_numpy(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+def _through_numpy(node: Expr, args: list[Array], values: Values, sizes: Sizes) -> Array:
     """Moves of elements do not care what the elements are."""
     assert node.declaration.numpy is not None
     return node.declaration.numpy(node, args, sizes)
 
 
-def _place(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+def _cumsum(node: Expr, args: list[Array], *_: Any) -> Array:
+    turn = np.flip if node.attrs["reverse"] else lambda x, axis: x
+    axis = node.attrs["axis"]
+    return turn(np.cumsum(turn(args[0], axis), axis), axis)
+
+
+def _place(node: Expr, args: list[Array], values: Values, sizes: Sizes) -> Array:
     shape = dims.evaluate_shape(node.shape, sizes)
     result = np.full(shape, number(node.attrs["fill"]), object)
     where = [
@@ -230,7 +295,7 @@ def _place(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Ma
     return result
 
 
-def _scatter(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
+def _scatter(node: Expr, args: list[Array], values: Values, sizes: Sizes) -> Array:
     result = np.full(dims.evaluate_shape(node.shape, sizes), number(0), object)
     axes = node.attrs["axes"]
     moved = result.transpose([*axes, *(a for a in range(result.ndim) if a not in axes)])
@@ -241,8 +306,9 @@ def _scatter(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: 
     return result
 
 
-def _contract(node: Expr, args: list[Array], values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
-    assert not node.attrs["sizes"], "the affine form is tested elsewhere"
+def _contract(node: Expr, args: list[Array], values: Values, sizes: Sizes) -> Array:
+    if node.attrs["sizes"]:
+        raise Unsupported("contract: no exact meaning is written for its affine form (convolutions)")
     return np.asarray(np.einsum(node.attrs["spec"], *args), object)
 
 
@@ -292,7 +358,10 @@ def _triangular(attrs: Mapping[str, Any], t: Array, b: Array) -> Array:
 
 
 SPECIAL: dict[str, Callable[..., Array]] = {
-    "input": _input,
+    "input": _leaf,
+    "parameter": _leaf,
+    "state": _leaf,
+    "hyper": _leaf,
     "constant": _constant,
     "dim": lambda node, args, values, sizes: (
         _exact(dims.evaluate(node.attrs["size"], sizes))
@@ -325,6 +394,7 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "broadcast_to": _broadcast,
     "slice": _through_numpy,
     "concat": _through_numpy,
+    "cumsum": _cumsum,
     "gather": _through_numpy,
     "stop_gradient": _through_numpy,
     "inverse": _each_matrix(lambda attrs, a: _gauss(a, _exact(np.eye(len(a))))[0]),
