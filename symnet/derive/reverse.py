@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symnet.derive.build import Boundary, carries_derivative, depends, item_count, postorder_above, total, zeros_like
-from symnet.derive.reasons import KINKS, chain_reason
+from symnet.derive.reasons import chain_reason
 from symnet.errors import CompilerBug, Unsupported
 from symnet.expr import dims
 from symnet.expr.node import Expr
@@ -155,13 +155,13 @@ class _Collected:
 
 
 def _chain_step(node: Expr, operand: int, cotangent: Cotangent, contribution: Expr) -> Step:
-    choice = KINKS.get(node.op)
+    choice = node.declaration.kink
     return ChainStep(
-        rule="chain rule" if choice is None else "subgradient",
+        rule="subgradient" if choice else "chain rule",
         before=node,
         after=contribution,
-        reason=chain_reason(node, operand) if choice is None else choice,
-        kind="chain" if choice is None else "subgradient",
+        reason=choice or chain_reason(node, operand),
+        kind="subgradient" if choice else "chain",
         operand=operand,
         cotangent=cotangent if isinstance(cotangent, Expr) else None,
     )

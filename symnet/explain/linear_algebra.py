@@ -29,18 +29,12 @@ def _logabsdet(node: Expr, args: Sequence[Form]) -> Form:
     return Call("log", (Fence("|", "|", Call("det", tuple(args))),))
 
 
-def _named(name: str) -> Callable[[Expr, Sequence[Form]], Form]:
-    return lambda node, args: Call(name, tuple(args))
-
-
 TABLE: dict[str, Callable[[Expr, Sequence[Form]], Form]] = {
     "inverse": lambda node, args: Inverse(args[0]),
     "solve": _solve,
     "solve_triangular": _triangular,
-    "cholesky": _named("chol"),
     "logabsdet": _logabsdet,
     "logdet": lambda node, args: Call("log", (Call("det", tuple(args)),)),
     "det_sign": lambda node, args: Call("sign", (Call("det", tuple(args)),)),
-    "trace": _named("tr"),
     "kron": lambda node, args: Product("kron", tuple(args)),
 }

@@ -1,4 +1,6 @@
-"""How each operation is written: a table from its name to a form, given the forms of its operands.
+"""How each operation is written: a form, given the forms of its operands.
+
+Most are functions, written with the name that their declaration gives (`Op.notation`); the others are in tables.
 
 The families `leaves`, `scalars`, `arrays` and `linear_algebra` have tables of their own.
 """
@@ -20,9 +22,9 @@ from symnet.expr.node import Expr
 
 
 def form_of(node: Expr, args: Sequence[Form]) -> Form:
-    """The form of `node`, whose operands are written as `args`. An unknown operation is written name(arguments)."""
+    """The form of `node`, whose operands are written as `args`: a function of them, unless the table says otherwise."""
     writer = _TABLE.get(node.op)
-    return writer(node, args) if writer is not None else Call(node.op, tuple(args))
+    return writer(node, args) if writer is not None else Call(node.declaration.notation or node.op, tuple(args))
 
 
 # --- random numbers and normalisation ------------------------------------------------------------------------------

@@ -145,10 +145,6 @@ def _is_constant(node: Expr, value: float) -> bool:
     return bool((held.array == value).all()) if isinstance(held, ArrayValue) else held == value
 
 
-def _function(name: str) -> Writer:
-    return lambda node, args: Call(name, tuple(args))
-
-
 def _relation(sign: str) -> Writer:
     def writer(node: Expr, args: Sequence[Form]) -> Form:
         left, right = args
@@ -222,17 +218,12 @@ TABLE: dict[str, Writer] = {
     "sqrt": lambda node, args: Root(args[0]),
     "rsqrt": lambda node, args: _one_over(Root(args[0]), node),
     "reciprocal": lambda node, args: _one_over(args[0], node),
-    "sigmoid": _function("σ"),
-    "log_sigmoid": _function("logσ"),
     "huber": _huber,
-    "log_cosh": _function("logcosh"),
     "xlogy": _xlogy,
     "bernoulli_nll": _bernoulli_nll,
     "bernoulli_logit_nll": _bernoulli_logit_nll,
     "bernoulli_logit_slope": lambda node, args: Sum(((Call("σ", (args[0],)), True), (args[1], False))),
     "clip": _clip,
-    "maximum": _function("max"),
-    "minimum": _function("min"),
     "equal": _relation("=="),
     "not_equal": _relation("!="),
     "less": _relation("<"),
@@ -241,10 +232,8 @@ TABLE: dict[str, Writer] = {
     "greater_equal": _relation(">="),
     "logical_and": _relation("and"),
     "logical_or": _relation("or"),
-    "logical_not": _function("not"),
     "where": _where,
     "cast": _cast,
     "one_hot": _one_hot,
-    "stop_gradient": _function("stop"),
     "elementwise": lambda node, args: Call(str(node.attrs["function"]), tuple(args)),
 }

@@ -47,6 +47,14 @@ class Op:
     updates    (node) -> pairs (state, new value) that a training step stores besides what the optimizer changes:
                running statistics, a counter. The new value is an expression of `node.args`, the state among them; where
                an earlier node of the graph changes the same state, it sees what that one made of it.
+    cost       the work of one element of the result, in additions, or (node) -> the work of all; None: 1 for a scalar
+               operation, 4 for others. It only serves to compare two forms of the same value.
+    finite     whether finite operands always give a finite result.
+    sign       "positive" or "nonnegative" whatever the operands are; "kept": as that of all operands, as in sums,
+               products and moves of elements; None: any.
+    reason     why its derivative is what it is: one sentence, or one for each operand.
+    kink       what is chosen where the function has no derivative.
+    notation   the name of the function in formulas; None: `name` (what is no function has a form in symnet.explain).
     samples    (rng) -> nodes that exercise the operation at odd sizes; the generated tests run over them.
     exempt     names of generated checks that do not apply, each with the reason.
     """
@@ -61,6 +69,12 @@ class Op:
     define: Callable[[Expr], Expr] | None = None
     inference: Callable[[Expr], Expr] | None = None
     updates: Callable[[Expr], Sequence[tuple[Expr, Expr]]] | None = None
+    cost: float | Callable[[Expr], float] | None = None
+    finite: bool = False
+    sign: Literal["positive", "nonnegative", "kept"] | None = None
+    reason: str | tuple[str, ...] = ""
+    kink: str = ""
+    notation: str | None = None
     samples: Callable[[np.random.Generator], Iterable[Expr]] | None = None
     exempt: Mapping[str, str] = field(default_factory=dict)
     doc: str = ""

@@ -12,6 +12,7 @@ from symnet.expr import dims, dtypes
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
+from symnet.expr.work import per_operand
 from symnet.ops.coerce import Axes, arity, as_type, axes_of, axis_of, check_axes, to_expr, without
 from symnet.ops.leaves import Operand, dim, input, iota, number
 from symnet.ops.reduce import max, restore, spread, sum
@@ -107,6 +108,8 @@ MEAN = register(
         pullback=_pull_mean,
         linear=(0,),
         samples=reduction_samples(mean),
+        cost=per_operand(1.0), finite=True, sign="kept",
+        reason="each of the n elements counts 1/n",
         doc="The sum over axes divided by the number of elements.",
     )
 )
@@ -145,6 +148,8 @@ VAR = register(
         define=_define_var,
         pullback=_pull_var,
         samples=reduction_samples(var, correction=1),
+        cost=per_operand(4.0), finite=True, sign="nonnegative",
+        reason="∂var/∂xᵢ = 2·(xᵢ − mean)/(n − correction)",
         doc="The variance over axes; the sum of squared distances is divided by n - correction.",
     )
 )
@@ -182,6 +187,9 @@ STOP_GRADIENT = register(
         pushforward=lambda node, tangents: None,
         samples=lambda rng: [stop_gradient(input("x", (3, "N"), "float64"))],
         exempt={"derivative": "its derivative is zero by definition, whatever finite differences give"},
+        cost=0.0, finite=True, sign="kept",
+        reason="nothing flows through stop_gradient",
+        notation="stop",
         doc="The operand, taken as constant by derivatives.",
     )
 )
@@ -220,6 +228,8 @@ LOGSUMEXP = register(
         define=_define_logsumexp,
         pullback=_pull_logsumexp,
         samples=reduction_samples(logsumexp),
+        cost=per_operand(11.0), finite=True,
+        reason="∂logsumexp(x)/∂x = softmax(x)",
         doc="The logarithm of the sum of exponentials over axes, without overflow.",
     )
 )
@@ -263,6 +273,8 @@ SOFTMAX = register(
         define=_define_softmax,
         pullback=_pull_softmax,
         samples=_along_samples(softmax),
+        cost=per_operand(12.0), finite=True, sign="positive",
+        reason="∂pᵢ/∂zⱼ = pᵢ·(1[i = j] − pⱼ)",
         doc="Exponentials along an axis, divided by their sum.",
     )
 )
@@ -292,6 +304,8 @@ LOG_SOFTMAX = register(
         define=_define_log_softmax,
         pullback=_pull_log_softmax,
         samples=_along_samples(log_softmax),
+        cost=per_operand(12.0), finite=True,
+        reason="∂(log pᵢ)/∂zⱼ = 1[i = j] − pⱼ",
         doc="The logarithm of softmax, computed without it.",
     )
 )
@@ -331,6 +345,7 @@ ONE_HOT = register(
             one_hot(input("k", ("N",), "int64"), 5, "float64"),
             one_hot(input("k", (2, 3), "int32"), "N"),
         ],
+        cost=1.0, finite=True, sign="nonnegative",
         doc="1 at a class index, 0 elsewhere, along a new last axis.",
     )
 )

@@ -191,6 +191,7 @@ COND = register(
         numpy=_numpy,
         pullback=_pullback,
         pushforward=_pushforward,
+        reason="the derivative of the side that was chosen",
         doc="One of two functions of the operands, chosen by a condition.",
     )
 )

@@ -26,6 +26,7 @@ from symnet.expr import dims, dtypes
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, Sizes, register
+from symnet.expr.work import elements
 from symnet.ops.coerce import arity, same_dtype
 from symnet.ops.leaves import input
 
@@ -304,6 +305,19 @@ def _samples(rng: np.random.Generator) -> list[Expr]:
     ]  # fmt: skip
 
 
+def _cost(node: Expr) -> float:
+    """A product and a sum for each combination of the indices of the specification."""
+    if node.attrs["sizes"]:
+        return 2.0 * elements(tuple(size for _, size in node.attrs["sizes"]))
+    operands = node.attrs["spec"].split("->")[0].split(",")
+    extent = {
+        letter: dim
+        for letters, arg in zip(operands, node.args, strict=True)
+        for letter, dim in zip(letters, arg.shape, strict=True)
+    }
+    return 2.0 * elements(tuple(extent.values()))
+
+
 CONTRACT = register(
     Op(
         name="contract",
@@ -313,6 +327,12 @@ CONTRACT = register(
         pullback=_pullback,
         linear=(0, 1),
         samples=_samples,
+        cost=_cost,
+        finite=True,
+        reason=(
+            "a sum of products is linear in its first factor: the cotangent meets the second",
+            "a sum of products is linear in its second factor: the first meets the cotangent",
+        ),
         doc="Sums of products of two arrays: matrix products, batched ones, convolutions, and their gradients.",
     )
 )

@@ -81,6 +81,7 @@ ELEMENTWISE = register(
         pushforward=_pushforward,
         define=_define,
         samples=_samples,
+        cost=8.0,
         doc="A scalar function that the user declared by a SymPy formula.",
     )
 )

@@ -14,6 +14,7 @@ import numpy as np
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
+from symnet.expr.work import per_operand
 from symnet.ops.coerce import Axes, axes_of
 from symnet.ops.composite import floating, infer_reduction, reduction_samples
 from symnet.ops.leaves import Operand, input
@@ -71,6 +72,8 @@ NORM = register(
         define=_define_norm,
         pullback=_pull_norm,
         samples=reduction_samples(euclidean_norm),
+        cost=per_operand(2.0), finite=True, sign="nonnegative",
+        reason="∂‖x‖/∂x = x/‖x‖, and 0 where x is 0, a subgradient",
         doc="The square root of the sum of squares over axes.",
     )
 )
@@ -94,6 +97,8 @@ UNIT = register(
         define=_define_unit,
         pullback=_pull_unit,
         samples=_unit_samples,
+        cost=per_operand(4.0), finite=True,
+        reason="∂(x/‖x‖)/∂x keeps the part across x, divided by ‖x‖",
         doc="The operand divided by its Euclidean norm over axes, 0 where it is 0.",
     )
 )

@@ -12,6 +12,7 @@ from symnet.expr import dims, dtypes
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, Sizes, register
+from symnet.expr.work import elements
 from symnet.ops.coerce import axis_of, check_axes, to_expr
 from symnet.ops.leaves import Operand, constant, dim, input, iota
 from symnet.ops.scalar import add, where
@@ -122,6 +123,8 @@ GATHER = register(
         pullback=_pull_gather,
         linear=(0,),
         samples=_gather_samples,
+        cost=2.0, finite=True, sign="kept",
+        reason="each element gets the sum of the cotangents of the places it was copied to",
         doc="The elements of the first operand at computed positions along some axes; the positions' axes come first.",
     )
 )
@@ -134,6 +137,10 @@ SCATTER_ADD = register(
         pullback=_pull_scatter_add,
         linear=(0,),
         samples=_scatter_samples,
+        # The zeros are written and read again, since nothing fuses with it.
+        cost=lambda node: 3.0 * elements(node.shape) + 4.0 * elements(node.args[0].shape),
+        finite=True,
+        reason="each update gets the cotangent of the place it was added to",
         doc="Zeros to which the first operand is added at computed positions: the transpose of gather.",
     )
 )

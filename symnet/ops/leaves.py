@@ -31,7 +31,7 @@ def _declared(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, st
 
 
 def _leaf(name: str, doc: str, **fields: Any) -> Op:
-    return register(Op(name=name, kind="leaf", doc=doc, **{"infer": _declared, **fields}))
+    return register(Op(name=name, kind="leaf", doc=doc, **{"infer": _declared, "cost": 0.0, **fields}))
 
 
 def _infer_constant(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
@@ -92,6 +92,8 @@ IOTA = _leaf(
     "iota",
     "The positions 0, 1, … along an axis, as int64.",
     infer=lambda args, attrs: ((dims.canonical(attrs["size"]),), "int64"),
+    cost=0.1,
+    sign="nonnegative",
     numpy=lambda node, arrays, sizes: np.arange(dims.evaluate(node.attrs["size"], sizes), dtype=np.int64),
     samples=lambda rng: [iota(5), iota("N")],
 )
@@ -99,6 +101,7 @@ DIM = _leaf(
     "dim",
     "The size of an axis as a number.",
     infer=lambda args, attrs: ((), dtypes.canonical(attrs["dtype"])),
+    sign="positive",
     numpy=lambda node, arrays, sizes: np.asarray(dims.evaluate(node.attrs["size"], sizes), node.dtype),
     samples=lambda rng: [dim("N"), dim("2*N + 1", "float64"), dim(3)],
 )

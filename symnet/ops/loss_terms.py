@@ -54,6 +54,8 @@ xlogy: ScalarOp = scalar(
         lambda g, y, a, b: where(logical_and(equal(a, 0), less_equal(b, 0)), 0, g * log(b)),
         lambda g, y, a, b: where(equal(a, 0), 0, g * divide(a, b)),
     ),
+    cost=10.0,
+    reason=("∂(a·log b)/∂a = log b", "∂(a·log b)/∂b = a/b"),
     doc="x log y, and 0 for x = 0 whatever y is",
 )  # fmt: skip
 
@@ -85,6 +87,11 @@ bernoulli_nll: ScalarOp = scalar(
         lambda g, y, p, t: g * subtract(_limited(log1p(negative(p))), _limited(log(p))),
     ),
     samples=_samples,
+    cost=22.0,
+    reason=(
+        "(−t·log p − (1 − t)·log(1 − p))′ = (p − t)/(p·(1 − p))",
+        "∂(−t·log p − (1 − t)·log(1 − p))/∂t = log(1 − p) − log p",
+    ),
     doc="-t log p - (1 - t) log(1 - p) for probabilities p and targets t; the logarithms end at -100",
 )  # fmt: skip
 
@@ -99,6 +106,8 @@ bernoulli_logit_slope: ScalarOp = scalar(
     "bernoulli_logit_slope", arity=2, accepts="float", domain=((-30.0, 30.0), (0.0, 1.0)),
     formula=lambda sp, x, t: 1 / (1 + sp.exp(-x)) - t, stable=_bernoulli_logit_slope,
     derivative=(lambda g, y, x, t: g * multiply(sigmoid(x), sigmoid(negative(x))), lambda g, y, x, t: negative(g)),
+    cost=14.0, finite=True,
+    reason=("σ′ = σ·(1 − σ)", "∂(σ(x) − t)/∂t = −1"),
     doc="sigmoid(x) - t, the derivative of bernoulli_logit_nll, with its digits where both are nearly 1",
 )  # fmt: skip
 
@@ -111,6 +120,8 @@ bernoulli_logit_nll: ScalarOp = scalar(
     "bernoulli_logit_nll", arity=2, accepts="float", domain=((-1e4, 1e4), (0.0, 1.0)), stable=_bernoulli_logit_nll,
     formula=lambda sp, x, t: sp.log(1 + sp.exp(x)) - t * x,
     derivative=(lambda g, y, x, t: g * bernoulli_logit_slope(x, t), lambda g, y, x, t: negative(g * x)),
+    cost=20.0, finite=True,
+    reason=("(softplus(x) − t·x)′ = σ(x) − t", "∂(softplus(x) − t·x)/∂t = −x"),
     doc="softplus(x) - t x: bernoulli_nll of p = sigmoid(x), as a sum of terms that are not negative",
 )  # fmt: skip
 
@@ -129,6 +140,11 @@ huber: ScalarOp = scalar(
         lambda g, y, d, c: g * clip(d, negative(c), c),
         lambda g, y, d, c: g * maximum(absolute(d) - c, 0.0),
     ),
+    cost=6.0, finite=True,
+    reason=(
+        "huber′ is the difference itself, limited to the range from −delta to delta",
+        "∂huber/∂delta = max(|d| − delta, 0)",
+    ),
     doc="d²/2 where |d| ≤ delta, else delta (|d| - delta/2)",
 )  # fmt: skip
 
@@ -144,4 +160,7 @@ def _log_cosh(x: Expr) -> Expr:
 log_cosh: ScalarOp = scalar(
     "log_cosh", accepts="float", domain=((-1e4, 1e4),), formula=lambda sp, x: sp.log(sp.cosh(x)), stable=_log_cosh,
     derivative=(lambda g, y, x: g * tanh(x),), doc="log cosh x, without overflow",
+    cost=30.0, finite=True,
+    reason="(log cosh x)′ = tanh x",
+    notation="logcosh",
 )  # fmt: skip

@@ -79,6 +79,7 @@ DROPOUT: Op = register(
         linear=(0,),
         inference=lambda node: node.args[0],
         samples=_masked_samples(lambda: DROPOUT, p=0.3),
+        reason="what was kept passes its cotangent on, scaled alike; what was dropped passes none",
         doc="Elements dropped at random, the others scaled so that the mean stays.",
     )
 )
@@ -108,6 +109,7 @@ ALPHA_DROPOUT: Op = register(
         define=_define_alpha_dropout,
         inference=lambda node: node.args[0],
         samples=_masked_samples(lambda: ALPHA_DROPOUT, p=0.3),
+        reason="what was kept passes its cotangent on, scaled alike; what was dropped passes none",
         doc="Dropout that keeps mean 0 and variance 1 of what selu gives.",
     )
 )
@@ -152,6 +154,7 @@ RRELU: Op = register(
             make(RRELU, (input("x", shape, dtype), input("u", shape, dtype)), {"lower": 0.1, "upper": 0.4})
             for shape, dtype in ((("N", 3), "float64"), ((7,), "float32"))
         ],
+        reason="rrelu′(x) is 1 for x > 0, else the slope that was drawn; at the kink x = 0 it is that slope",
         doc="The positive part of the operand, and a random share of the negative part.",
     )
 )

@@ -84,6 +84,7 @@ STANDARDIZE: Op = register(
         define=_define_standardize,
         pullback=_pull_standardize,
         samples=_over_axes_samples("standardize"),
+        reason="moving and scaling x changes nothing: the cotangent loses its mean and its part along the result",
         doc="The distance from the mean over axes, in standard deviations.",
     )
 )
@@ -113,6 +114,7 @@ SCALE_TO_UNIT: Op = register(
         define=lambda node: node.args[0] * _inverse_size(node),
         pullback=_pull_scale_to_unit,
         samples=_over_axes_samples("scale_to_unit"),
+        reason="scaling x changes nothing: the cotangent loses its part along the result",
         doc="Values over their root mean square over axes.",
     )
 )
@@ -381,6 +383,11 @@ def _channel_op(name: str, doc: str, momentum: float | None) -> Op:
         pullback=_pull_by_channel,
         inference=_inference_by_channel,
         updates=_updates_by_channel,
+        reason=(
+            "moving and scaling a channel changes nothing, so the cotangent loses its mean and its part along x̂",
+            "∂(γ·x̂ + β)/∂γ = x̂",
+            "∂(γ·x̂ + β)/∂β = 1",
+        ),
         samples=samples,
         doc=doc,
     )

@@ -195,6 +195,7 @@ MAX_POOL = register(
         define=_define_max_pool,
         pullback=_pull_max_pool,
         samples=_pool_samples(max_pool),
+        kink="the largest element of each window carries its derivative; of equal ones the first",
         doc="The largest element of each window; the first of equal ones has the derivative.",
     )
 )
@@ -218,6 +219,7 @@ UNPOOL = register(
         pullback=_pull_unpool,
         linear=(0,),
         samples=_unpool_samples,
+        reason="each value gets the cotangent of the place it was put",
         doc="Values added at chosen offsets of their windows: the transpose of max_pool.",
     )
 )

@@ -255,6 +255,8 @@ TRACE = register(
             trace(input("x", (2, "N", "N"), "float64"), axis1=1, axis2=2),
             trace(input("k", (3, 3), "int64")),
         ],
+        reason="each element of the diagonal counts once",
+        notation="tr",
         doc="The sum of the diagonal of square matrices in the last two axes.",
     )
 )

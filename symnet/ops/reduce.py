@@ -12,6 +12,7 @@ from symnet.expr import dims, dtypes
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, Sizes, register
+from symnet.expr.work import elements, per_operand
 from symnet.ops.coerce import Axes, arity, as_type, axes_of, axis_of, check_axes, to_expr, without
 from symnet.ops.leaves import Operand, input, iota
 from symnet.ops.scalar import cast, equal, multiply, where
@@ -181,26 +182,44 @@ def _samples(op: str) -> Callable[[np.random.Generator], list[Expr]]:
 
 
 def _reduction(name: str, doc: str, **fields: Any) -> Op:
-    defaults = {"infer": _infer, "numpy": _numpy, "samples": _samples(name)}
+    defaults = {"infer": _infer, "numpy": _numpy, "samples": _samples(name), "cost": per_operand(1.0), "finite": True}
     return register(Op(name=name, kind="primitive", doc=doc, **{**defaults, **fields}))
 
 
-SUM = _reduction("sum", "The sum over axes.", pullback=_pull_sum, linear=(0,))
-PROD = _reduction("prod", "The product over axes.", pullback=_pull_prod)
+def _cost_of_sum(node: Expr) -> float:
+    """A sum over one-hot vectors, scaled at most, reads off one element of each row."""
+    (x,) = node.args
+    scaled = x.op in ("multiply", "divide") and "one_hot" in [arg.op for arg in x.args]
+    selects = (x.op == "one_hot" or scaled) and len(x.shape) - 1 in node.attrs["axes"]
+    return elements(node.shape if selects else x.shape)
+
+
+SUM = _reduction(
+    "sum", "The sum over axes.", pullback=_pull_sum, linear=(0,), cost=_cost_of_sum, sign="kept",
+    reason="every element counts once, so each gets the cotangent of its sum",
+)  # fmt: skip
+PROD = _reduction(
+    "prod", "The product over axes.", pullback=_pull_prod, sign="kept",
+    reason="∂(∏x)/∂xᵢ is the product of the other elements",
+)  # fmt: skip
 MAX = _reduction(
-    "max", "The largest over axes; ties share the derivative.", pullback=_pull_extreme, pushforward=_push_extreme
-)
+    "max", "The largest over axes; ties share the derivative.", pullback=_pull_extreme, pushforward=_push_extreme,
+    sign="kept", kink="the largest element carries the derivative; elements that tie for it share evenly",
+)  # fmt: skip
 MIN = _reduction(
-    "min", "The smallest over axes; ties share the derivative.", pullback=_pull_extreme, pushforward=_push_extreme
-)
+    "min", "The smallest over axes; ties share the derivative.", pullback=_pull_extreme, pushforward=_push_extreme,
+    sign="kept", kink="the smallest element carries the derivative; elements that tie for it share evenly",
+)  # fmt: skip
 ANY = _reduction("any", "Whether any holds.", infer=_infer_bool)
 ALL = _reduction("all", "Whether all hold.", infer=_infer_bool)
 ARGMAX = _reduction(
-    "argmax", "The first position of the largest along an axis.", infer=_infer_position, numpy=_numpy_position
-)
+    "argmax", "The first position of the largest along an axis.", infer=_infer_position, numpy=_numpy_position,
+    cost=per_operand(2.0),
+)  # fmt: skip
 ARGMIN = _reduction(
-    "argmin", "The first position of the smallest along an axis.", infer=_infer_position, numpy=_numpy_position
-)
+    "argmin", "The first position of the smallest along an axis.", infer=_infer_position, numpy=_numpy_position,
+    cost=per_operand(2.0),
+)  # fmt: skip
 
 # --- functions ---------------------------------------------------------------------------------------------------
 
@@ -301,6 +320,8 @@ CUMSUM = register(
             cumsum(input("x", ("N", 3), "float64"), 0, reverse=True),
             cumsum(input("k", (4,), "int32")),
         ],
+        cost=per_operand(1.0), finite=True,
+        reason="an element counts in every later sum: the cotangents are summed from the other end",
         doc="Sums of everything up to each position of an axis (from the end, when reversed).",
     )
 )

@@ -25,6 +25,7 @@ from symnet.expr.function import Function, bodies
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, Sizes, register
 from symnet.expr.traverse import postorder, substitute, users
+from symnet.expr.work import size
 from symnet.ops.coerce import arity, show
 from symnet.ops.leaves import arg, input, number
 from symnet.ops.shape import broadcast_to
@@ -318,6 +319,8 @@ SCAN = register(
         numpy=_numpy_scan,
         pullback=_pull_scan,
         pushforward=_push_scan,
+        cost=lambda node: size(node.attrs["length"]) * 100.0,
+        reason="backpropagation through time: the loop runs in reverse, carrying the cotangent of its carries",
         doc="A loop that applies its body along an axis, carrying values from step to step.",
     )
 )
@@ -328,6 +331,7 @@ ITEM = register(
         infer=_infer_item,
         numpy=_numpy_item,
         samples=_samples,
+        cost=0.0, finite=True, sign="kept",
         doc="One item of a tuple: of a loop the final carries come first, then what was kept at each step.",
     )
 )

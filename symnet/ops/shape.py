@@ -45,6 +45,8 @@ RESHAPE = register(
             reshape(input("x", ("N", 2, 3), "float64"), ("2*N", 3)),
             reshape(input("x", (), "float64"), (1, 1)),
         ],
+        finite=True, sign="kept",
+        reason="a reshape moves no value: its cotangent is reshaped back",
         doc="The same elements in row-major order under another shape.",
     )
 )
@@ -99,6 +101,8 @@ TRANSPOSE = register(
             transpose(input("x", (3, 4, 5), "float64"), (2, 0, 1)),
             transpose(input("x", ("N", 3), "float64")),
         ],
+        cost=0.2, finite=True, sign="kept",
+        reason="the cotangent is transposed back",
         doc="The axes in another order.",
     )
 )
@@ -144,6 +148,8 @@ BROADCAST_TO = register(
             broadcast_to(input("x", (), "float64"), ("N", 3)),
             broadcast_to(input("x", (1, 3), "float64"), ("N", 3)),
         ],
+        cost=0.1, finite=True, sign="kept",
+        reason="a value used many times gets the sum of the cotangents of its uses",
         doc="The elements repeated along new axes and along axes of size 1.",
     )
 )
@@ -242,6 +248,8 @@ SLICE = register(
             take_slice(input("x", ("N", 5), "float64"), ("N - 1", 0), (-1, 1), ("N", 2)),
             take_slice(input("x", ("N + 1", 3), "float64"), (1, 2), (1, -2), ("N", 2)),
         ],
+        cost=0.1, finite=True, sign="kept",
+        reason="the cotangent goes back to where the slice was taken; the rest gets 0",
         doc="The elements at positions start + step · i along each axis.",
     )
 )
@@ -257,6 +265,8 @@ PLACE = register(
             place(input("x", (3, 5), "float64"), (1, 4), (2, -1), (7, 5)),
             place(input("x", ("N", 2), "float64"), (2, 0), (1, 1), ("N + 3", 2), -1.5),
         ],
+        cost=0.5,
+        reason="the cotangent of the part that was placed",
         doc="An array full of one number with the operand at positions start + step · i along each axis.",
     )
 )
@@ -333,6 +343,8 @@ CONCAT = register(
             concat([input("a", (2, 3), "float64"), input("b", (2, 5), "float64")], 1),
             concat([input("a", ("N", 3), "float64"), input("b", (1, 3), "float64"), input("a", ("N", 3), "float64")]),
         ],
+        cost=0.5, finite=True, sign="kept",
+        reason="each part gets its own piece of the cotangent",
         doc="Arrays joined along an axis.",
     )
 )

@@ -20,6 +20,7 @@ from symnet.expr import dims, dtypes
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, Sizes, register
+from symnet.expr.work import per_operand
 from symnet.ops.coerce import arity, to_expr
 from symnet.ops.leaves import Operand, Scalar, input, number
 
@@ -274,6 +275,8 @@ WINDOWS = register(
         pullback=_pull_windows,
         pushforward=_push_windows,
         samples=_window_samples,
+        cost=0.2,
+        reason="each element gets the sum of the cotangents of its places in the windows",
         doc="Strided, dilated, padded windows over the last axes: a view, with the axes inside a window last.",
     )
 )
@@ -286,6 +289,8 @@ OVERLAP_ADD = register(
         pullback=lambda node, g: [view(g, frame_of(node.attrs))],
         linear=(0,),
         samples=_overlap_samples,
+        cost=per_operand(1.0), finite=True,
+        reason="what a window holds gets the cotangent of the place it was added to",
         doc="Sums over all windows that cover a place: the transpose of windows.",
     )
 )

@@ -1,7 +1,8 @@
 """What is known about the values of an expression without running it: the conditions of rules.
 
-All answers are on the safe side: False means "not known". Inputs, parameters and state are taken to be finite, and
-finite operands of sums and products to give finite results.
+What holds for an operation is declared with it (`Op.finite`, `Op.sign`). All answers are on the safe side: False means
+"not known". Inputs, parameters and state are taken to be finite, and finite operands of sums and products to give
+finite results.
 """
 
 from __future__ import annotations
@@ -13,23 +14,6 @@ from collections.abc import Callable, Mapping
 from symnet.expr import dtypes
 from symnet.expr.node import ArrayValue, Expr
 from symnet.simplify.pattern import computed
-from symnet.simplify.vocabulary import COMPARISON_OPS
-
-_MOVES = frozenset("reshape transpose broadcast_to slice gather concat item stop_gradient".split())
-_LEAVES = frozenset("input parameter state hyper arg iota dim".split())
-_FINITE = (
-    _MOVES
-    | COMPARISON_OPS
-    | frozenset(
-        "add subtract multiply negative absolute sign floor ceil round square tanh sigmoid log_sigmoid softplus relu "
-        "gelu gelu_tanh silu erf sin cos minimum maximum logical_and logical_or logical_not where cast sum prod max "
-        "min any all argmax argmin mean var logsumexp softmax log_softmax norm unit one_hot contract scatter_add "
-        "overlap_add cumsum isnan bernoulli_logit_nll huber log_cosh bernoulli_logit_slope".split()
-    )
-)
-_POSITIVE_ALWAYS = frozenset("exp sigmoid softplus softmax".split())
-_NONNEGATIVE_ALWAYS = _POSITIVE_ALWAYS | frozenset("square absolute relu sqrt rsqrt one_hot iota dim var norm".split())
-_KEEPS_SIGN = _MOVES | frozenset("add multiply divide minimum maximum sum prod max min mean".split())
 
 
 class _Fact:
@@ -74,7 +58,7 @@ def _constant(node: Expr, holds: Callable[[float], bool]) -> bool:
 
 
 def _judge_finite(item: Expr) -> bool | None:
-    if not dtypes.is_float(item.dtype) or item.op in _LEAVES:
+    if not dtypes.is_float(item.dtype) or (item.declaration.kind == "leaf" and item.op != "constant"):
         return True
     if item.op == "constant":
         return _constant(item, math.isfinite)
@@ -86,25 +70,25 @@ def _judge_finite(item: Expr) -> bool | None:
         return None if is_positive(item.args[0]) else False
     if item.op in ("place", "windows"):
         return None if math.isfinite(item.attrs["fill"]) else False
-    return None if item.op in _FINITE else False
+    return None if item.declaration.finite else False
 
 
 def _judge_nonnegative(item: Expr) -> bool | None:
-    if item.dtype == "bool" or item.op in _NONNEGATIVE_ALWAYS:
+    if item.dtype == "bool" or item.declaration.sign in ("positive", "nonnegative"):
         return True
     if item.op == "constant":
         return _constant(item, lambda value: value >= 0)
-    return None if item.op in _KEEPS_SIGN or item.op == "cast" else False
+    return None if item.declaration.sign == "kept" or item.op == "cast" else False
 
 
 def _judge_positive(item: Expr) -> bool | None:
-    if item.op in _POSITIVE_ALWAYS or item.op == "dim":
+    if item.declaration.sign == "positive":
         return True
     if item.op == "constant":
         return _constant(item, lambda value: value > 0)
     if item.op == "add" and any(map(is_positive_constant, item.args)) and all(map(is_nonnegative, item.args)):
         return True
-    return None if item.op in _KEEPS_SIGN else False
+    return None if item.declaration.sign == "kept" else False
 
 
 is_finite = _Fact(_judge_finite)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
+from symnet.expr.work import per_matrix
 from symnet.ops.arrange import eye, matrix_transpose, tril
 from symnet.ops.leaves import Operand, input
 from symnet.ops.linalg import elimination
@@ -69,6 +70,9 @@ CHOLESKY: Op = register(
         pullback=_pull_cholesky,
         pushforward=_push_cholesky,
         samples=lambda rng: [make(CHOLESKY, (_positive(*shape),)) for shape in ((3,), (2, 3), ("N",))],
+        cost=per_matrix(1.5),
+        reason="dL = L·Φ(L⁻¹ dA L⁻ᵀ), where Φ takes the lower triangle with half the diagonal",
+        notation="chol",
         doc="The lower triangular factor L of symmetric positive definite matrices a = L Lᵀ.",
     )
 )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
+from symnet.expr.work import per_matrix
 from symnet.ops.arrange import matrix_transpose
 from symnet.ops.index import diagonal
 from symnet.ops.leaves import Operand, iota
@@ -90,15 +91,24 @@ def _infer_scalar(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape
     return shape[:-2], dtype
 
 
-def _declare(name: str, define: Callable[[Expr], Expr], pullback: Callable[[Expr, Expr], Any], doc: str) -> Op:
+def _declare(
+    name: str, define: Callable[[Expr], Expr], pullback: Callable[[Expr, Expr], Any], doc: str, reason: str
+) -> Op:
     def samples(rng: object) -> list[Expr]:
         return [make(op, (regular("x", *shape),)) for shape in ((3,), (2, 4), ("N",))]
 
-    op = Op(name, "composite", _infer_scalar, define=define, pullback=pullback, samples=samples, doc=doc)
+    op = Op(
+        name, "composite", _infer_scalar, define=define, pullback=pullback, cost=per_matrix(3.0), reason=reason,
+        samples=samples, doc=doc,
+    )  # fmt: skip
     return register(op)
 
 
-DET = _declare("det", _define_det, _pull_det, "The determinant of square matrices in the last two axes.")
-DET_SIGN = _declare("det_sign", _define_sign, lambda node, g: [None], "The sign of a determinant: -1, 0 or 1.")
-LOGABSDET = _declare("logabsdet", _define_logabsdet, _pull_log, "The logarithm of the size of a determinant.")
-LOGDET = _declare("logdet", _define_logdet, _pull_log, "The logarithm of a determinant; nan where that is negative.")
+DET = _declare("det", _define_det, _pull_det, "The determinant of square matrices in the last two axes.",
+               "d det(X) = det(X)·tr(X⁻¹ dX)")  # fmt: skip
+DET_SIGN = _declare("det_sign", _define_sign, lambda node, g: [None], "The sign of a determinant: -1, 0 or 1.",
+                    "a sign does not change but in steps")  # fmt: skip
+LOGABSDET = _declare("logabsdet", _define_logabsdet, _pull_log, "The logarithm of the size of a determinant.",
+                     "d log |det(X)| = tr(X⁻¹ dX)")  # fmt: skip
+LOGDET = _declare("logdet", _define_logdet, _pull_log, "The logarithm of a determinant; nan where that is negative.",
+                  "d log det(X) = tr(X⁻¹ dX)")  # fmt: skip

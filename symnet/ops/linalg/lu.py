@@ -14,6 +14,7 @@ from typing import Any
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
+from symnet.expr.work import per_matrix
 from symnet.ops.arrange import eye, matrix_transpose, tril, triu
 from symnet.ops.composite import one_hot
 from symnet.ops.leaves import Operand, iota
@@ -70,6 +71,7 @@ LU: Op = register(
         define=lambda node: elimination.lu(node.args[0])[0],
         pullback=_pull_lu,
         samples=lambda rng: [make(LU, (regular("x", *shape),)) for shape in ((3,), (2, 4), ("N",))],
+        cost=per_matrix(3.0),
         doc="The factors of square matrices whose rows were put in the order `lu_rows`: L below U in one array.",
     )
 )
@@ -81,6 +83,7 @@ LU_ROWS: Op = register(
         define=lambda node: elimination.lu(node.args[0])[1],
         pullback=lambda node, g: [None],
         samples=lambda rng: [make(LU_ROWS, (regular("x", *shape),)) for shape in ((3,), (2, 4), ("N",))],
+        cost=per_matrix(3.0),
         doc="The order of the rows that partial pivoting chooses: the largest element of each column comes first.",
     )
 )

@@ -57,6 +57,7 @@ KRON = register(
             kron(input("a", (2, 3), "float64"), input("b", (3, 1), "float64")),
             kron(input("a", ("N",), "float64"), input("b", (2, 3), "float64")),
         ],
+        reason=("a ⊗ b is linear in a", "a ⊗ b is linear in b"),
         doc="The Kronecker product: every element of the first operand times all of the second.",
     )
 )

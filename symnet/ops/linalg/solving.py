@@ -16,6 +16,7 @@ import numpy as np
 
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
+from symnet.expr.work import per_matrix
 from symnet.ops.arrange import eye, matrix_transpose
 from symnet.ops.coerce import operands
 from symnet.ops.leaves import Operand, input
@@ -67,6 +68,8 @@ INVERSE = register(
         pullback=_pull_inverse,
         pushforward=_push_inverse,
         samples=_samples_inverse,
+        cost=per_matrix(6.0),
+        reason="dX⁻¹ = −X⁻¹ dX X⁻¹",
         doc="The inverse of square matrices in the last two axes.",
     )
 )
@@ -130,6 +133,8 @@ SOLVE = register(
         pullback=_pull_solve,
         pushforward=_push_solve,
         samples=_samples_solve,
+        cost=per_matrix(3.0),
+        reason=("d(A⁻¹b) = −A⁻¹ dA A⁻¹b", "A⁻¹b is linear in b"),
         doc="The solution of a x = b (of aᵀ x = b if `transposed`) for square matrices in the last two axes.",
     )
 )

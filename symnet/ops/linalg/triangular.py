@@ -13,6 +13,7 @@ import numpy as np
 from symnet.errors import UsageError
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
+from symnet.expr.work import per_matrix
 from symnet.ops.arrange import matrix_transpose, tril, triu
 from symnet.ops.coerce import operands
 from symnet.ops.leaves import Operand, input
@@ -97,6 +98,8 @@ SOLVE_TRIANGULAR = register(
         pullback=_pull_triangular,
         pushforward=_push_triangular,
         samples=_samples_triangular,
+        cost=per_matrix(0.0),
+        reason=("d(T⁻¹b) = −T⁻¹ dT T⁻¹b, in the triangle that is read", "T⁻¹b is linear in b"),
         doc="The solution of t x = b (of tᵀ x = b if `transposed`), where one triangle of t is read.",
     )
 )
