@@ -30,10 +30,10 @@ def cost(node: Expr) -> float:
     if op == "reshape" or (not node.shape and op in SCALAR_OPS):
         return SMALL
     declared = node.declaration.cost
-    if callable(declared):
-        return NODE + declared(node)
     if declared is None:
         declared = 1.0 if node.declaration.kind == "scalar" else 4.0
-    elif node.declaration.kind == "leaf" and not declared:
+    if not isinstance(declared, (float, int)):
+        return NODE + declared(node)
+    if node.declaration.kind == "leaf" and not declared:
         return 0.0
     return NODE + declared * elements(node.shape)
