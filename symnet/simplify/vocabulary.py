@@ -1,17 +1,93 @@
-"""The words of the rule tables: a constructor of terms for each operation, and the families of operations.
-
-Every declared operation is a word, under its own name: `from symnet.simplify.vocabulary import exp, softmax`. Where the
-name means something else in Python it may be written with an underscore behind it: `sum_`, `max_`.
-"""
+"""The words of the rule tables: a constructor of terms for each operation, and the families of operations."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import symnet.ops  # noqa: F401  (declares the operations)
 from symnet.expr.op import REGISTRY
 from symnet.ops.scalar_op import ScalarOp
 from symnet.simplify.pattern import Family, operation
+
+# scalar
+absolute = operation("absolute")
+bernoulli_logit_nll = operation("bernoulli_logit_nll")
+bernoulli_nll = operation("bernoulli_nll")
+cast = operation("cast")
+ceil = operation("ceil")
+cos = operation("cos")
+equal = operation("equal")
+erf = operation("erf")
+exp = operation("exp")
+expm1 = operation("expm1")
+floor = operation("floor")
+greater = operation("greater")
+greater_equal = operation("greater_equal")
+isnan = operation("isnan")
+less = operation("less")
+less_equal = operation("less_equal")
+log = operation("log")
+log1p = operation("log1p")
+log_sigmoid = operation("log_sigmoid")
+logical_and = operation("logical_and")
+logical_not = operation("logical_not")
+logical_or = operation("logical_or")
+maximum = operation("maximum")
+minimum = operation("minimum")
+not_equal = operation("not_equal")
+power = operation("power")
+reciprocal = operation("reciprocal")
+relu = operation("relu")
+rounded = operation("round")
+rsqrt = operation("rsqrt")
+sigmoid = operation("sigmoid")
+sign = operation("sign")
+silu = operation("silu")
+sin = operation("sin")
+softplus = operation("softplus")
+sqrt = operation("sqrt")
+square = operation("square")
+tanh = operation("tanh")
+where = operation("where")
+
+# reductions
+all_ = operation("all")
+any_ = operation("any")
+argmax = operation("argmax")
+argmin = operation("argmin")
+logsumexp = operation("logsumexp")
+max_ = operation("max")
+mean = operation("mean")
+min_ = operation("min")
+norm = operation("norm")
+prod = operation("prod")
+sum_ = operation("sum")
+
+# linear algebra
+det = operation("det")
+inverse = operation("inverse")
+logabsdet = operation("logabsdet")
+logdet = operation("logdet")
+solve = operation("solve")
+solve_triangular = operation("solve_triangular")
+trace = operation("trace")
+
+# arrays
+broadcast_to = operation("broadcast_to")
+concat = operation("concat")
+contract = operation("contract")
+cumsum = operation("cumsum")
+dim = operation("dim")
+gather = operation("gather")
+iota = operation("iota")
+log_softmax = operation("log_softmax")
+one_hot = operation("one_hot")
+place = operation("place")
+reshape = operation("reshape")
+scatter_add = operation("scatter_add")
+slice_ = operation("slice")
+softmax = operation("softmax")
+stop_gradient = operation("stop_gradient")
+transpose = operation("transpose")
+usually = operation("usually")
 
 COMPARISON_OPS = frozenset("equal not_equal less less_equal greater greater_equal".split())
 UNARY_OPS = frozenset(name for name, op in REGISTRY.items() if isinstance(op, ScalarOp) and op.arity == 1)
@@ -21,11 +97,3 @@ SCALAR_OPS = UNARY_OPS | BINARY_OPS | {"where"}
 unary = Family("unary", UNARY_OPS)
 binary = Family("binary", BINARY_OPS)
 comparison = Family("comparison", COMPARISON_OPS)
-
-
-def __getattr__(name: str) -> Any:
-    """The constructor of terms of an operation. (mypy gives imported names no other type than Any.)"""
-    op = name if name in REGISTRY else name.removesuffix("_")
-    if op not in REGISTRY:
-        raise AttributeError(f"module {__name__!r}: there is no operation {name!r}")
-    return operation(op)
