@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symnet.expr.node import Expr
-from symnet.simplify.cost import elements
+from symnet.expr.work import elements
 from symnet.simplify.pattern import computed, variables
 from symnet.simplify.rule import rule
 from symnet.simplify.vocabulary import stop_gradient
