@@ -24,15 +24,22 @@ A name bound by a statement is visible in the statements after it and in the blo
 within a kernel including the loops around it. Reductions of floats may be associated freely but in an order that does
 not depend on the number of threads. All nodes are immutable; `codegen.loops.text` prints and parses them,
 `codegen.loops.verify` holds them to these rules, `codegen.loops.interpret` runs them slowly.
+
+Scalars that compute or read, and statements, carry an `origin`: what they stem from, which lowering sets to the node of
+the expression graph. It is a note that says nothing about what they are: not printed, not compared, in no key of the
+cache. Passes hand it on, so that `codegen.provenance` can tell which part of a formula a line of code computes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from symnet.expr.dims import Dim, Shape
+
+Origin = Any
+"""What a part of a program stems from: an `Expr`; for the tests and the report anything that tells parts apart."""
 
 # --- scalars -----------------------------------------------------------------------------------------------------
 
@@ -94,6 +101,7 @@ class Load:
     index: tuple[Index, ...]
     dtype: str
     fill: Const | None = None
+    origin: Origin = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,7 @@ class Apply:
     fn: str
     args: tuple[Scalar, ...]
     dtype: str
+    origin: Origin = field(default=None, compare=False, repr=False)
 
 
 Scalar = Const | Ref | Position | Load | Apply
@@ -119,6 +128,7 @@ class Axis:
 class Let:
     name: str
     value: Scalar
+    origin: Origin = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +145,14 @@ class Reduce:
     value: Scalar
     each: tuple[Stmt, ...] = ()
     reverse: bool = False
+    origin: Origin = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
     axes: tuple[Axis, ...]
     body: tuple[Stmt, ...]
+    origin: Origin = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +161,7 @@ class Store:
     index: tuple[Index, ...]
     value: Scalar
     accumulate: bool = False
+    origin: Origin = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +173,7 @@ class Check:
 
     condition: Scalar
     code: int
+    origin: Origin = field(default=None, compare=False, repr=False)
 
 
 Stmt = Let | Reduce | Loop | Store | Check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from codegen.loops.grammar import (
     Affine,
@@ -14,6 +15,7 @@ from codegen.loops.grammar import (
     Let,
     Load,
     Loop,
+    Origin,
     Position,
     Reduce,
     Ref,
@@ -66,9 +68,10 @@ def compose(outer: Affine, inner: Mapping[str, Affine]) -> Affine:
 def map_scalar(scalar: Scalar, visit: Callable[[Scalar], Scalar]) -> Scalar:
     """`visit` applied bottom-up to a scalar and everything inside it."""
     if isinstance(scalar, Apply):
-        scalar = Apply(scalar.fn, tuple(map_scalar(a, visit) for a in scalar.args), scalar.dtype)
+        scalar = Apply(scalar.fn, tuple(map_scalar(a, visit) for a in scalar.args), scalar.dtype, scalar.origin)
     elif isinstance(scalar, Load):
-        scalar = Load(scalar.buffer, tuple(_map_index(i, visit) for i in scalar.index), scalar.dtype, scalar.fill)
+        index = tuple(_map_index(i, visit) for i in scalar.index)
+        scalar = Load(scalar.buffer, index, scalar.dtype, scalar.fill, scalar.origin)
     return visit(scalar)
 
 
@@ -79,16 +82,17 @@ def _map_index(index: Index, visit: Callable[[Scalar], Scalar]) -> Index:
 def map_stmt(stmt: Stmt, visit: Callable[[Scalar], Scalar]) -> Stmt:
     """`visit` applied to every scalar of a statement and of the blocks inside it."""
     if isinstance(stmt, Let):
-        return Let(stmt.name, map_scalar(stmt.value, visit))
+        return Let(stmt.name, map_scalar(stmt.value, visit), stmt.origin)
     if isinstance(stmt, Store):
         index = tuple(_map_index(i, visit) for i in stmt.index)
-        return Store(stmt.buffer, index, map_scalar(stmt.value, visit), stmt.accumulate)
+        return Store(stmt.buffer, index, map_scalar(stmt.value, visit), stmt.accumulate, stmt.origin)
     if isinstance(stmt, Check):
-        return Check(map_scalar(stmt.condition, visit), stmt.code)
+        return Check(map_scalar(stmt.condition, visit), stmt.code, stmt.origin)
     if isinstance(stmt, Loop):
-        return Loop(stmt.axes, map_block(stmt.body, visit))
+        return Loop(stmt.axes, map_block(stmt.body, visit), stmt.origin)
     body, each = map_block(stmt.body, visit), map_block(stmt.each, visit)
-    return Reduce(stmt.name, stmt.reducer, stmt.axes, body, map_scalar(stmt.value, visit), each, stmt.reverse)
+    value = map_scalar(stmt.value, visit)
+    return Reduce(stmt.name, stmt.reducer, stmt.axes, body, value, each, stmt.reverse, stmt.origin)
 
 
 def map_block(body: Iterable[Stmt], visit: Callable[[Scalar], Scalar]) -> tuple[Stmt, ...]:
@@ -103,19 +107,46 @@ def map_places(body: Iterable[Stmt], visit: Callable[[str, tuple[Index, ...]], P
     """A block with `visit` applied to the buffer and index of every load and store, inner loads first."""
 
     def scalar(node: Scalar) -> Scalar:
-        return Load(*visit(node.buffer, node.index), node.dtype, node.fill) if isinstance(node, Load) else node
+        if not isinstance(node, Load):
+            return node
+        return Load(*visit(node.buffer, node.index), node.dtype, node.fill, node.origin)
 
     def store(stmt: Stmt) -> Stmt:
         if isinstance(stmt, Store):
-            return Store(*visit(stmt.buffer, stmt.index), stmt.value, stmt.accumulate)
+            return Store(*visit(stmt.buffer, stmt.index), stmt.value, stmt.accumulate, stmt.origin)
         if isinstance(stmt, Loop):
-            return Loop(stmt.axes, tuple(map(store, stmt.body)))
+            return Loop(stmt.axes, tuple(map(store, stmt.body)), stmt.origin)
         if isinstance(stmt, Reduce):
             inner, each = tuple(map(store, stmt.body)), tuple(map(store, stmt.each))
-            return Reduce(stmt.name, stmt.reducer, stmt.axes, inner, stmt.value, each, stmt.reverse)
+            return Reduce(stmt.name, stmt.reducer, stmt.axes, inner, stmt.value, each, stmt.reverse, stmt.origin)
         return stmt
 
     return tuple(map(store, map_block(body, scalar)))
+
+
+# --- origins -----------------------------------------------------------------------------------------------------
+
+
+def stemming_from(body: Iterable[Stmt], origin: Origin) -> tuple[Stmt, ...]:
+    """A block whose parts stem from `origin`, those apart that have an origin already."""
+
+    def statement(stmt: Stmt) -> Stmt:
+        own = origin if stmt.origin is None else stmt.origin
+        if isinstance(stmt, Loop):
+            return replace(stmt, body=tuple(map(statement, stmt.body)), origin=own)
+        if isinstance(stmt, Reduce):
+            inner, each = tuple(map(statement, stmt.body)), tuple(map(statement, stmt.each))
+            return replace(stmt, body=inner, each=each, origin=own)
+        return replace(stmt, origin=own)
+
+    return tuple(map(statement, map_block(body, lambda scalar: scalar_from(scalar, origin))))
+
+
+def scalar_from(scalar: Scalar, origin: Origin) -> Scalar:
+    """A scalar that stems from `origin`, if it computes or reads something and has no origin yet; without its parts."""
+    if isinstance(scalar, (Apply, Load)) and scalar.origin is None:
+        return replace(scalar, origin=origin)
+    return scalar
 
 
 # --- substitution ------------------------------------------------------------------------------------------------
@@ -127,7 +158,7 @@ def substitute_axes(scalar: Scalar, axes: Mapping[str, Affine]) -> Scalar:
     def visit(node: Scalar) -> Scalar:
         if isinstance(node, Load):
             index = tuple(compose(i, axes) if isinstance(i, Affine) else i for i in node.index)
-            return Load(node.buffer, index, node.dtype, node.fill)
+            return Load(node.buffer, index, node.dtype, node.fill, node.origin)
         if isinstance(node, Position):
             return Position(compose(node.affine, axes))
         return node
@@ -140,14 +171,15 @@ def substitute_axes_block(body: Iterable[Stmt], axes: Mapping[str, Affine]) -> t
     result: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, Let):
-            result.append(Let(stmt.name, substitute_axes(stmt.value, axes)))
+            result.append(Let(stmt.name, substitute_axes(stmt.value, axes), stmt.origin))
         elif isinstance(stmt, Store):
             index = tuple(compose(i, axes) if isinstance(i, Affine) else substitute_axes(i, axes) for i in stmt.index)
-            result.append(Store(stmt.buffer, index, substitute_axes(stmt.value, axes), stmt.accumulate))
+            value = substitute_axes(stmt.value, axes)
+            result.append(Store(stmt.buffer, index, value, stmt.accumulate, stmt.origin))
         elif isinstance(stmt, Check):
-            result.append(Check(substitute_axes(stmt.condition, axes), stmt.code))
+            result.append(Check(substitute_axes(stmt.condition, axes), stmt.code, stmt.origin))
         elif isinstance(stmt, Loop):
-            result.append(Loop(stmt.axes, substitute_axes_block(stmt.body, axes)))
+            result.append(Loop(stmt.axes, substitute_axes_block(stmt.body, axes), stmt.origin))
         else:
             result.append(
                 Reduce(
@@ -158,6 +190,7 @@ def substitute_axes_block(body: Iterable[Stmt], axes: Mapping[str, Affine]) -> t
                     substitute_axes(stmt.value, axes),
                     substitute_axes_block(stmt.each, axes),
                     stmt.reverse,
+                    stmt.origin,
                 )
             )
     return tuple(result)
@@ -173,7 +206,7 @@ def rename_axes_block(body: Iterable[Stmt], names: Mapping[str, str]) -> tuple[S
     result: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, Loop):
-            result.append(Loop(axes(stmt.axes), rename_axes_block(stmt.body, names)))
+            result.append(Loop(axes(stmt.axes), rename_axes_block(stmt.body, names), stmt.origin))
         elif isinstance(stmt, Reduce):
             result.append(
                 Reduce(
@@ -184,6 +217,7 @@ def rename_axes_block(body: Iterable[Stmt], names: Mapping[str, str]) -> tuple[S
                     substitute_axes(stmt.value, forms),
                     rename_axes_block(stmt.each, names),
                     stmt.reverse,
+                    stmt.origin,
                 )
             )
         else:
@@ -200,9 +234,9 @@ def rename_values(body: Iterable[Stmt], names: Mapping[str, str]) -> tuple[Stmt,
     result: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, Let):
-            result.append(Let(names.get(stmt.name, stmt.name), map_scalar(stmt.value, visit)))
+            result.append(Let(names.get(stmt.name, stmt.name), map_scalar(stmt.value, visit), stmt.origin))
         elif isinstance(stmt, Loop):
-            result.append(Loop(stmt.axes, rename_values(stmt.body, names)))
+            result.append(Loop(stmt.axes, rename_values(stmt.body, names), stmt.origin))
         elif isinstance(stmt, Reduce):
             result.append(
                 Reduce(
@@ -213,6 +247,7 @@ def rename_values(body: Iterable[Stmt], names: Mapping[str, str]) -> tuple[Stmt,
                     map_scalar(stmt.value, visit),
                     rename_values(stmt.each, names),
                     stmt.reverse,
+                    stmt.origin,
                 )
             )
         else:
@@ -260,7 +295,7 @@ def substitute(scalar: Scalar, parts: Mapping[str, Index]) -> Scalar:
     def visit(node: Scalar) -> Scalar:
         if isinstance(node, Load):
             index = tuple(combine(i, parts) if isinstance(i, Affine) else i for i in node.index)
-            return Load(node.buffer, index, node.dtype, node.fill)
+            return Load(node.buffer, index, node.dtype, node.fill, node.origin)
         return as_scalar(combine(node.affine, parts)) if isinstance(node, Position) else node
 
     return map_scalar(scalar, visit)

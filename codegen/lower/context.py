@@ -25,7 +25,7 @@ from codegen.loops.grammar import (
     Stmt,
     Store,
 )
-from codegen.loops.rewrite import axis_index, combine, compose
+from codegen.loops.rewrite import axis_index, combine, compose, map_scalar, scalar_from, stemming_from
 from codegen.lower.names import AxisNames, Names
 from symnet.errors import CompilerBug
 from symnet.expr.dims import Dim, Shape
@@ -82,6 +82,8 @@ class Lowering:
         self.checks: list[str] = []
         self.checked: set[tuple[Expr, Dim]] = set()
         self.constants: dict[str, object] = {}
+        self.node: Expr | None = None
+        """What is being lowered: the origin of the kernels that are made."""
 
     # --- places --------------------------------------------------------------------------------------------------
 
@@ -132,7 +134,9 @@ class Lowering:
 
     def read(self, node: Expr, index: Sequence[Index]) -> Scalar:
         """The element of `node` at `index`."""
-        return self.read_value(self.value(node), index, node.dtype)
+        value = self.value(node)
+        found = self.read_value(value, index, node.dtype)
+        return map_scalar(found, lambda part: scalar_from(part, node)) if isinstance(value, Inline) else found
 
     def read_guarded(self, node: Expr, index: Sequence[Index], fill: Const) -> Scalar:
         """The element at `index`, or `fill` where that is outside the node."""
@@ -174,7 +178,7 @@ class Lowering:
         return tuple(axes), tuple(index)
 
     def kernel(self, name: str, axes: tuple[Axis, ...], body: Sequence[Stmt], note: str = "") -> None:
-        self.items.append(Kernel(self.kernel_names.fresh(name), axes, tuple(body), note=note))
+        self.items.append(Kernel(self.kernel_names.fresh(name), axes, stemming_from(body, self.node), note=note))
 
     def store(self, place: Place, index: Sequence[Index], value: Scalar, accumulate: bool = False) -> Store:
         parts = {slot(axis): part for axis, part in enumerate(index)}
@@ -194,7 +198,8 @@ class Lowering:
     def copy(self, node: Expr, target: Place) -> None:
         """A kernel that writes the value of `node` to another place."""
         axes, index = self.grid(node.shape)
-        self.kernel(f"{target.buffer}_copy", axes, [self.store(target, index, self.read(node, index))], "copy")
+        body = stemming_from([self.store(target, index, self.read(node, index))], node)
+        self.kernel(f"{target.buffer}_copy", axes, body, "copy")
 
     # --- checks --------------------------------------------------------------------------------------------------
 

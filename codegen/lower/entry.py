@@ -117,6 +117,7 @@ def lower_all(lowering: Lowering, roots: Sequence[Expr]) -> None:
     for node in postorder(roots):
         if node in lowering.values:
             continue
+        lowering.node = node
         if node.op == "scan":
             lowering.values[node] = loops.scan(lowering, node, lower_all)
         elif node.op == "cond":

@@ -101,7 +101,7 @@ def _live(body: tuple[Stmt, ...], dead: set[str], needed: set[str]) -> tuple[tup
             inner, needed = _live(stmt.body, dead, needed)
             if not inner:
                 continue
-            stmt = stmt if inner == stmt.body else Loop(stmt.axes, inner)
+            stmt = stmt if inner == stmt.body else Loop(stmt.axes, inner, stmt.origin)
         elif isinstance(stmt, Reduce):
             each, after = _live(stmt.each, dead, needed)
             if stmt.name not in after and not each:

@@ -87,6 +87,7 @@ def guarded(value: Scalar, leaving: tuple[Axis, ...], fill: Const) -> Scalar:
     def visit(node: Scalar) -> Scalar:
         if not isinstance(node, Load) or node.fill is not None or not axes_in(node.index) & names:
             return node
-        return Load(node.buffer, node.index, node.dtype, fill if fill.dtype == node.dtype else zero(node))
+        outside = fill if fill.dtype == node.dtype else zero(node)
+        return Load(node.buffer, node.index, node.dtype, outside, node.origin)
 
     return map_scalar(value, visit)

@@ -216,6 +216,7 @@ class _Distribution:
         kernel, term = found.kernel, found.term
         axes: tuple[Axis, ...] = (self.loop.axis,)
         body: tuple[Stmt, ...] = ()
+        origin = found.store.origin
         if found.producer is not None:
             last = found.producer.body[-1]
             assert isinstance(last, Store)
@@ -227,8 +228,8 @@ class _Distribution:
             assert isinstance(last, Store)
             term = last.value
             if isinstance(first, Reduce):
-                axes, body, term = (*axes, *first.axes), first.body, first.value
-        total = Reduce("acc", "sum", axes, body, term)
+                axes, body, term, origin = (*axes, *first.axes), first.body, first.value, first.origin
+        total = Reduce("acc", "sum", axes, body, term, origin=origin)
         moved = [load for load in loads((total,)) if load.buffer != found.store.buffer]
         if len(moved) != len(list(loads((total,)))) or not all(self._kept(load) for load in moved):
             return None
@@ -237,9 +238,9 @@ class _Distribution:
         name = found.store.buffer
         self.totals[name] = Names(self.program.buffers).fresh(f"{name}_first")
         rest = found.store.index[1:]
-        begin = Load(name, (self.rows.begin, *rest), found.old.dtype)
-        value = Apply("add", (begin, Ref("acc", term.dtype)), found.old.dtype)
-        store = Store(name, (self.rows.end, *rest), value)
+        begin = replace(found.old, index=(self.rows.begin, *rest))
+        value = Apply("add", (begin, Ref("acc", term.dtype)), found.old.dtype, found.store.origin)
+        store = replace(found.store, index=(self.rows.end, *rest), value=value)
         note = (found.producer or kernel).note
         return Kernel(kernel.name, kernel.axes, (total, store), note=note)
 

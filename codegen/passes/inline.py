@@ -283,7 +283,7 @@ class _Substitution:
         known, result = dict(known), list[Stmt]()
         for stmt in body:
             if isinstance(stmt, Loop):
-                result.append(Loop(stmt.axes, self.block(stmt.body, known)))
+                result.append(Loop(stmt.axes, self.block(stmt.body, known), stmt.origin))
             elif isinstance(stmt, Reduce):
                 result.append(self._reduce(stmt, known))
             else:
@@ -298,10 +298,11 @@ class _Substitution:
     def _simple(self, stmt: Stmt, known: dict[Load, Scalar]) -> list[Stmt]:
         before: list[Stmt] = []
         if isinstance(stmt, Let):
-            stmt = Let(stmt.name, self._scalar(stmt.value, known, before))
+            stmt = Let(stmt.name, self._scalar(stmt.value, known, before), stmt.origin)
         elif isinstance(stmt, Store):
             index = tuple(i if isinstance(i, Affine) else self._scalar(i, known, before) for i in stmt.index)
-            stmt = Store(stmt.buffer, index, self._scalar(stmt.value, known, before), stmt.accumulate)
+            value = self._scalar(stmt.value, known, before)
+            stmt = Store(stmt.buffer, index, value, stmt.accumulate, stmt.origin)
         else:
             assert not isinstance(stmt, (Loop, Reduce))
             stmt = replace(stmt, condition=self._scalar(stmt.condition, known, before))
@@ -329,7 +330,7 @@ class _Substitution:
 
         for let in producer.lets:
             name = self._fresh(let.name)
-            before.append(Let(name, renamed(let.value)))
+            before.append(Let(name, renamed(let.value), let.origin))
             bound[let.name] = Ref(name, let.value.dtype)
         value = producer.value
         if load.fill is not None:

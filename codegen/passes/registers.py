@@ -48,11 +48,11 @@ class _Forwarding:
         result: list[Stmt] = []
         for stmt in body:
             if isinstance(stmt, Let):
-                result.append(Let(stmt.name, self.scalar(stmt.value, known)))
+                result.append(Let(stmt.name, self.scalar(stmt.value, known), stmt.origin))
             elif isinstance(stmt, Store):
                 result += self.store(stmt, known)
             elif isinstance(stmt, Loop):
-                result.append(Loop(stmt.axes, self.block(stmt.body, dict(known))))
+                result.append(Loop(stmt.axes, self.block(stmt.body, dict(known)), stmt.origin))
                 self.forget(stmt.body, known)
             elif isinstance(stmt, Reduce):
                 inner = dict(known)
@@ -76,9 +76,9 @@ class _Forwarding:
         before: list[Stmt] = []
         if stmt.buffer in self.again and not stmt.accumulate and not isinstance(value, (Ref, Const)):
             name = self.fresh(stmt.buffer)
-            before.append(Let(name, value))
+            before.append(Let(name, value, stmt.origin))
             value = Ref(name, value.dtype)
-        stmt = Store(stmt.buffer, index, value, stmt.accumulate)
+        stmt = Store(stmt.buffer, index, value, stmt.accumulate, stmt.origin)
         self.forget((stmt,), known)
         if not stmt.accumulate:
             known[stmt.buffer, index] = value

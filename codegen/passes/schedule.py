@@ -100,7 +100,7 @@ def _contract(program: Program, kernel: Kernel, roles: Roles) -> Kernel:
         assert isinstance(first, Reduce)
         assert isinstance(first.value, Apply)
         left, right = first.value.args
-        value = Apply("mul", (right, left), first.value.dtype)
+        value = Apply("mul", (right, left), first.value.dtype, first.value.origin)
         kernel = replace(kernel, body=(replace(first, value=value), *kernel.body[1:]))
         roles = Roles(roles.batch, roles.cols, roles.rows, roles.inner)
     parallel = len(kernel.axes) if iterations(program, kernel) >= SERIAL_MACS else 0

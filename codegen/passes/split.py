@@ -62,9 +62,10 @@ def _stages(program: Program, kernel: Kernel, buffers: dict[str, Buffer], names:
     part = names.fresh(f"{kernel.name}_parts")
     index = tuple(axis_index(axis.name) for axis in (*kernel.axes, outer))
     buffers[part] = Buffer(part, first.value.dtype, shape, "scratch")
-    store = Store(part, index, Ref(first.name, first.value.dtype))
+    store = Store(part, index, Ref(first.name, first.value.dtype), origin=first.origin)
     rows = Kernel(part, (*kernel.axes, outer), (replace(first, axes=inner), store), note=kernel.note)
-    total = replace(first, axes=(outer,), body=(), value=Load(part, index, first.value.dtype))
+    value = Load(part, index, first.value.dtype, origin=first.origin)
+    total = replace(first, axes=(outer,), body=(), value=value)
     return [rows, replace(kernel, body=(total, *kernel.body[1:]))]
 
 
