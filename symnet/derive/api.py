@@ -22,7 +22,7 @@ from symnet.derive.reverse import pullback
 from symnet.errors import DTypeError, ShapeError, UsageError
 from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
-from symnet.expr.trace import Trace
+from symnet.expr.trace import Trace, replaced
 from symnet.expr.traverse import substitute
 from symnet.ops.usually import abbreviated, exactly, in_short
 
@@ -183,12 +183,17 @@ def of_usual_data(outputs: Sequence[Expr], wrt: Sequence[Expr], trace: Trace | N
 
     prepared, variables = prepare(outputs, wrt, trace)
     results, kept = prepare(derive(prepared, variables, trace), variables, trace)
-    return _with(kept, wrt, results)
+    return _with(kept, wrt, results, trace)
 
 
-def _with(new: Sequence[Expr], old: Sequence[Expr], results: Sequence[Expr]) -> list[Expr]:
+def _with(
+    new: Sequence[Expr], old: Sequence[Expr], results: Sequence[Expr], trace: Trace | None = None
+) -> list[Expr]:
     """The results with the old variables in the place of the new ones."""
-    return substitute(results, {n: o for n, o in zip(new, old, strict=True) if n is not o})
+    changed = {n: o for n, o in zip(new, old, strict=True) if n is not o}
+    restored = substitute(results, changed)
+    replaced(trace, changed.items(), [*results, *new], [*restored, *old])
+    return restored
 
 
 def _like(single: bool, results: list[Expr]) -> Expr | list[Expr]:

@@ -10,7 +10,7 @@ Each step of the chain rule is recorded in the trace with the operand it went to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from symnet.derive.build import Boundary, carries_derivative, depends, item_count, postorder_above, total, zeros_like
@@ -18,9 +18,10 @@ from symnet.derive.reasons import chain_reason
 from symnet.errors import CompilerBug, Unsupported
 from symnet.expr import dims
 from symnet.expr.node import Expr
-from symnet.expr.trace import Step, Trace
+from symnet.expr.trace import Stage, Step, Trace
 
 Cotangent = Expr | tuple[Expr | None, ...]
+Recorder = Callable[[Step], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +30,16 @@ class ChainStep(Step):
 
     before     the forward node whose rule was applied
     after      what it contributes to the cotangent of its operand number `operand`
-    cotangent  the cotangent of `before` itself (None where `before` is a tuple)
+    cotangent  the cotangent of `before` itself: for a tuple, one (or None) for each item
     """
 
     operand: int = 0
-    cotangent: Expr | None = None
+    cotangent: Cotangent = ()
+
+    @property
+    def target(self) -> Expr:
+        """The operand that the contribution goes to."""
+        return self.before.args[self.operand]
 
 
 def pullback(
@@ -45,14 +51,22 @@ def pullback(
     values of the graph included: a node listed in `wrt` is a variable for itself and still a function for the others.
     Where no output depends on a node the result is zeros.
     """
-    return _pullback(outputs, cotangents, wrt, trace, boundary=frozenset())
+    if trace is None:
+        return _pullback(outputs, cotangents, wrt, None, boundary=frozenset())
+    stage = trace.begin(Stage("differentiate", tuple(outputs), seeds=tuple(cotangents), wrt=tuple(wrt)))
+
+    def record(step: Step) -> None:
+        trace.add(stage, step)
+
+    stage.end = _pullback(outputs, cotangents, wrt, record, boundary=frozenset())
+    return list(stage.end)
 
 
 def _pullback(
     outputs: Sequence[Expr],
     cotangents: Sequence[Expr | None],
     wrt: Sequence[Expr],
-    trace: Trace | None,
+    record: Recorder | None,
     boundary: Boundary,
 ) -> list[Expr]:
     """`pullback`, with the nodes of `boundary` taken as variables: nothing below them is visited."""
@@ -73,13 +87,15 @@ def _pullback(
             assert isinstance(cotangent_of_node, Expr)
             collected.add_item(node.args[0], node.attrs["index"], cotangent_of_node)
             continue
-        for operand, contribution in enumerate(contributions(node, cotangent_of_node, active, trace)):
+        for operand, contribution in enumerate(contributions(node, cotangent_of_node, active, record)):
             if contribution is not None:
                 collected.add(node.args[operand], contribution)
     return [collected.value(node) for node in wrt]
 
 
-def contributions(node: Expr, cotangent: Cotangent, active: set[int], trace: Trace | None) -> list[Expr | None]:
+def contributions(
+    node: Expr, cotangent: Cotangent, active: set[int], record: Recorder | None
+) -> list[Expr | None]:
     """What `node` passes on to each operand, None for operands that are not in `active`."""
     declaration = node.declaration
     if declaration.pullback is not None:
@@ -99,8 +115,8 @@ def contributions(node: Expr, cotangent: Cotangent, active: set[int], trace: Tra
         if contribution is None:
             continue
         _check_contribution(node, node.args[operand], contribution)
-        if trace is not None:
-            trace.add(_chain_step(node, operand, cotangent, contribution))
+        if record is not None:
+            record(_chain_step(node, operand, cotangent, contribution))
     return kept
 
 
@@ -163,7 +179,7 @@ def _chain_step(node: Expr, operand: int, cotangent: Cotangent, contribution: Ex
         reason=choice or chain_reason(node, operand),
         kind="subgradient" if choice else "chain",
         operand=operand,
-        cotangent=cotangent if isinstance(cotangent, Expr) else None,
+        cotangent=cotangent,
     )
 
 

@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import is_
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from symnet.derive.api import Exprs, of_usual_data, scalar_loss, several
 from symnet.derive.build import depends, full
 from symnet.derive.reverse import pullback
-from symnet.errors import UsageError
+from symnet.errors import CompilerBug, UsageError
 from symnet.explain import html
 from symnet.explain.formula import Equation, latex_lines, legend_lines, where_clauses, written
 from symnet.explain.identifiers import is_plain, symbol
@@ -30,6 +31,7 @@ from symnet.explain.naming import (
     name_shared,
 )
 from symnet.explain.notation import Form, Partial, Symbol
+from symnet.explain.replay import replay
 from symnet.explain.steps import Context, StepView, views
 from symnet.expr import dtypes
 from symnet.expr.node import Expr
@@ -49,20 +51,37 @@ class Derivation:
 
     formulas   one equation ∂L/∂w = … for each w, written from `gradients`
     where      equations for the named values in them: cotangents first, then the values of the forward pass
+    start      the loss as it was differentiated: with what is abbreviated in formulas in its short form
     legend     what a symbol stands for where the parameter's own name cannot stand in a formula
     steps      every rule that was applied, in order: `Step(rule, before, after, reason, kind, assumption)`
+    trace      the steps in their stages, from which `replay` makes the gradients again
     gradients  the simplified expressions, as `sn.grad` gives them
     context    the names of values in the steps
     """
 
     loss: Expr
+    start: Expr
     wrt: list[Expr]
     gradients: list[Expr]
     formulas: list[Equation]
     where: list[Equation]
     legend: list[tuple[Symbol, Form]]
-    steps: list[Step]
+    trace: Trace
     context: Context
+
+    @property
+    def steps(self) -> list[Step]:
+        return self.trace.steps
+
+    def replay(self) -> list[Expr]:
+        """The gradients, made again from the loss by applying the recorded steps one by one: the very same nodes.
+
+        `CompilerBug` if the record does not lead there.
+        """
+        found = replay(self.trace, self.start, self.wrt)
+        if not all(map(is_, found, self.gradients)):
+            raise CompilerBug("replay: the steps lead to another graph than the gradients that are compiled")
+        return found
 
     @cached_property
     def views(self) -> list[StepView]:
@@ -130,7 +149,8 @@ def explain(loss: Expr | Optimizer, wrt: Exprs | None = None) -> Derivation | Up
         forward.append(_Forward(outputs[0], wrt_now, scalar.name, steps))
         return [outputs[0], *forward[0].gradients]
 
-    value, *gradients = of_usual_data(in_short([scalar]), variables, trace, derive)
+    (start,) = in_short([scalar])
+    value, *gradients = of_usual_data([start], variables, trace, derive)
     seen = forward[0]
     known = seen.names_of([value, *gradients])
     formulas = [
@@ -141,12 +161,13 @@ def explain(loss: Expr | Optimizer, wrt: Exprs | None = None) -> Derivation | Up
     where.append(Equation(seen.symbol, written(value, known), value))
     return Derivation(
         loss=scalar,
+        start=start,
         wrt=variables,
         gradients=gradients,
         formulas=formulas,
         where=where,
         legend=seen.names.legend + _meaning_of_deltas(where, seen.symbol),
-        steps=trace.steps,
+        trace=trace,
         context=Context({scalar: seen.symbol, **seen.known, **known}, seen.cotangents, seen.symbol),
     )
 

@@ -65,24 +65,20 @@ class Context:
 
 def views(steps: Sequence[Step], context: Context) -> list[StepView]:
     """How the steps are shown, without those that change nothing that is written (axes of size 1, broadcasting)."""
-    parts = Counter(_operand(step) for step in steps if isinstance(step, ChainStep))
+    parts = Counter(step.target for step in steps if isinstance(step, ChainStep))
     shown = [
-        _chain(step, context, parts[_operand(step)] > 1) if isinstance(step, ChainStep) else _rewrite(step, context)
+        _chain(step, context, parts[step.target] > 1) if isinstance(step, ChainStep) else _rewrite(step, context)
         for step in steps
     ]
     return [view for view in shown if text.write(view.left) != text.write(view.right)]
 
 
-def _operand(step: ChainStep) -> Expr:
-    return step.before.args[step.operand]
-
-
 def _chain(step: ChainStep, context: Context, several: bool) -> StepView:
     """∂L/∂operand = contribution (+= where the operand is used by several operations), from the operation."""
     known: MutableMapping[Expr, Form] = context.known
-    operand, operation = _operand(step), _opened(step.before, known)
+    operand, operation = step.target, _opened(step.before, known)
     through = Relation("==", known[step.before], operation) if step.before in known else operation
-    if step.cotangent is not None and step.cotangent.args and step.cotangent not in known:
+    if isinstance(step.cotangent, Expr) and step.cotangent.args and step.cotangent not in known:
         own = context.cotangent(step.before, known.get(step.before, operation))
         known = ChainMap({step.cotangent: own}, known)
     left = context.cotangent(operand, _bounded(operand, context.known, _DEPTH))

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 from symnet.errors import CompilerBug
 from symnet.expr.function import Function, with_bodies
 from symnet.expr.node import Expr, label, rebuild
-from symnet.expr.trace import Step, Trace
+from symnet.expr.trace import Stage, Step, Trace
 from symnet.simplify.chains import merged_in_chain
 from symnet.simplify.cost import TIE
 from symnet.simplify.live import Live
@@ -25,6 +25,8 @@ from symnet.simplify.rule import Rule, RuleSet
 
 COMMUTES = "commuted-twin"
 COMMUTES_REASON = "the order of the operands does not matter, and the other order is already computed"
+BODY = "simpler-body"
+BODY_REASON = "what a loop or a choice computes is simplified as a graph of its own"
 
 
 def rewrite_with(
@@ -35,7 +37,11 @@ def rewrite_with(
     Nodes in `keep` are not rewritten and no rule looks into them; only what they are computed from is. The result then
     holds their new forms after those of the roots, in order.
     """
-    return Rewriting(rules, [*roots, *keep], trace, keep).run()
+    rewriting = Rewriting(rules, [*roots, *keep], trace, keep)
+    results = rewriting.run()
+    if trace is not None:
+        trace.stages += rewriting.stages
+    return results
 
 
 class Rewriting:
@@ -49,6 +55,8 @@ class Rewriting:
         self.live = Live(self.roots)
         self.budget = 2000 + 200 * len(self.live.uses)
         self.functions: dict[Function, Function] = {}
+        self.stages: list[Stage] = []
+        self.bodies: dict[Function, list[Stage]] = {}
         self._start_pass()
 
     def _start_pass(self) -> None:
@@ -58,10 +66,11 @@ class Rewriting:
         self.twins: dict[tuple[str, frozenset[int]], Expr] = {}
         self.held: list[Expr] = []
         self.changed = self.refused = False
+        self.stages.append(Stage("simplify", self.roots, bodies=self.bodies))
 
     def run(self) -> list[Expr]:
         while True:
-            self.roots = [self.settle(root) for root in self.roots]
+            self.roots = self.stages[-1].end = [self.settle(root) for root in self.roots]
             if not (self.refused and self.changed):
                 return self.roots
             self._start_pass()
@@ -126,7 +135,7 @@ class Rewriting:
             if settled is node:
                 continue
             if self.live.replace(node, settled, _allowance(rule)):
-                return self._record(node, settled, rule)
+                return self._record(node, new, settled, rule)
             self.refused = True
         return node
 
@@ -138,22 +147,24 @@ class Rewriting:
                 yield new, variant.rule
         yield from merged_in_chain(node, self.rules, self.opaque)
 
-    def _record(self, node: Expr, new: Expr, rule: Rule) -> Expr:
+    def _record(self, node: Expr, new: Expr, settled: Expr, rule: Rule) -> Expr:
+        """The rule made `new` of the node, which is already known to become `settled`."""
         self.changed = True
         self.rule_of[id(node)] = rule.name
         self.budget -= 1
         if self.budget < 0:
             raise _endless(list(self.rule_of.values())[-20:])
-        carry_name(node, new)
+        carry_name(node, settled)
         if self.trace is not None:
-            self.trace.add(Step(rule.name, node, new, rule.reason, rule.kind, rule.assumption))
-        return new
+            step = Step(rule.name, node, new, rule.reason, rule.kind, rule.assumption)
+            self.trace.add(self.stages[-1], step)
+        return settled
 
     def _replaced(self, node: Expr, new: Expr, name: str, reason: str) -> Expr:
         self.live.replace(node, new)
         carry_name(node, new)
         if self.trace is not None:
-            self.trace.add(Step(name, node, new, reason, "exact"))
+            self.trace.add(self.stages[-1], Step(name, node, new, reason, "exact"))
         return new
 
     def _with_bodies(self, node: Expr) -> Expr:
@@ -163,12 +174,15 @@ class Rewriting:
             return self._apply(node)
         carry_name(node, new)
         self.live.rebuilt(node, new)
+        if self.trace is not None:
+            self.trace.add(self.stages[-1], Step(BODY, node, new, BODY_REASON, "exact"))
         return new
 
     def _body(self, body: Function) -> Function:
         if body not in self.functions:
-            results = Rewriting(self.rules, body.results, self.trace, ()).run()
-            self.functions[body] = Function(body.parameters, results)
+            inside = Rewriting(self.rules, body.results, self.trace, ())
+            self.functions[body] = Function(body.parameters, inside.run())
+            self.bodies[body] = inside.stages
             self.functions[self.functions[body]] = self.functions[body]
         return self.functions[body]
 
