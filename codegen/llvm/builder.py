@@ -9,6 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+from codegen.loops.grammar import Origin
 
 LLVM_TYPE = {"float32": "float", "float64": "double", "int32": "i32", "int64": "i64", "bool": "i1"}
 MEMORY_TYPE = {**LLVM_TYPE, "bool": "i8"}
@@ -42,6 +45,17 @@ def splat(value: float | int | bool, dtype: str, lanes: int) -> str:
     return "<" + ", ".join([f"{LLVM_TYPE[dtype]} {scalar}"] * lanes) + ">"
 
 
+MARK = "  ;@"
+"""What comes before the number of a `Mark`, behind an instruction."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An origin that is written behind every instruction that stems from it, as a comment: `;@3`."""
+
+    number: int
+
+
 class FunctionText:
     """One function under construction: straight-line emission plus structured loops and branches."""
 
@@ -59,6 +73,7 @@ class FunctionText:
         self._head = f"{' '.join(filter(None, ('define', linkage, returns)))} @{name}({signature}) {attributes} {{"
         self._lines: list[str | list[str]] = ["entry:"]
         self._count = 0
+        self._mark = ""
         self.label = "entry"
 
     def fresh(self, stem: str = "t") -> str:
@@ -66,15 +81,23 @@ class FunctionText:
         self._count += 1
         return f"{stem}{self._count}"
 
+    @contextmanager
+    def stemming_from(self, origin: Origin) -> Iterator[None]:
+        """What is emitted inside is marked with the origin, if that is a `Mark`."""
+        before = self._mark
+        self._mark = f"{MARK}{origin.number}" if isinstance(origin, Mark) else ""
+        yield
+        self._mark = before
+
     def value(self, instruction: str, stem: str = "t") -> str:
         """Emit an instruction that gives a value; returns the value's name."""
         name = f"%{self.fresh(stem)}"
-        self._lines.append(f"  {name} = {instruction}")
+        self._lines.append(f"  {name} = {instruction}{self._mark}")
         return name
 
     def do(self, instruction: str) -> None:
         """Emit an instruction that gives nothing."""
-        self._lines.append(f"  {instruction}")
+        self._lines.append(f"  {instruction}{self._mark}")
 
     def place(self) -> list[str]:
         """Mark this spot of the present block; `value_at` puts instructions there later (say, before a loop)."""
@@ -85,7 +108,7 @@ class FunctionText:
     def value_at(self, place: list[str], instruction: str, stem: str = "t") -> str:
         """Like `value`, but emitted at the spot that `place` marked."""
         name = f"%{self.fresh(stem)}"
-        place.append(f"  {name} = {instruction}")
+        place.append(f"  {name} = {instruction}{self._mark}")
         return name
 
     def start(self, label: str) -> None:
@@ -107,8 +130,9 @@ class FunctionText:
         self.do(f"br i1 {condition}, label %{body}, label %{done}")
         self.start(body)
         yield index
-        self._lines.append(f"  {following} = add nsw i64 {index}, {step}")
-        self._lines[phi_at] = f"  {index} = phi i64 [ {start}, %{before} ], [ {following}, %{self.label} ]"
+        self._lines.append(f"  {following} = add nsw i64 {index}, {step}{self._mark}")
+        phi = f"{index} = phi i64 [ {start}, %{before} ], [ {following}, %{self.label} ]"
+        self._lines[phi_at] = f"  {phi}{self._mark}"
         self.do(f"br label %{head}")
         self.start(done)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codegen.llvm.builder import FunctionText
+from codegen.llvm.builder import FunctionText, Mark
 from codegen.llvm.kernel import KernelText
 from codegen.llvm.runtime_ir import SYNC_OFFSETS
 from codegen.llvm.sharing import Sharing
@@ -89,13 +89,15 @@ def emit_entry(
     table: Slots,
     sharing: Sharing,
     profile: bool = False,
+    marked: bool = False,
 ) -> str:
     """The function of an entry. `texts` tell for each kernel which function to call, and with what.
 
     With `profile`, the processor cycles thread 0 spends in kernel number k (in the order of the text) are added to
-    element k of the exported array `sn_profile_ENTRY` of int64, those of the whole entry to one more element.
+    element k of the exported array `sn_profile_ENTRY` of int64, those of the whole entry to one more element. With
+    `marked`, the lines that call kernel number k have the mark k.
     """
-    return _Entry(program, texts, table, sharing, profile).emit()
+    return _Entry(program, texts, table, sharing, profile, marked).emit()
 
 
 class _Entry:
@@ -106,9 +108,10 @@ class _Entry:
         table: Slots,
         sharing: Sharing,
         profile: bool,
+        marked: bool,
     ) -> None:
         self.program, self.texts, self.table = program, texts, table
-        self.sharing, self.profile = sharing, profile
+        self.sharing, self.profile, self.marked = sharing, profile, marked
         parameters = [("ptr", "table"), ("i64", "tid"), ("i64", "n")]
         self.fn = FunctionText(f"sn_{program.name}", parameters, "i32", linkage="")
         self.values: dict[str, str] = {}  # dimensions and sequence axes
@@ -157,7 +160,8 @@ class _Entry:
             elif isinstance(item, Branch):
                 self._branch(item)
             else:
-                self._kernel(item)
+                with self.fn.stemming_from(Mark(self.kernels) if self.marked else None):
+                    self._kernel(item)
 
     def _sequence(self, item: Sequence) -> None:
         fn, extent = self.fn, self._dim(item.axis.extent)

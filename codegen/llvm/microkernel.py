@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.llvm.builder import LLVM_TYPE, FunctionText, vector_type
+from codegen.loops.grammar import Origin
 from symnet.expr.dtypes import BYTES, SHORT, is_float
 
 
@@ -30,6 +31,7 @@ class Microkernel:
     accumulates  whether the sums start from what the tile holds, instead of zero
     may_be_empty whether there can be no k at all
     fused        whether the target has fused multiply-add
+    origins      of the sums, and of what stores them
     """
 
     name: str
@@ -45,6 +47,7 @@ class Microkernel:
     accumulates: bool = False
     may_be_empty: bool = False
     fused: bool = True
+    origins: tuple[Origin, Origin] = (None, None)
 
     @property
     def parameters(self) -> list[tuple[str, str]]:
@@ -74,6 +77,16 @@ class _Writer:
 
     def text(self) -> str:
         micro, fn = self.micro, self.fn
+        with fn.stemming_from(micro.origins[0]):
+            results = self.sums()
+        with fn.stemming_from(micro.origins[1]):
+            for cell in self.cells:
+                fn.do(f"store {self.kind} {results[cell]}, ptr {self.place(cell)}, align {BYTES[micro.dtype]}")
+        return fn.finish()
+
+    def sums(self) -> dict[tuple[int, int], str]:
+        """The loop over k; gives the names of the sums after it."""
+        micro, fn = self.micro, self.fn
         masks = self.masks()
         start = dict.fromkeys(self.cells, "zeroinitializer")
         if micro.accumulates:
@@ -97,10 +110,7 @@ class _Writer:
         more = fn.value("icmp ne i64 %todo.next, 0")
         fn.do(f"br i1 {more}, label %loop, label %done")
         fn.start("done")
-        results = self.results(start)
-        for cell in self.cells:
-            fn.do(f"store {self.kind} {results[cell]}, ptr {self.place(cell)}, align {BYTES[micro.dtype]}")
-        return fn.finish()
+        return self.results(start)
 
     def step(self, masks: list[str | None]) -> None:
         """What is done for one k."""

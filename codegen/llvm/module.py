@@ -23,27 +23,36 @@ class LibraryText:
 
     text     the LLVM module               table    the slots of the table its entries take
     sharing  entry -> which of its kernels run on several threads, and whether that pays
+    symbols  entry -> its kernels in order -> the function that does their work
     """
 
     text: str
     table: Slots
     sharing: Mapping[str, Sharing]
+    symbols: Mapping[str, Mapping[str, str]]
 
 
-def library_text(programs: Mapping[str, Program], target: Target, profile: bool = False) -> LibraryText:
-    """LLVM text for these entries, which share one table of inputs and sizes."""
+def library_text(
+    programs: Mapping[str, Program], target: Target, profile: bool = False, marked: bool = False
+) -> LibraryText:
+    """LLVM text for these entries, which share one table of inputs and sizes.
+
+    `marked` puts the number of a kernel behind the lines of its entry that call it (`codegen.llvm.builder.Mark`).
+    """
     table = slots(programs.values())
     kernel_texts = _Kernels(target)
     entries: list[str] = []
     sharing: dict[str, Sharing] = {}
+    symbols: dict[str, dict[str, str]] = {}
     for program in programs.values():
         texts = {kernel.name: kernel_texts.add(kernel, program) for kernel in kernels(program.items)}
         sharing[program.name] = plan(program)
+        symbols[program.name] = {name: text.name for name, text in texts.items()}
         entries.append(emit_constants(program))
-        entries.append(emit_entry(program, texts, table, sharing[program.name], profile))
+        entries.append(emit_entry(program, texts, table, sharing[program.name], profile, marked))
     helpers = math.definitions(kernel_texts.helpers, target.fma)
     parts = [helpers, *kernel_texts.bodies, *entries, runtime_text(target.triple)]
-    return LibraryText("\n".join(parts), table, sharing)
+    return LibraryText("\n".join(parts), table, sharing, symbols)
 
 
 class _Kernels:

@@ -172,14 +172,15 @@ class _Nest:
     def block(self, body: tuple[Stmt, ...]) -> None:
         for group in together(body):
             (stmt, *_) = group
-            if isinstance(stmt, Loop):
-                self._inner(self._plan(stmt.axes, group), partial(self.block, stmt.body))
-            elif isinstance(stmt, Reduce) and stmt.each:
-                self._running(stmt)
-            elif isinstance(stmt, Reduce):
-                self._reduce(stmt.axes, group)
-            else:
-                emit_block(self.scope, group)
+            with self.fn.stemming_from(stmt.origin):
+                if isinstance(stmt, Loop):
+                    self._inner(self._plan(stmt.axes, group), partial(self.block, stmt.body))
+                elif isinstance(stmt, Reduce) and stmt.each:
+                    self._running(stmt)
+                elif isinstance(stmt, Reduce):
+                    self._reduce(stmt.axes, group)
+                else:
+                    emit_block(self.scope, group)
 
     def _inner(self, inner: _Inner, body: Callable[[], None]) -> None:
         """The loops of an inner statement around `body`."""
@@ -214,8 +215,9 @@ class _Nest:
 
         def body() -> None:
             for stmt, accumulator in zip(sums, kept, strict=True):
-                self.block(stmt.body)
-                accumulator.update(emit_scalar(self.scope, stmt.value), axes[-1].name)
+                with self.fn.stemming_from(stmt.origin):
+                    self.block(stmt.body)
+                    accumulator.update(emit_scalar(self.scope, stmt.value), axes[-1].name)
 
         if self.scope.vector is not None and all(map(unrolled, sums)):
             self._unrolled(axes, body)

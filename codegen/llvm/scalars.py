@@ -66,11 +66,12 @@ def emit_check(scope: Scope, check: Check) -> None:
 def emit_block(scope: Scope, body: Iterable[Stmt]) -> None:
     """Statements without loops: lets, stores and checks in order. Names they bind stay bound for the caller."""
     for stmt in body:
-        if isinstance(stmt, Let):
-            scope.refs[stmt.name] = emit_scalar(scope, stmt.value)
-        elif isinstance(stmt, Store):
-            emit_store(scope, stmt)
-        elif isinstance(stmt, Check):
-            emit_check(scope, stmt)
-        else:
-            raise CompilerBug(f"{scope.fn.name}: a {type(stmt).__name__} where only straight-line statements may be")
+        with scope.fn.stemming_from(stmt.origin):
+            if isinstance(stmt, Let):
+                scope.refs[stmt.name] = emit_scalar(scope, stmt.value)
+            elif isinstance(stmt, Store):
+                emit_store(scope, stmt)
+            elif isinstance(stmt, Check):
+                emit_check(scope, stmt)
+            else:
+                raise CompilerBug(f"{scope.fn.name}: a {type(stmt).__name__} where only straight lines may be")

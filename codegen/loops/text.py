@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from codegen.loops.grammar import (
     Affine,
@@ -27,8 +28,10 @@ from codegen.loops.grammar import (
     Ref,
     Scalar,
     Schedule,
+    Sequence,
     Stmt,
     Store,
+    scalars_of,
 )
 from symnet.expr import dims
 from symnet.expr.dtypes import SHORT
@@ -58,16 +61,25 @@ def show(program: Program) -> str:
 def item_lines(item: Item) -> Iterator[str]:
     """The lines of a kernel, or of a loop over kernels."""
     if isinstance(item, Kernel):
-        note = f' "{item.note}"' if item.note else ""
-        yield f"kernel {item.name} ({axes(item.axes)}){note}{schedule(item.schedule)}:"
+        yield kernel_head(item)
         yield from _indent(block_lines(item.body))
         return
-    if isinstance(item, Branch):
-        yield f"if {'not ' if item.negated else ''}{item.condition}:"
-    else:
-        yield f"for {axes([item.axis])}{' reversed' if item.reverse else ''}:"
+    yield item_head(item)
     for inner in item.items:
         yield from _indent(item_lines(inner))
+
+
+def kernel_head(kernel: Kernel) -> str:
+    """The first line of a kernel."""
+    note = f' "{kernel.note}"' if kernel.note else ""
+    return f"kernel {kernel.name} ({axes(kernel.axes)}){note}{schedule(kernel.schedule)}:"
+
+
+def item_head(item: Sequence | Branch) -> str:
+    """The first line of a loop over kernels, or of kernels under a condition."""
+    if isinstance(item, Branch):
+        return f"if {'not ' if item.negated else ''}{item.condition}:"
+    return f"for {axes([item.axis])}{' reversed' if item.reverse else ''}:"
 
 
 def schedule(chosen: Schedule) -> str:
@@ -86,32 +98,49 @@ def schedule(chosen: Schedule) -> str:
 
 def block_lines(body: Iterable[Stmt]) -> Iterator[str]:
     """The lines of a block of statements."""
+    return (line.text for line in lines_of(body))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a block: its text, the statement it belongs to, and the scalars that stand in it."""
+
+    text: str
+    stmt: Stmt
+    scalars: tuple[Scalar, ...] = ()
+
+
+def lines_of(body: Iterable[Stmt], indent: str = "") -> Iterator[Line]:
+    """The lines of a block of statements, with what each shows. The first line of a statement is its head."""
+    inner = f"{indent}  "
     for stmt in body:
-        if isinstance(stmt, Let):
-            yield f"{stmt.name} = {scalar(stmt.value)}"
-        elif isinstance(stmt, Store):
-            sign = "+=" if stmt.accumulate else "="
-            yield f"{stmt.buffer}[{indices(stmt.index)}] {sign} {scalar(stmt.value)}"
-        elif isinstance(stmt, Check):
-            yield f"check {scalar(stmt.condition)} else {stmt.code}"
-        elif isinstance(stmt, Loop):
-            yield f"for {axes(stmt.axes)}:"
-            yield from _indent(block_lines(stmt.body))
+        if isinstance(stmt, Loop):
+            yield Line(f"{indent}for {axes(stmt.axes)}:", stmt)
+            yield from lines_of(stmt.body, inner)
+        elif isinstance(stmt, Reduce) and (stmt.body or stmt.each):
+            yield Line(f"{indent}{_reduce_head(stmt)}:", stmt)
+            yield from lines_of(stmt.body, inner)
+            yield Line(f"{inner}yield {scalar(stmt.value)}", stmt, (stmt.value,))
+            if stmt.each:
+                yield Line(f"{inner}each:", stmt)
+                yield from lines_of(stmt.each, f"{inner}  ")
         else:
-            yield from _reduce_lines(stmt)
+            yield Line(f"{indent}{_simple(stmt)}", stmt, tuple(scalars_of(stmt)))
 
 
-def _reduce_lines(stmt: Reduce) -> Iterator[str]:
-    head = f"{stmt.name} = {stmt.reducer}({'reversed ' if stmt.reverse else ''}{axes(stmt.axes)})"
-    if not stmt.body and not stmt.each:
-        yield f"{head} {scalar(stmt.value)}"
-        return
-    yield f"{head}:"
-    yield from _indent(block_lines(stmt.body))
-    yield f"  yield {scalar(stmt.value)}"
-    if stmt.each:
-        yield "  each:"
-        yield from _indent(_indent(block_lines(stmt.each)))
+def _simple(stmt: Let | Reduce | Store | Check) -> str:
+    """A statement of one line."""
+    if isinstance(stmt, Let):
+        return f"{stmt.name} = {scalar(stmt.value)}"
+    if isinstance(stmt, Store):
+        return f"{stmt.buffer}[{indices(stmt.index)}] {'+=' if stmt.accumulate else '='} {scalar(stmt.value)}"
+    if isinstance(stmt, Check):
+        return f"check {scalar(stmt.condition)} else {stmt.code}"
+    return f"{_reduce_head(stmt)} {scalar(stmt.value)}"
+
+
+def _reduce_head(stmt: Reduce) -> str:
+    return f"{stmt.name} = {stmt.reducer}({'reversed ' if stmt.reverse else ''}{axes(stmt.axes)})"
 
 
 def _indent(lines: Iterable[str]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from codegen.llvm.kernel import KernelText
 from codegen.llvm.microkernel import Microkernel
 from codegen.llvm.scope import Scope, Value, index
 from codegen.llvm.signature import Signature, signature
-from codegen.loops.grammar import Kernel, Program
+from codegen.loops.grammar import Kernel, Program, Stmt
 from codegen.target import Target
 
 
@@ -25,8 +25,10 @@ def emit_contract(kernel: Kernel, program: Program, target: Target) -> KernelTex
     described = signature(kernel, program)
     problem = merge(contraction(kernel, program))
     frame = Frame(_scope(problem, described, target), problem, plan(problem, target))
-    writer = _Writer(frame, target)
-    texts = [writer.text(), _parts_text(frame, described, target), *(micro.text() for micro in writer.microkernels)]
+    with frame.fn.stemming_from(kernel.body[0].origin):
+        writer = _Writer(frame, target, kernel.body)
+        text = writer.text()
+    texts = [text, _parts_text(frame, described, target), *(micro.text() for micro in writer.microkernels)]
     helpers = frozenset(frame.scope.helpers)
     return KernelText(kernel.name, "\n".join(texts), described.buffers, described.dims, helpers, described.has_checks)
 
@@ -76,11 +78,13 @@ def _parts_text(frame: Frame, described: Signature, target: Target) -> str:
 class _Writer:
     """Writes the kernel's function."""
 
-    def __init__(self, frame: Frame, target: Target) -> None:
+    def __init__(self, frame: Frame, target: Target, body: tuple[Stmt, ...]) -> None:
+        """`body` is the kernel's: the sum, then the epilogue."""
         self.frame, self.scope, self.plan, self.fn = frame, frame.scope, frame.plan, frame.fn
         self.tile = frame.plan.tile
         self.epilogue = Epilogue(frame)
         self.packer = Packer(frame)
+        self.origins = (body[0].origin, body[-1].origin if self.epilogue.direct else body[0].origin)
         self.micro = self._microkernel(target, self.tile.rows, "tile")
         self.microkernels = [self.micro]
         if self.plan.row_edge == "single":
@@ -112,6 +116,7 @@ class _Writer:
             accumulates=not chosen.depth.whole,
             may_be_empty=not all(isinstance(axis.extent, int) and axis.extent for axis in chosen.inner),
             fused=target.fma,
+            origins=self.origins,
         )
 
     def text(self) -> str:
