@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symnet.expr import lineage
 from symnet.expr.node import ArrayValue, Expr, make, rebuild
 from symnet.expr.traverse import postorder
 
@@ -41,6 +42,7 @@ def _replaced(roots: Sequence[Expr], asked: dict[Expr, Expr]) -> list[Expr]:
         if node not in new:
             moved = [new[arg] for arg in args]
             new[node] = make(node.declaration, moved, node.attrs) if node in asked else rebuild(node, moved)
+            lineage.note(node, new[node])
     return [new[root] for root in roots]
 
 

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from symnet.errors import DTypeError, SymnetError
-from symnet.expr import dims
+from symnet.expr import dims, lineage
 from symnet.expr.dims import Shape
 from symnet.expr.op import Op, lookup
 from symnet.expr.surface import Surface
@@ -166,6 +166,7 @@ def rebuild(node: Expr, args: Sequence[Expr]) -> Expr:
     new = make(node.declaration, args, node.attrs)
     if node._label is not None and new._label is None:
         label(new, node._label)
+    lineage.note(node, new)
     return new
 
 

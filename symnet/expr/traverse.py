@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from symnet.expr import lineage
 from symnet.expr.node import Expr, rebuild
 
 
@@ -40,7 +41,9 @@ def rewrite(roots: Iterable[Expr], visit: Callable[[Expr], Expr]) -> list[Expr]:
     roots = list(roots)
     new: dict[int, Expr] = {}
     for node in postorder(roots):
-        new[id(node)] = visit(rebuild(node, [new[id(arg)] for arg in node.args]))
+        rebuilt = rebuild(node, [new[id(arg)] for arg in node.args])
+        new[id(node)] = visit(rebuilt)
+        lineage.note(rebuilt, new[id(node)])
     return [new[id(root)] for root in roots]
 
 

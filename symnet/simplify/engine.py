@@ -14,6 +14,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 
 from symnet.errors import CompilerBug
+from symnet.expr import lineage
 from symnet.expr.function import Function, with_bodies
 from symnet.expr.node import Expr, label, rebuild
 from symnet.expr.trace import Stage, Step, Trace
@@ -211,5 +212,6 @@ def _allowance(rule: Rule) -> float:
 
 def carry_name(old: Expr, new: Expr) -> None:
     """The value keeps its name, unless what replaced it has one or is a leaf (which may stand for other values too)."""
+    lineage.note(old, new)
     if old.name is not None and new.name is None and new.args:
         label(new, old.name)
