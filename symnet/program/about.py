@@ -70,6 +70,7 @@ class About:
     inputs   of a step, in the order in which they were defined
     outputs  name -> what metrics want to know
     watched  the step as expressions
+    plan     makes them, and all that the compiler gets, once more: the same nodes, for those who want to watch
     """
 
     inputs: tuple[str, ...]

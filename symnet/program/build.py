@@ -66,10 +66,14 @@ def compile(
         roots = to_dtype(roots, dtype)
     capacity = check_capacity(batch or {}, roots)
 
-    def planned(roots: Sequence[Expr]) -> tuple[_Plan, Compile, About]:
-        plan = _Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity)
+    def make_plan(roots: Sequence[Expr]) -> Plan:
+        return Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity)
+
+    def planned(roots: Sequence[Expr]) -> tuple[Plan, Compile, About]:
+        plan = make_plan(roots)
         inputs = inputs_in_order(loss, plan.watched.values().values())
-        return plan, _Compiler(plan, backend, threads, target).code, About(inputs, plan.outputs, plan.watched)
+        about = About(inputs, plan.outputs, plan.watched, lambda: make_plan(roots))
+        return plan, _Compiler(plan, backend, threads, target).code, about
 
     def for_unusual_data() -> tuple[Compile, Batch | None, About]:
         plan, code, about = planned(exact)
@@ -117,8 +121,14 @@ def _check(loss: Expr, outputs: Mapping[str, Expr]) -> None:
             raise UsageError(f"compile: {name!r} cannot name an output; use an identifier other than 'loss'")
 
 
-class _Plan:
-    """Everything the compiler is asked for, as expressions."""
+class Plan:
+    """Everything the compiler is asked for, as expressions.
+
+    loss, trained, optimizer   what was given: the loss, the parameters it trains, and how
+    written                    (parameter or state, its new value) as the optimizer writes it, before simplification
+    watched                    the step as it is compiled, before expansion, and the gradients in it
+    module                     what the compiler gets: every entry, expanded
+    """
 
     def __init__(
         self, loss: Expr, outputs: Mapping[str, Expr], optimizer: Optimizer, capacity: Mapping[str, int]
@@ -139,6 +149,8 @@ class _Plan:
         updates, self.hyper = optimizer.build([node for node, _ in trained], [g for _, g in trained])
         self.absent = {name: v for name, v in optimizer.hyperparameters().items() if name not in self.hyper}
         updates = (*updates, *collect_updates([loss]))
+        self.loss, self.trained, self.optimizer = loss, [node for node, _ in trained], optimizer
+        self.written = updates
         training, *evaluated = simplify([loss, *inference(everything)])
         values = dict(zip(["loss", *outputs], evaluated, strict=True))
         new_values = simplify([value for _, value in updates])
@@ -214,7 +226,7 @@ def _expanded(entry: Entry, expand: Any) -> Entry:
 class _Compiler:
     """Compiles entries of a module one at a time; all share one layout of what persists."""
 
-    def __init__(self, plan: _Plan, backend: str, threads: int | None, target: str) -> None:
+    def __init__(self, plan: Plan, backend: str, threads: int | None, target: str) -> None:
         if backend not in BACKENDS:
             raise UsageError(f"compile: there is no backend {backend!r}; known: {', '.join(BACKENDS)}")
         self.plan, self.backend, self.threads, self.target = plan, backend, threads, target
@@ -233,7 +245,7 @@ class _Compiler:
         )
 
 
-def _initialise(program: Program, plan: _Plan, seed: int) -> None:
+def _initialise(program: Program, plan: Plan, seed: int) -> None:
     """Give every parameter and state its initial value."""
     from symnet.nn.init import initial_value
 
