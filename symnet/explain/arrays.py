@@ -15,6 +15,7 @@ from symnet.explain.notation import (
     Index,
     Number,
     Position,
+    Product,
     Quotient,
     Range,
     Symbol,
@@ -96,7 +97,7 @@ def _transpose(node: Expr, args: Sequence[Form]) -> Form:
     axes = node.attrs["axes"]
     rank = len(axes)
     if axes == (*range(rank - 2), rank - 1, rank - 2):
-        return transposed(args[0])
+        return Transposed(args[0]) if isinstance(args[0], Product) else transposed(args[0])
     if isinstance(args[0], Transposed) and axes == tuple(range(rank)):
         return args[0]
     return Call("transpose", (args[0], *(Number(str(axis)) for axis in axes)))

@@ -6,7 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 
 from symnet.explain.identifiers import axis_letter
-from symnet.explain.notation import Big, Call, Entries, Form, Inverse, Position, Product, Symbol, Transposed
+from symnet.explain.notation import (
+    Big,
+    Call,
+    Entries,
+    Form,
+    Inverse,
+    Negative,
+    Number,
+    Position,
+    Product,
+    Quotient,
+    Symbol,
+    Transposed,
+)
 from symnet.explain.notation import Index as Indexed
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
@@ -69,18 +82,18 @@ def _matrix_product(first: Axes, second: Axes, out: Axes, left: Form, right: For
 
 
 def _core_product(first: Axes, second: Axes, out: Axes, left: Form, right: Form) -> Form | None:
-    """A product of two matrices, of a matrix and a vector, or of two vectors."""
+    """A product of two matrices, of a matrix and a vector, or of two vectors. Vectors are columns."""
     shared = set(first) & set(second)
     if not shared and (len(first), len(second)) == (1, 1):
-        return Product("matrix", (left, Transposed(right)) if out == first + second else (right, Transposed(left)))
+        return product(left, transposed(right)) if out == first + second else product(right, transposed(left))
     if len(shared) != 1 or shared & set(out) or not (1 <= len(first) <= 2 and 1 <= len(second) <= 2):
         return None
     if set(out) != (set(first) | set(second)) - shared:
         return None
     k = shared.pop()
     if len(first) == len(second) == 1:
-        return Product("dot", (left, right))
-    if len(out) == 2 and out[0] in second:
+        return product(transposed(left), right)
+    if (len(out) == 2 and out[0] in second) or len(first) == 1:
         return _oriented(second, first, k, right, left)
     return _oriented(first, second, k, left, right)
 
@@ -91,23 +104,51 @@ def _oriented(first: Axes, second: Axes, k: str, left: Form, right: Form) -> For
         left = transposed(left)
     if len(second) == 2 and second[0] != k:
         right = transposed(right)
-    return Product("matrix", (left, right))
+    return product(left, right)
+
+
+def product(*forms: Form) -> Form:
+    """The product of matrices and vectors, its numbers and its sign in front: 2 Aᵀ x, and not Aᵀ (2 x)."""
+    negative = False
+    scales: list[Form] = []
+    divisors: list[Form] = []
+    factors: list[Form] = []
+    for form in forms:
+        while True:
+            if isinstance(form, Negative):
+                negative, form = not negative, form.body
+            elif isinstance(form, Product) and form.kind == "scale":
+                scales.extend(form.factors[:-1])
+                form = form.factors[-1]
+            elif isinstance(form, Quotient) and form.scalar and not isinstance(form.numerator, Number):
+                divisors.append(form.denominator)
+                form = form.numerator
+            else:
+                break
+        factors.extend(form.factors if isinstance(form, Product) and form.kind == "matrix" else (form,))
+    whole: Form = Product("matrix", tuple(factors))
+    for divisor in divisors:
+        whole = Quotient(whole, divisor, scalar=True)
+    for scale in reversed(scales):
+        whole = Product("scale", (scale, whole))
+    return Negative(whole) if negative else whole
 
 
 def transposed(form: Form) -> Form:
-    """formᵀ, or the form itself where that is a transpose already."""
+    """formᵀ: of a product the product of the transposes in the other order; of a transpose what it is made of."""
     if isinstance(form, Inverse):
         return Inverse(form.body, not form.transposed)
-    if isinstance(form, Product) and any(isinstance(factor, Inverse) for factor in form.factors):
-        return as_row(form)
+    if isinstance(form, Negative):
+        return Negative(transposed(form.body))
+    if isinstance(form, Product) and form.kind == "scale":
+        return Product("scale", (*form.factors[:-1], transposed(form.factors[-1])))
+    if isinstance(form, Product) and form.kind == "matrix":
+        return Product("matrix", tuple(map(transposed, reversed(form.factors))))
+    if isinstance(form, Product) and form.kind == "kron":
+        return Product("kron", tuple(map(transposed, form.factors)))
+    if isinstance(form, Quotient) and form.scalar:
+        return Quotient(transposed(form.numerator), form.denominator, scalar=True)
     return form.body if isinstance(form, Transposed) else Transposed(form)
-
-
-def as_row(vector: Form) -> Form:
-    """vectorᵀ; of a matrix times a vector, vectorᵀ matrixᵀ."""
-    if isinstance(vector, Product) and vector.kind == "matrix":
-        return Product("matrix", tuple(map(transposed, reversed(vector.factors))))
-    return transposed(vector)
 
 
 def _common_prefix(*terms: Axes) -> int:
@@ -125,7 +166,7 @@ def _elementwise(first: Axes, second: Axes, out: Axes, left: Form, right: Form) 
         body = Product("hadamard", (left, right))
         return Big("Σ", summed if out else (), body) if summed else body
     if not out and len(first) == 2 and first == second[::-1]:
-        return Call("tr", (Product("matrix", (left, right)),))
+        return Call("tr", (product(left, right),))
     return None
 
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from symnet.explain.notation import Call, Fence, Form, Inverse, Product
+from symnet.explain.contraction import product
+from symnet.explain.notation import Call, Fence, Form, Inverse, Product, Transposed
 from symnet.expr.node import Expr
 
 
 def _solve(node: Expr, args: Sequence[Form]) -> Form:
     """a⁻¹ b, whichever way it is computed."""
     matrix, right = args
-    return Product("matrix", (Inverse(matrix, node.attrs["transposed"]), right))
+    return product(inverted(matrix, node.attrs["transposed"]), right)
+
+
+def inverted(matrix: Form, transpose: bool = False) -> Form:
+    """matrix⁻¹, or matrix⁻ᵀ; of a transpose and of an inverse without a second sign at the top."""
+    if isinstance(matrix, Transposed):
+        return inverted(matrix.body, not transpose)
+    return Inverse(matrix, transpose)
 
 
 def _triangular(node: Expr, args: Sequence[Form]) -> Form:
@@ -30,7 +38,7 @@ def _logabsdet(node: Expr, args: Sequence[Form]) -> Form:
 
 
 TABLE: dict[str, Callable[[Expr, Sequence[Form]], Form]] = {
-    "inverse": lambda node, args: Inverse(args[0]),
+    "inverse": lambda node, args: inverted(args[0]),
     "solve": _solve,
     "solve_triangular": _triangular,
     "logabsdet": _logabsdet,

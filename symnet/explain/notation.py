@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import groupby
 from typing import ClassVar
 
 
@@ -281,17 +282,33 @@ def factors(product: Product) -> list[Placed]:
     """The factors of a product, each with or without parentheses.
 
     A product of the same kind needs none inside another (both are associative). A product scaled by a number needs none
-    in front. Matrix products and element-by-element products are kept apart by parentheses.
+    in front. Matrix products and element-by-element products are kept apart by parentheses. Equal factors of a matrix
+    product that stand side by side are a power: X X is X², and Xᵀ Xᵀ is (X²)ᵀ.
     """
     placed = []
-    for position, factor in enumerate(product.factors):
+    written = _powers(product.factors) if product.kind == "matrix" else product.factors
+    for position, factor in enumerate(written):
         bare = binding(factor) >= Level.POSTFIX
         if isinstance(factor, Product):
-            first = position == 0 and factor.kind == "scale"
-            scaled = product.kind == "scale" and position == len(product.factors) - 1 and factor.kind != "dot"
+            first = position == 0 and factor.kind == "scale" and binding(factor.factors[-1]) >= Level.POSTFIX
+            scaled = product.kind == "scale" and position == len(written) - 1 and factor.kind != "dot"
             bare = (factor.kind == product.kind and factor.kind != "dot") or first or scaled
         placed.append(Placed(factor, not bare))
     return placed
+
+
+def _powers(factors: tuple[Form, ...]) -> tuple[Form, ...]:
+    """The factors of a matrix product with runs of equal ones as powers."""
+    found: list[Form] = []
+    for factor, run in groupby(factors):
+        count = len(list(run))
+        if count == 1 or isinstance(factor, Inverse):
+            found.extend([factor] * count)
+        elif isinstance(factor, Transposed):
+            found.append(Transposed(Power(factor.body, Number(str(count)))))
+        else:
+            found.append(Power(factor, Number(str(count))))
+    return tuple(found)
 
 
 def numerator(quotient: Quotient) -> Placed:

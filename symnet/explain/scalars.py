@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from symnet.explain.contraction import as_row
+from symnet.explain.contraction import product, transposed
 from symnet.explain.leaves import Writer, is_number
 from symnet.explain.notation import (
     Call,
@@ -50,9 +50,9 @@ def _multiply(node: Expr, args: Sequence[Form]) -> Form:
         first, second = args if scalars[0] else (args[1], args[0])
         return _scaled(first, second)
     if _is_outer(*node.args):
-        return Product("matrix", (args[0], as_row(args[1])))
+        return product(args[0], transposed(args[1]))
     if _is_outer(*reversed(node.args)):
-        return Product("matrix", (args[1], as_row(args[0])))
+        return product(args[1], transposed(args[0]))
     return Product("hadamard", tuple(args))
 
 

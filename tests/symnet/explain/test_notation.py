@@ -53,7 +53,7 @@ FORMULAS = {
     "(A / s) / t": A / s / t,
     "(A ⊙ C) / D": A * C / D,
     "s t": s * t,
-    "u · v": sn.einsum("i,i->", u, v),
+    "uᵀ v": sn.einsum("i,i->", u, v),
     "u vᵀ": sn.einsum("i,j->ij", u, v),
     "(u vᵀ)ᵀ": sn.einsum("i,j->ji", u, v),
     "A u": A @ u,
