@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
     from codegen.library import Library
     from codegen.llvm.peak import Run
+    from codegen.provenance import Listings
     from codegen.spec import Module
     from codegen.target import Target
     from symnet.runtime.code import Code
     from symnet.runtime.native import Pool
 
-__all__ = ["build", "cache_folder", "compile", "host", "ticks", "top_bandwidth", "top_flops"]
+__all__ = ["build", "cache_folder", "compile", "host", "listings", "ticks", "top_bandwidth", "top_flops"]
 
 BACKENDS = ("llvm", "numpy")
 
@@ -60,6 +61,16 @@ def build(
     from codegen.target import target as find_target
 
     return Library(Request(module, _entries(module, only), find_target(target), profile))
+
+
+def listings(module: Module, entry: str, target: str = "native") -> Listings:
+    """The code of an entry as it is compiled, every line with what it comes from."""
+    from codegen import provenance
+    from codegen.target import target as find_target
+
+    (name,) = _entries(module, [entry])
+    chosen = next(known for known in module.entries if known.name == name)
+    return provenance.listings(chosen, module, find_target(target))
 
 
 def _entries(module: Module, only: Sequence[str] | None) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ def formula_of(optimizer: Optimizer) -> UpdateFormula:
     for name, number in optimizer.defaults.items():
         for part in [f"{name}[{i}]" for i in range(len(number))] if isinstance(number, tuple) else [name]:
             if (node := ops.hyper(part)) in given:
-                _name_hyper(names, node, part)
+                name_hyper(names, node, part)
     called = [node for node in postorder(values) if node.name is not None and node not in names.forms]
     for node in called:
         if node.op == "constant":  # π
@@ -142,7 +142,8 @@ def _made_of(node: Expr, g: Expr) -> bool:
     )
 
 
-def _name_hyper(names: Names, node: Expr, name: str) -> None:
+def name_hyper(names: Names, node: Expr, name: str) -> None:
+    """Give a hyperparameter its symbol, and the legend a line where that is not its name."""
     base, _, place = name.partition("[")
     plain = symbol(name)
     if place and base in _PLURALS:

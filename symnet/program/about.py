@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from symnet.expr.traverse import leaves
 
 if TYPE_CHECKING:
     from codegen.spec import Entry
+    from symnet.program.build import Plan
 
 NORM = "norm of "
 """What the norm of a gradient is called among the outputs of a step, before the parameter's name."""
@@ -65,7 +66,7 @@ def _norm(gradient: Expr) -> Expr:
 
 @dataclass(frozen=True)
 class About:
-    """What `fit` knows of a program.
+    """What `fit` and the report know of a program.
 
     inputs   of a step, in the order in which they were defined
     outputs  name -> what metrics want to know
@@ -76,6 +77,7 @@ class About:
     inputs: tuple[str, ...]
     outputs: Mapping[str, Output]
     watched: Watched
+    plan: Callable[[], Plan]
 
 
 @dataclass(frozen=True)
