@@ -186,9 +186,7 @@ def of_usual_data(outputs: Sequence[Expr], wrt: Sequence[Expr], trace: Trace | N
     return _with(kept, wrt, results, trace)
 
 
-def _with(
-    new: Sequence[Expr], old: Sequence[Expr], results: Sequence[Expr], trace: Trace | None = None
-) -> list[Expr]:
+def _with(new: Sequence[Expr], old: Sequence[Expr], results: Sequence[Expr], trace: Trace | None = None) -> list[Expr]:
     """The results with the old variables in the place of the new ones."""
     changed = {n: o for n, o in zip(new, old, strict=True) if n is not o}
     restored = substitute(results, changed)

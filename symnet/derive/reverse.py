@@ -93,9 +93,7 @@ def _pullback(
     return [collected.value(node) for node in wrt]
 
 
-def contributions(
-    node: Expr, cotangent: Cotangent, active: set[int], record: Recorder | None
-) -> list[Expr | None]:
+def contributions(node: Expr, cotangent: Cotangent, active: set[int], record: Recorder | None) -> list[Expr | None]:
     """What `node` passes on to each operand, None for operands that are not in `active`."""
     declaration = node.declaration
     if declaration.pullback is not None:

@@ -41,6 +41,7 @@ from symnet.ops.usually import in_short
 from symnet.simplify import prepare
 
 if TYPE_CHECKING:
+    from symnet.explain.verify import Verification
     from symnet.optim.base import Optimizer
     from symnet.optim.formula import UpdateFormula
 
@@ -51,6 +52,7 @@ class Derivation:
 
     formulas   one equation ∂L/∂w = … for each w, written from `gradients`
     where      equations for the named values in them: cotangents first, then the values of the forward pass
+    value      the loss, simplified together with the gradients
     start      the loss as it was differentiated: with what is abbreviated in formulas in its short form
     legend     what a symbol stands for where the parameter's own name cannot stand in a formula
     steps      every rule that was applied, in order: `Step(rule, before, after, reason, kind, assumption)`
@@ -61,6 +63,7 @@ class Derivation:
 
     loss: Expr
     start: Expr
+    value: Expr
     wrt: list[Expr]
     gradients: list[Expr]
     formulas: list[Equation]
@@ -82,6 +85,15 @@ class Derivation:
         if not all(map(is_, found, self.gradients)):
             raise CompilerBug("replay: the steps lead to another graph than the gradients that are compiled")
         return found
+
+    def verify(self, seed: int = 0) -> Verification:
+        """Both sides of every step, and at last the gradients, compared by numbers on random data drawn with `seed`.
+
+        `CompilerBug` names the first step that is wrong. See `symnet.explain.verify` for what is compared with what.
+        """
+        from symnet.explain.verify import verify
+
+        return verify(self.steps, self.value, self.wrt, self.gradients, seed)
 
     @cached_property
     def views(self) -> list[StepView]:
@@ -162,6 +174,7 @@ def explain(loss: Expr | Optimizer, wrt: Exprs | None = None) -> Derivation | Up
     return Derivation(
         loss=scalar,
         start=start,
+        value=value,
         wrt=variables,
         gradients=gradients,
         formulas=formulas,

@@ -83,7 +83,9 @@ class Trace:
         self.steps.append(step)
 
 
-def replaced(trace: Trace | None, pairs: Iterable[tuple[Expr, Expr]], start: Sequence[Expr], end: Sequence[Expr]) -> None:
+def replaced(
+    trace: Trace | None, pairs: Iterable[tuple[Expr, Expr]], start: Sequence[Expr], end: Sequence[Expr]
+) -> None:
     """Record that variables were put in the place of what they had become."""
     changed = [(old, new) for old, new in pairs if old is not new]
     if trace is not None and changed:

@@ -1,0 +1,278 @@
+"""Every step of a derivation checked by numbers: both sides on random data.
+
+A step of a rule: the two sides are evaluated in float64; where they differ by more than rounding explains, once more
+with 50 digits, from the values at which the two sides meet. A step of the chain rule: what an operation passes on to an
+operand is compared with differences of the operation itself, along a random direction. At last the gradients are
+compared with differences of the loss. Nothing here knows a rule or a pullback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from symnet.derive.build import postorder_above, total
+from symnet.derive.reverse import ChainStep
+from symnet.errors import CompilerBug, Unsupported
+from symnet.explain.sampling import LEAVES, Array, Sample, sample
+from symnet.expr.node import Expr
+from symnet.expr.trace import Step
+from symnet.expr.traverse import postorder
+from symnet.ops.interpret import run
+from symnet.program.convert import to_dtype
+
+ROUNDING = 1e-10
+"""Two values of float64 that differ by less, relative to the largest element, are taken to be equal."""
+CONDITIONED = 1e-6
+"""The same where 50 digits cannot be had (loops, random numbers)."""
+EXACT = 1e-13
+"""The same with 50 digits: the numbers of a graph are themselves rounded to double precision."""
+DIFFERENCES = 1e-5
+"""For a derivative and differences of fourth order."""
+
+SYMMETRIC = ("cholesky",)
+"""Operations whose derivative is that along symmetric changes of their operand."""
+
+Values = Mapping[Expr, Array]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was checked: `steps` of them in `checks` comparisons; the largest relative error, and where it was.
+
+    exactly  how many rules were decided with 50 digits
+    seed     of the random data
+    """
+
+    steps: int
+    checks: int
+    worst: float
+    where: str
+    exactly: int
+    seed: int
+
+    def __str__(self) -> str:
+        digits = f", {self.exactly} of them with 50 digits" if self.exactly else ""
+        return (
+            f"{self.steps} steps verified in {self.checks} checks{digits}; "
+            f"worst relative error {self.worst:.1e} ({self.where}); seed {self.seed}"
+        )
+
+
+def verify(
+    steps: Sequence[Step], loss: Expr, wrt: Sequence[Expr], gradients: Sequence[Expr], seed: int
+) -> Verification:
+    """Check every step and the gradients on data drawn with `seed`; `CompilerBug` with the first that is wrong."""
+    rules = [step for step in steps if not isinstance(step, ChainStep)]
+    links = [step for step in steps if isinstance(step, ChainStep)]
+    sides = to_dtype([side for step in rules for side in (step.before, step.after)], "float64")
+    wide_loss, *rest = to_dtype([loss, *wrt, *gradients], "float64")
+    wide_links = _links(links)
+    wide_wrt, wide_gradients = rest[: len(wrt)], rest[len(wrt) :]
+    ends = [wide_loss, *wide_gradients]
+    needed = [*sides, *ends, *wide_wrt, *chain.from_iterable(link.needed for link in wide_links)]
+    rng = np.random.default_rng(seed)
+    data = sample(needed, rng, ends)
+    values: dict[Expr, Array] = dict(data.values)
+    values.update(zip(needed, run(needed, data.values, data.sizes), strict=True))
+    checks = _Checks(values, data, rng)
+    for step, before, after in zip(rules, sides[::2], sides[1::2], strict=True):
+        checks.rule(step, before, after)
+    for link in wide_links:
+        checks.link(link)
+    for variable, gradient in zip(wide_wrt, wide_gradients, strict=True):
+        checks.gradient(wide_loss, variable, gradient)
+    return Verification(len(steps), checks.count, checks.worst, checks.where, checks.exactly, seed)
+
+
+@dataclass(frozen=True)
+class _Link:
+    """All that an operation passes on to one node, which may be several of its operands, in float64."""
+
+    step: ChainStep
+    node: Expr
+    target: Expr
+    cotangents: tuple[Expr | None, ...]
+    after: Expr
+
+    @property
+    def needed(self) -> list[Expr]:
+        return [*self.node.args, *(g for g in self.cotangents if g is not None)]
+
+
+def _links(steps: Sequence[ChainStep]) -> list[_Link]:
+    """The steps of the chain rule, those between the same two nodes together."""
+    together: dict[tuple[Expr, Expr], list[ChainStep]] = {}
+    for step in steps:
+        together.setdefault((step.before, step.target), []).append(step)
+    found = []
+    for (before, target), parts in together.items():
+        given = parts[0].cotangent if isinstance(parts[0].cotangent, tuple) else (parts[0].cotangent,)
+        present = [g for g in given if g is not None]
+        wide = to_dtype([before, target, total([part.after for part in parts]), *present], "float64")
+        known = iter(wide[3:])
+        cotangents = tuple(None if g is None else next(known) for g in given)
+        found.append(_Link(parts[0], wide[0], wide[1], cotangents, wide[2]))
+    return found
+
+
+class _Checks:
+    """The checks, with what they found so far."""
+
+    def __init__(self, values: Values, data: Sample, rng: np.random.Generator) -> None:
+        self.values, self.data, self.rng = values, data, rng
+        self.fixed = _fixed(values)
+        self.count = self.exactly = 0
+        self.worst, self.where = 0.0, ""
+
+    def rule(self, step: Step, before: Expr, after: Expr) -> None:
+        """The two sides of a step have the same values."""
+        error, allowed = _distance(self.values[before], self.values[after]), ROUNDING
+        if error > allowed:
+            try:
+                error, allowed = self._exact_distance(before, after), EXACT
+                self.exactly += 1
+            except Unsupported:
+                allowed = CONDITIONED
+        self._note(step, error, allowed, "its two sides differ")
+
+    def link(self, link: _Link) -> None:
+        """What an operation passes on to an operand is its derivative there, times the cotangent."""
+        moved = {arg: self._off_kinks(arg) for arg in link.node.args}
+        seeds = {g: self.values[g] for g in link.cotangents if g is not None and g.args}
+        along = self._direction(moved[link.target], [link.node])
+        error = self._error_of_link(link, moved, seeds, along)
+        if error > DIFFERENCES:  # the contribution may look into its cotangent, which then follows from what moved
+            error = self._error_of_link(link, moved, {}, along)
+        self._note(link.step, error, DIFFERENCES, "it is not the derivative that differences give")
+
+    def _error_of_link(self, link: _Link, moved: Values, seeds: Values, along: Array) -> float:
+        given = {**self.data.values, **seeds, **moved}
+        present = [g for g in link.cotangents if g is not None]
+        contribution, here, *cotangents = run([link.after, link.node, *present], given, self.data.sizes)
+
+        def value(distance: float) -> float:
+            there = {**moved, link.target: moved[link.target] + distance * along}
+            (result,) = run([link.node], there, self.data.sizes)
+            moving = (item for item, g in zip(_items(result), link.cotangents, strict=True) if g is not None)
+            return float(sum(np.vdot(item, g) for item, g in zip(moving, cotangents, strict=True)))
+
+        size = _magnitude(moved[link.target])
+        summed = sum(float(np.sum(np.abs(g))) for g in cotangents)
+        return _off(value, contribution, along, size, summed * max(size, *map(_magnitude, _items(here))))
+
+    def gradient(self, loss: Expr, variable: Expr, gradient: Expr) -> None:
+        """A gradient is what differences of the loss give; what stop_gradient holds does not move."""
+        held = [node for node in postorder([loss]) if node.op == "stop_gradient"]
+        given = {**self.data.values, **dict(zip(held, run(held, self.data.values, self.data.sizes), strict=True))}
+        at = self.values[variable]
+        along = self._direction(at, [node for node in postorder([loss]) if variable in frozenset(node.args)])
+
+        def value(distance: float) -> float:
+            return float(run([loss], {**given, variable: at + distance * along}, self.data.sizes)[0].sum())
+
+        error = _off(value, self.values[gradient], along, _magnitude(at), self._terms(loss))
+        self._note(None, error, DIFFERENCES, f"that by {variable.name or variable.op} is not what differences give")
+
+    def _direction(self, at: Array, users: Sequence[Expr]) -> Array:
+        """A random direction; a symmetric one for what an operation on symmetric matrices takes."""
+        along = self.rng.standard_normal(at.shape)
+        return along + np.swapaxes(along, -1, -2) if any(user.op in SYMMETRIC for user in users) else along
+
+    def _terms(self, value: Expr) -> float:
+        """How large what is added up in a scalar is: rounding is relative to that, not to what remains of it."""
+        inside = postorder_above([value], {node: 0 for node in postorder([value]) if node.shape})
+        results = run(inside, self.data.values, self.data.sizes)
+        return max((float(np.sum(np.abs(result))) for result in results if result.dtype.kind == "f"), default=0.0)
+
+    def _exact_distance(self, before: Expr, after: Expr) -> float:
+        """How far the sides are apart with 50 digits, from the values of the nodes that both are made of."""
+        from symnet.ops.exactly import evaluate
+
+        shared = frozenset(postorder([before])) & frozenset(postorder([after])) - {before, after}
+        meeting = [node for node in postorder_above([before, after], shared) if node in shared]
+        given = dict(zip(meeting, run(meeting, self.data.values, self.data.sizes), strict=True))
+        first, second = evaluate([before, after], {**self.data.values, **given}, self.data.sizes)
+        return _distance(first, second)
+
+    def _off_kinks(self, node: Expr) -> Array:
+        """The value moved a little, so that no two elements tie and none is 0; as it is where it is no float, or fixed
+        (a constant may stand in the derivative for its own sake)."""
+        value = self.values[node]
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or node in self.fixed:
+            return value
+        moved = value * (1.0 + 1e-3 * self.rng.uniform(-1.0, 1.0, value.shape))
+        return np.where(value == 0.0, 0.1 * _magnitude(value) * self.rng.uniform(0.5, 1.0, value.shape), moved)
+
+    def _note(self, step: Step | None, error: float, allowed: float, what: str) -> None:
+        self.count += 1
+        rule = "the gradient as a whole" if step is None else step.rule
+        if not error <= allowed:
+            shown = "" if step is None else f" {step.before.op} became {step.after.op} because {step.reason}."
+            raise CompilerBug(f"verify: {rule}: {what} by {error:.1e} (at most {allowed:.0e} is rounding).{shown}")
+        if error >= self.worst:
+            self.worst, self.where = error, rule
+
+
+def _fixed(roots: Iterable[Expr]) -> set[Expr]:
+    """The nodes that depend on no data."""
+    found: set[Expr] = set()
+    for node in postorder(roots):
+        if node.op not in LEAVES and all(arg in found for arg in node.args):
+            found.add(node)
+    return found
+
+
+def _items(value: Array | tuple[Array, ...]) -> tuple[Array, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _distance(first: Array | tuple[Array, ...], second: Array | tuple[Array, ...]) -> float:
+    """The largest difference of two arrays, relative to their largest element; of float64 or of mpmath's numbers.
+
+    Elements that are the same infinity, or both nan, are equal; a nan or an infinity beside a number is infinitely far.
+    Of tuples of arrays, the largest of any two.
+    """
+    if isinstance(first, tuple) or isinstance(second, tuple):
+        return max(map(_distance, _items(first), _items(second)), default=0.0)
+    if first.size == 0:
+        return 0.0
+    if first.dtype.kind in "bi":
+        return 0.0 if np.array_equal(first, second) else np.inf
+    rough, other = first.astype("float64"), second.astype("float64")
+    with np.errstate(all="ignore"):
+        usual = np.isfinite(rough) & np.isfinite(other)
+        same = (rough == other) | (np.isnan(rough) & np.isnan(other))
+        if not np.all(usual | same):
+            return np.inf
+        differences = np.abs((first - second)[usual])
+    if not differences.size:
+        return 0.0
+    scale = max(np.max(np.abs(first[usual])), np.max(np.abs(second[usual])))
+    return float(np.max(differences) / scale) if scale else 0.0
+
+
+def _off(value: Callable[[float], float], gradient: Array, along: Array, magnitude: float, terms: float) -> float:
+    """By how much ⟨gradient, along⟩ differs from the slope of `value` at 0, relative to the gradient.
+
+    `magnitude` is that of the variable, `terms` that of what is summed in `value`, which is rounded. The step becomes
+    smaller until the two agree, so that a kink that happens to be near does no harm.
+    """
+    expected, scale = float(np.vdot(gradient, along)), float(np.linalg.norm(gradient))
+    least = np.inf
+    for step in (1e-5 * magnitude, 1e-7 * magnitude, 1e-9 * magnitude):
+        near, far = (value(step), value(-step)), (value(2 * step), value(-2 * step))
+        slope = (8 * (near[0] - near[1]) - (far[0] - far[1])) / (12 * step)
+        noise = 1e-15 * terms / step
+        least = min(least, max(0.0, abs(slope - expected) - noise) / ((scale + abs(expected)) or 1.0))
+        if least <= DIFFERENCES:
+            break
+    return least
+
+
+def _magnitude(value: Array) -> float:
+    """The size of the largest finite element; 1 where all are 0."""
+    return float(np.max(np.abs(value), initial=0.0, where=np.isfinite(value))) or 1.0
