@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import is_
 from pathlib import Path
@@ -20,9 +20,10 @@ from symnet.derive.api import Exprs, of_usual_data, scalar_loss, several
 from symnet.derive.build import depends, full
 from symnet.derive.reverse import pullback
 from symnet.errors import CompilerBug, UsageError
-from symnet.explain import html
+from symnet.explain import html, text
 from symnet.explain.formula import Equation, latex_lines, legend_lines, where_clauses, written
 from symnet.explain.identifiers import is_plain, symbol
+from symnet.explain.levels import Level, check_level, lines_of
 from symnet.explain.naming import (
     Names,
     find_layers,
@@ -59,6 +60,7 @@ class Derivation:
     trace      the steps in their stages, from which `replay` makes the gradients again
     gradients  the simplified expressions, as `sn.grad` gives them
     context    the names of values in the steps
+    level      how much of the steps is shown: "brief", "normal" or "full" (see `symnet.explain.levels`)
     """
 
     loss: Expr
@@ -71,6 +73,11 @@ class Derivation:
     legend: list[tuple[Symbol, Form]]
     trace: Trace
     context: Context
+    level: Level = "normal"
+
+    def show(self, level: Level = "normal") -> Derivation:
+        """The same derivation, shown in less or more detail when it is printed: "brief", "normal" or "full"."""
+        return replace(self, level=check_level(level))
 
     @property
     def steps(self) -> list[Step]:
@@ -98,6 +105,11 @@ class Derivation:
     @cached_property
     def views(self) -> list[StepView]:
         """The steps that change something that is written, with names for the values they mention."""
+        return [view for view in self.all_views if text.write(view.left) != text.write(view.right)]
+
+    @cached_property
+    def all_views(self) -> list[StepView]:
+        """All steps, with names for the values they mention."""
         return views(self.steps, self.context)
 
     @property
@@ -113,13 +125,7 @@ class Derivation:
         return "\n".join(lines + legend_lines(self.legend))
 
     def __str__(self) -> str:
-        hidden = len(self.steps) - len(self.views)
-        note = f"; {hidden} more change nothing that is written" if hidden else ""
-        lines = [self.summary(), "", f"derivation ({len(self.views)} steps{note})"]
-        width = len(str(len(self.views)))
-        for number, view in enumerate(self.views, 1):
-            lines += [f"{number:>{width + 2}}  {view.rule}: {view}", f"{'':{width + 4}}{view.reason}"]
-        return "\n".join(lines)
+        return "\n".join([self.summary(), "", *lines_of(self, self.level)])
 
     __repr__ = __str__
 
@@ -139,15 +145,16 @@ class Derivation:
 
 
 @overload
-def explain(loss: Expr, wrt: Exprs) -> Derivation: ...
+def explain(loss: Expr, wrt: Exprs, *, level: Level = ...) -> Derivation: ...
 @overload
 def explain(loss: Optimizer) -> UpdateFormula: ...
-def explain(loss: Expr | Optimizer, wrt: Exprs | None = None) -> Derivation | UpdateFormula:
+def explain(loss: Expr | Optimizer, wrt: Exprs | None = None, *, level: Level = "normal") -> Derivation | UpdateFormula:
     """How ∂loss/∂w is derived, for one w or for several with their where clauses in common.
 
     `loss` is a floating-point scalar and each w a floating-point expression, as for `sn.grad`. For an optimizer, alone,
-    the formula of its update.
+    the formula of its update. `level` is how much is shown of the steps: "brief", "normal" or "full".
     """
+    check_level(level)
     if not isinstance(loss, Expr) and hasattr(loss, "formula"):
         return loss.formula()
     if wrt is None:
@@ -182,6 +189,7 @@ def explain(loss: Expr | Optimizer, wrt: Exprs | None = None) -> Derivation | Up
         legend=seen.names.legend + _meaning_of_deltas(where, seen.symbol),
         trace=trace,
         context=Context({scalar: seen.symbol, **seen.known, **known}, seen.cotangents, seen.symbol),
+        level=level,
     )
 
 

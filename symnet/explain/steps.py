@@ -64,13 +64,12 @@ class Context:
 
 
 def views(steps: Sequence[Step], context: Context) -> list[StepView]:
-    """How the steps are shown, without those that change nothing that is written (axes of size 1, broadcasting)."""
+    """How the steps are shown; some change nothing that is written (axes of size 1, broadcasting)."""
     parts = Counter(step.target for step in steps if isinstance(step, ChainStep))
-    shown = [
+    return [
         _chain(step, context, parts[step.target] > 1) if isinstance(step, ChainStep) else _rewrite(step, context)
         for step in steps
     ]
-    return [view for view in shown if text.write(view.left) != text.write(view.right)]
 
 
 def _chain(step: ChainStep, context: Context, several: bool) -> StepView:
