@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from symnet import losses as losses
     from symnet import nn as nn
     from symnet import optim as optim
+    from symnet.accuracy import accuracy as accuracy
     from symnet.derive import (
         grad as grad,
     )
@@ -92,6 +93,7 @@ __version__ = "0.1.0"
 _HOME = {
     **dict.fromkeys(("grad", "value_and_grad", "vjp", "jvp", "jacobian", "hessian", "hvp", "vmap"), "symnet.derive"),
     **dict.fromkeys(("simplify", "rules"), "symnet.simplify"),
+    "accuracy": "symnet.accuracy",
     **dict.fromkeys(("explain", "draw"), "symnet.explain"),
     **dict.fromkeys(("dumps", "loads"), "symnet.expr.text"),
     **dict.fromkeys(("function", "compile", "Program"), "symnet.program"),

@@ -42,6 +42,7 @@ def compile(
     seed: int = 0,
     target: str = "native",
     check_finite: bool = False,
+    accuracy: str = "auto",
 ) -> Program:
     """Compile forward, loss, backward and update into one native program.
 
@@ -55,10 +56,15 @@ def compile(
     seed       decides the initial parameters, the order of the data and the random numbers of dropout and the like
     target     "native", or a portable level such as "x86-64-v3"
     check_finite  search inputs for NaN and infinity before each call
+    accuracy   "auto": element-wise operations in float32 that lose digits, and that no rule of simplification mends,
+               are computed in another way (`sn.accuracy` tells where and how); "off": as they read
 
     Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
     """
+    from symnet.accuracy import check_choice
+
     _check_kinds(optimizer, outputs, batch, seed)
+    accuracy = check_choice(accuracy, "compile")
     outputs = dict(outputs or {})
     _check(loss, outputs)
     roots = numbered([loss, *outputs.values()])
@@ -67,7 +73,7 @@ def compile(
     capacity = check_capacity(batch or {}, roots)
 
     def make_plan(roots: Sequence[Expr]) -> Plan:
-        return Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity)
+        return Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity, accuracy)
 
     def planned(roots: Sequence[Expr]) -> tuple[Plan, Compile, About]:
         plan = make_plan(roots)
@@ -131,9 +137,15 @@ class Plan:
     """
 
     def __init__(
-        self, loss: Expr, outputs: Mapping[str, Expr], optimizer: Optimizer, capacity: Mapping[str, int]
+        self,
+        loss: Expr,
+        outputs: Mapping[str, Expr],
+        optimizer: Optimizer,
+        capacity: Mapping[str, int],
+        accuracy: str,
     ) -> None:
         from codegen.spec import Entry, Module
+        from symnet.accuracy import improved
         from symnet.derive.api import usual_gradients
         from symnet.simplify import expand, simplify
 
@@ -142,6 +154,10 @@ class Plan:
         leaves_by_name(everything, "input", "parameter", "state")  # names are unique across kinds
         trainable = {name: node for name, node in parameters.items() if node.attrs["trainable"]}
         gradients = usual_gradients(loss, list(trainable.values()))
+        training, *evaluated = simplify([loss, *inference(everything)])
+        if accuracy == "auto":
+            training, *evaluated = improved([training, *evaluated])
+            gradients = improved(gradients)
         reached = _reached(loss)
         trained = [(node, g) for node, g in zip(trainable.values(), gradients, strict=True) if node in reached]
         if not trained:
@@ -151,7 +167,6 @@ class Plan:
         updates = (*updates, *collect_updates([loss]))
         self.loss, self.trained, self.optimizer = loss, [node for node, _ in trained], optimizer
         self.written = updates
-        training, *evaluated = simplify([loss, *inference(everything)])
         values = dict(zip(["loss", *outputs], evaluated, strict=True))
         new_values = simplify([value for _, value in updates])
         self.updates = tuple(zip([node for node, _ in updates], new_values, strict=True))

@@ -37,14 +37,14 @@ class Function:
         backend: str = "llvm",
         threads: int | None = None,
         target: str = "native",
+        accuracy: str = "auto",
     ) -> None:
-        from symnet.simplify import simplify
-
+        self._accuracy = accuracy
         self.inputs, self._single = tuple(inputs), single
         self._names = [f"in{i}" for i in range(len(self.inputs))]
         self._outputs = [f"out{i}" for i in range(len(outputs))]
         numbers = numbered(list(outputs))
-        self._roots = _closed(self.inputs, self._names, simplify(numbers))
+        self._roots = self._prepared(numbers)
         exact = exactly(numbers)
         self._exact = None if all(map(is_, exact, numbers)) else exact
         self._dims = named_dims([*self._roots, *self.inputs])
@@ -52,6 +52,14 @@ class Function:
         self._capacity: dict[str, int] = {}
         self._codes: dict[bool, Code] = {}  # by whether they count their kernels' time
         self._instance, self._lock = Instance(), lock()
+
+    def _prepared(self, roots: Sequence[Expr]) -> list[Expr]:
+        """The outputs as they are compiled: simplified, in forms that keep their digits, over plain inputs."""
+        from symnet.accuracy import improved
+        from symnet.simplify import simplify
+
+        simple = simplify(roots)
+        return _closed(self.inputs, self._names, simple if self._accuracy == "off" else improved(simple))
 
     def __call__(self, *arguments: object) -> list[Array] | Array:
         """The outputs as new arrays: a list, or one array when the function was made of one expression."""
@@ -72,11 +80,9 @@ class Function:
 
     def _became_exact(self) -> bool:
         """Go over to the exact form (`symnet.ops.usually`); False: it is in force already."""
-        from symnet.simplify import simplify
-
         if self._exact is None:
             return False
-        self._roots = _closed(self.inputs, self._names, simplify(self._exact))
+        self._roots = self._prepared(self._exact)
         self._exact, self._capacity, self._codes = None, {}, {}
         return True
 
@@ -146,19 +152,31 @@ class Function:
 
 
 @overload
-def function(inputs: Sequence[Expr], outputs: Expr, backend: str = ..., threads: int | None = ...) -> Function: ...
+def function(
+    inputs: Sequence[Expr], outputs: Expr, backend: str = ..., threads: int | None = ..., accuracy: str = ...
+) -> Function: ...
 @overload
 def function(
-    inputs: Sequence[Expr], outputs: Sequence[Expr], backend: str = ..., threads: int | None = ...
+    inputs: Sequence[Expr], outputs: Sequence[Expr], backend: str = ..., threads: int | None = ..., accuracy: str = ...
 ) -> Function: ...
 def function(
-    inputs: Sequence[Expr], outputs: Expr | Sequence[Expr], backend: str = "llvm", threads: int | None = None
+    inputs: Sequence[Expr],
+    outputs: Expr | Sequence[Expr],
+    backend: str = "llvm",
+    threads: int | None = None,
+    accuracy: str = "auto",
 ) -> Function:
     """`f = sn.function([x, W], [p])`: compile expressions; `f(x_array, W_array)` gives arrays.
 
     Inputs are `sn.input` or `sn.parameter` nodes; every one that the outputs depend on must be listed. With a single
     expression instead of a list as outputs, calling gives a single array.
+
+    accuracy  "auto": element-wise operations in float32 that lose digits, and that no rule of simplification mends,
+              are computed in another way (`sn.accuracy` tells where and how); "off": as they read
     """
+    from symnet.accuracy import check_choice
+
+    accuracy = check_choice(accuracy, "function")
     for what, given in (("inputs", inputs), ("outputs", outputs)):
         if not isinstance(given, (list, tuple)) and not (what == "outputs" and isinstance(given, Expr)):
             raise DTypeError(f"function: the {what} are a {type(given).__name__}, expected a list of expressions")
@@ -167,7 +185,7 @@ def function(
     for node in [*inputs, *results]:
         if not isinstance(node, Expr):
             raise DTypeError(f"function: expected expressions, got {type(node).__name__}")
-    return Function(inputs, results, single, backend, threads)
+    return Function(inputs, results, single, backend, threads, accuracy=accuracy)
 
 
 def _closed(inputs: Sequence[Expr], names: Sequence[str], roots: Sequence[Expr]) -> list[Expr]:

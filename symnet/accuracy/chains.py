@@ -1,0 +1,139 @@
+"""Which parts of a graph can lose digits: chains of scalar operations, cut out of the graph that they stand in.
+
+A chain is a float32 value computed element by element from *sources*: leaves, and results of operations that are not
+element-wise. It is closed over inputs `s0`, `s1`, … of one named size, so that equal chains of different sources are
+the same node, and what is found out about one of them holds for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from symnet.accuracy.domains import domain
+from symnet.expr.node import Expr, make
+from symnet.expr.traverse import postorder
+from symnet.ops.leaves import input
+from symnet.simplify.facts import is_finite, is_nonnegative, is_positive
+
+POINTS = "S"
+"""The size of the inputs of a closed chain: the number of points at which it is examined."""
+LONGEST = 300
+"""Chains of more operations than this are left as they are."""
+PASSED_ON = ("broadcast_to", "stop_gradient")
+"""Operations that are no arithmetic: in a chain their operand stands for them."""
+GROWS = frozenset("add subtract multiply divide reciprocal power square exp expm1 log where".split())
+"""Operations whose result may be out of the range of float32 (or lose digits near 0), so that a root, a logarithm or a
+power of it deserves a look."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """`root`, a value of the graph, as the closed chain `closed` of `sources`."""
+
+    root: Expr
+    closed: Expr
+    sources: tuple[Expr, ...]
+    domains: tuple[str, ...]
+
+
+def applied(closed: Expr, sources: Sequence[Expr]) -> Expr:
+    """A closed chain with `sources` in the place of its inputs, and their shapes."""
+    new: dict[int, Expr] = {}
+    for node in postorder([closed]):
+        if node.op == "input":
+            new[id(node)] = sources[int(str(node.name)[1:])]
+        else:
+            new[id(node)] = make(node.declaration, [new[id(arg)] for arg in node.args], node.attrs)
+    return new[id(closed)]
+
+
+def suspects(roots: Sequence[Expr]) -> list[Chain]:
+    """The chains of a graph in which digits may be lost: one for each value that leaves its group of scalar operations
+    and has a suspicious operation below it."""
+    order = postorder(roots)
+    inside = _Groups(order)
+    if not any(inside.suspicious.values()):
+        return []
+    leaving = {id(root) for root in roots}
+    for node in order:
+        if id(node) not in inside.sources:
+            leaving.update(map(id, node.args))
+    found = (node for node in order if id(node) in leaving and inside.suspicious.get(id(node)))
+    return [chain for node in found if node.dtype == "float32" and (chain := _cut(node, inside)) is not None]
+
+
+class _Groups:
+    """For every node of a group: the sources below it, and whether something suspicious is."""
+
+    def __init__(self, order: Iterable[Expr]) -> None:
+        self.sources: dict[int, int] = {}  # id -> a set of sources, as the bits of a number
+        self.suspicious: dict[int, bool] = {}
+        self._bits: dict[int, int] = {}
+        for node in order:
+            if _belongs(node):
+                below = 0
+                for arg in node.args:
+                    below |= self._below(arg)
+                self.sources[id(node)] = below
+                self.suspicious[id(node)] = any(self.suspicious.get(id(arg), False) for arg in node.args) or (
+                    self._suspect(node)
+                )
+
+    def _below(self, node: Expr) -> int:
+        if node.op == "constant" and not node.shape:
+            return 0
+        known = self.sources.get(id(node))
+        return known if known is not None else self._bits.setdefault(id(node), 1 << len(self._bits))
+
+    def _computed(self, node: Expr) -> bool:
+        return bool(self.sources.get(id(node))) and node.op not in PASSED_ON
+
+    def _suspect(self, node: Expr) -> bool:
+        """Whether the operation itself can lose what its operands have: two that depend on the same sources (or on a
+        constant) may cancel, or be 0/0, ∞/∞ or 0·∞ together; a root or logarithm may meet what has left the range."""
+        op, args = node.op, node.args
+        if op in ("add", "subtract"):
+            a, b = args
+            if op == "add" and is_nonnegative(a) and is_nonnegative(b):
+                return False
+            if not self._computed(a) and not self._computed(b):
+                return False
+            return not self._below(a) or not self._below(b) or bool(self._below(a) & self._below(b))
+        if op in ("divide", "multiply"):
+            a, b = args
+            harmless = is_finite(a) and is_finite(b) and (op == "multiply" or is_positive(b))
+            return not harmless and bool(self._below(a) & self._below(b)) and (self._computed(a) or self._computed(b))
+        if op in ("log", "sqrt", "rsqrt", "reciprocal", "power", "log1p"):
+            return self._computed(args[0]) and args[0].op in GROWS
+        return False
+
+
+def _belongs(node: Expr) -> bool:
+    """Whether a node is one of the element-wise operations on float32 (or truth values) that chains are made of."""
+    if node.dtype not in ("float32", "bool") or not node.args:
+        return False
+    if node.declaration.kind != "scalar" and node.op not in PASSED_ON:
+        return False
+    return all(arg.dtype in ("float32", "bool") for arg in node.args)
+
+
+def _cut(root: Expr, inside: _Groups) -> Chain | None:
+    """The chain under a node; None where it is too long."""
+    boundary = [node for node in postorder([root]) if id(node) not in inside.sources]
+    order = postorder([root], boundary)
+    if len(order) > LONGEST:
+        return None
+    new: dict[int, Expr] = {}
+    sources: list[Expr] = []
+    for node in order:
+        if node.op == "constant" and not node.shape:
+            new[id(node)] = node
+        elif id(node) not in inside.sources:
+            new[id(node)] = input(f"s{len(sources)}", (POINTS,), node.dtype)
+            sources.append(node)
+        elif node.op in PASSED_ON:
+            new[id(node)] = new[id(node.args[0])]
+        else:
+            new[id(node)] = make(node.declaration, [new[id(arg)] for arg in node.args], node.attrs)
+    return Chain(root, new[id(root)], tuple(sources), tuple(map(domain, sources)))

@@ -1,0 +1,158 @@
+"""A closed chain is examined once: how ill it is, what mends it, and what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symnet.accuracy.measure import ILL, Judge, exact, quick
+from symnet.accuracy.remedies import Form, Patient, best, centres, with_limits
+from symnet.expr.node import Expr
+from symnet.expr.traverse import leaves, substitute
+from symnet.runtime.lock import lock
+
+Array = np.ndarray
+
+ATTEMPTS = 6
+"""At most so many nodes of one chain are tried."""
+JUDGED = 100
+"""Ill points, and as many others, at which remedies are judged to many digits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Treatment:
+    """One node of a chain that is computed in another way now.
+
+    before   the node as it was computed
+    changes  how that came about: rules, each with the form that it gave
+    errors   the largest error of `before` and of each form
+    """
+
+    before: Expr
+    changes: tuple[tuple[str, Expr], ...]
+    errors: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What there is to say about a closed chain.
+
+    worst       the largest error that was found, in units of what rounding may cause; at `at`, the values of sources
+    ill         the part of all points at which the error is worth mending
+    treatments  what was done, in order; `after` is the chain with all of it
+    """
+
+    closed: Expr
+    after: Expr
+    worst: float
+    at: tuple[float, ...]
+    ill: float
+    worst_after: float
+    at_after: tuple[float, ...]
+    ill_after: float
+    treatments: tuple[Treatment, ...] = ()
+
+
+_verdicts: dict[tuple[int, tuple[str, ...]], Verdict] = {}
+_lock = lock()
+
+
+def examine(closed: Expr, domains: Sequence[str]) -> Verdict:
+    """The verdict on a closed chain, from memory if an equal chain was examined before."""
+    key = (id(closed), tuple(domains))  # the verdict keeps the node, so that no other can get its id
+    with _lock:
+        if key not in _verdicts:
+            _verdicts[key] = _examined(closed, tuple(domains))
+        return _verdicts[key]
+
+
+def _examined(closed: Expr, domains: Sequence[str]) -> Verdict:
+    judge, nodes = quick(closed, domains)
+    values = judge.values([closed])[0]
+    ill, holes = judge.ill(closed, values), _holes(closed, judge, values)
+    if not ill.any() and not holes.any():
+        return _verdict(closed, closed, judge, ())
+    chosen = np.flatnonzero(_some(ill, JUDGED) | _some(~ill, JUDGED) | holes)
+    strict = exact(judge.at(chosen), nodes)
+    return _treated(closed, nodes, strict)
+
+
+def _holes(closed: Expr, judge: Judge, values: Array) -> Array:
+    """The points at which a chain of one source may have a limit where it has no value."""
+    sources = leaves([closed], "input")
+    if len(sources) != 1 or sources[0].dtype != "float32":
+        return np.zeros(len(values), bool)
+    return np.asarray(~np.isfinite(values) & np.isin(judge.columns[0], np.array(centres(closed), np.float32)))
+
+
+def _some(mask: Array, count: int) -> Array:
+    """At most so many of the points of a mask, evenly spread."""
+    found = np.flatnonzero(mask)
+    kept = np.zeros(len(mask), bool)
+    kept[found[:: max(1, -(-len(found) // count))]] = True
+    return kept
+
+
+def _treated(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Verdict:
+    """The lowest ill node that makes the whole chain ill is mended, then the next, until the chain is well."""
+    treatments: list[Treatment] = []
+    now: dict[Expr, Expr] = {}
+    tried: set[Expr] = set()
+    for _ in range(ATTEMPTS):
+        current = substitute(nodes, now)
+        values = judge.values(current)
+        target = _origin(nodes, values, judge, tried)
+        if target is None:
+            break
+        tried.add(target)
+        place = next(i for i, node in enumerate(nodes) if node is target)
+        patient = Patient(target, current[place], judge)
+        form = with_limits(patient, best(patient))
+        if form.changes and _helps(closed, {**now, target: form.node}, current[-1], judge, form):
+            treatments.append(_treatment(patient, form))
+            now[target] = form.node
+    return _verdict(closed, substitute([closed], now)[0], judge, tuple(treatments))
+
+
+def _origin(nodes: Sequence[Expr], values: Sequence[Array], judge: Judge, tried: set[Expr]) -> Expr | None:
+    """The lowest node not tried yet that is ill, or has no value, where the whole chain is ill or has none."""
+    lost = judge.ill(nodes[-1], values[-1]) | _holes(nodes[-1], judge, values[-1])
+    for node, value in zip(nodes, values, strict=True):
+        if node.args and node not in tried and (lost & (judge.ill(node, value) | _holes(node, judge, value))).any():
+            return node
+    return None
+
+
+def _helps(closed: Expr, new: dict[Expr, Expr], before: Expr, judge: Judge, form: Form) -> bool:
+    """Whether the whole chain is ill at fewer points, or has a value where it had none."""
+    old, changed = judge.values([before, substitute([closed], new)[0]])
+    ill_before, ill_after = judge.ill(closed, old).sum(), judge.ill(closed, changed).sum()
+    filled = (~np.isfinite(old) & np.isfinite(changed)).any() and form.changes[-1][0] == "limit"
+    return bool(ill_after < ill_before or (filled and ill_after <= ill_before))
+
+
+def _treatment(patient: Patient, form: Form) -> Treatment:
+    computed = patient.judge.values([patient.now, *(node for _, node in form.changes)])
+    errors = tuple(_worst(patient.judge, patient.target, values)[0] for values in computed)
+    return Treatment(patient.now, form.changes, errors)
+
+
+def _verdict(closed: Expr, after: Expr, judge: Judge, treatments: tuple[Treatment, ...]) -> Verdict:
+    before_values, after_values = judge.values([closed, after])
+    worst, at = _worst(judge, closed, before_values)
+    worst_after, at_after = _worst(judge, closed, after_values)
+    ill, ill_after = judge.ill(closed, before_values).mean(), judge.ill(closed, after_values).mean()
+    return Verdict(closed, after, worst, at, float(ill), worst_after, at_after, float(ill_after), treatments)
+
+
+def _worst(judge: Judge, node: Expr, values: Array) -> tuple[float, tuple[float, ...]]:
+    """The largest error, and the point at which it is: of several the one with the most ordinary numbers."""
+    errors = judge.errors(node, values)
+    if np.isnan(errors).all():
+        return 0.0, ()
+    worst = float(np.nanmax(errors))
+    size = sum(np.abs(np.log(np.maximum(np.abs(c.astype(np.float64)), 1e-45))) for c in judge.columns)
+    place = int(np.argmin(np.where(errors >= min(worst, max(ILL, worst / 8)), size, np.inf)))
+    return worst, tuple(float(column[place]) for column in judge.columns)

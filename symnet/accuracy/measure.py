@@ -1,0 +1,179 @@
+"""How far the float32 value of a closed chain is from what it means.
+
+The error at a point is counted in units of what rounding can do there at best: half an ulp for the result and one ulp
+for each source, `ulp(f) + Σᵢ |f(xᵢ moved by one ulp) − f(x)|`. So a function that is ill-conditioned at a point is not
+blamed for it, and only digits that the way of computing loses count. Where the true value is not a finite float32
+number, nothing is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from symnet.accuracy.chains import POINTS
+from symnet.accuracy.domains import LARGEST, neighbours, points
+from symnet.expr.node import Expr, make
+from symnet.expr.traverse import leaves, postorder
+from symnet.ops.interpret import run
+from symnet.ops.leaves import constant, input
+from symnet.ops.scalar import cast
+
+Array = np.ndarray
+
+ILL = 32.0
+"""Errors from here on are worth mending. Chains of a dozen well-behaved operations stay far below."""
+DIGITS = 120
+"""The digits with which what is true is worked out, where float64 may not know."""
+SMALLEST = float(np.finfo(np.float32).tiny) / ILL
+"""No unit is smaller than this: an error below the smallest normal number is no error."""
+RELIABLE = 1e-10
+"""Where float64 is as close as this (relative) to the truth, it is good enough to see what moving a source does."""
+
+
+@dataclass(eq=False)
+class Judge:
+    """The truth about every float32 node of a closed chain at some points.
+
+    columns  the values of the sources at the points
+    truth    by node (id): its true values, as float64
+    unit     by node (id): what counts as one unit of error
+    """
+
+    inputs: Sequence[Expr]
+    columns: Sequence[Array]
+    truth: dict[int, Array] = field(default_factory=dict)
+    unit: dict[int, Array] = field(default_factory=dict)
+
+    def values(self, nodes: Sequence[Expr]) -> list[Array]:
+        """The values of closed nodes as they are computed, at the points."""
+        return evaluated(nodes, self.inputs, self.columns)
+
+    def errors(self, node: Expr, values: Array) -> Array:
+        """The errors of `values`, computed in place of `node`; nan where nothing is counted."""
+        truth, unit = self.truth[id(node)], self.unit[id(node)]
+        counted = np.isfinite(truth) & (np.abs(truth) <= LARGEST)
+        with np.errstate(all="ignore"):
+            found = np.abs(values.astype(np.float64) - truth) / unit
+        return np.where(counted, np.where(np.isnan(found), np.inf, found), np.nan)
+
+    def ill(self, node: Expr, values: Array) -> Array:
+        """Where the error of `values` is worth mending."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self.errors(node, values) > ILL)
+
+    def at(self, chosen: Array) -> Judge:
+        """The same for some of the points, still to be told the truth about."""
+        return Judge(self.inputs, [column[chosen] for column in self.columns])
+
+
+def quick(closed: Expr, domains: Sequence[str]) -> tuple[Judge, list[Expr]]:
+    """A judge who takes float64 for the truth, and the float32 nodes of the chain, operands first."""
+    inputs = sorted(leaves([closed], "input"), key=lambda node: int(str(node.name)[1:]))
+    judge = Judge(inputs, points(domains, constants_of(closed)))
+    nodes = [node for node in postorder([closed]) if node.dtype == "float32" and node.op != "constant"]
+    wide = list(in_float64(nodes).values())
+    wide_inputs = list(in_float64(inputs).values())
+    truth = evaluated(wide, wide_inputs, judge.columns)
+    slack = _moved(judge.columns, truth, lambda columns: evaluated(wide, wide_inputs, columns))
+    _settle(judge, nodes, truth, slack)
+    return judge, nodes
+
+
+def exact(judge: Judge, nodes: Sequence[Expr]) -> Judge:
+    """The judge, told the truth to many digits."""
+    from symnet.ops.exactly import evaluate
+
+    def true(columns: Sequence[Array], wanted: Sequence[Expr]) -> list[Array]:
+        values = dict(zip(judge.inputs, columns, strict=True))
+        size = {POINTS: len(columns[0])}
+        return [np.broadcast_to(_to_float64(v), len(columns[0])) for v in evaluate(wanted, values, size, DIGITS)]
+
+    truth = true(judge.columns, nodes)
+    wide = list(in_float64(nodes).values())
+    wide_inputs = list(in_float64(judge.inputs).values())
+    doubles = evaluated(wide, wide_inputs, judge.columns)
+    slack = _moved(judge.columns, doubles, lambda columns: evaluated(wide, wide_inputs, columns))
+    unknown = np.zeros(len(judge.columns[0]), bool)
+    with np.errstate(all="ignore"):
+        for t, d in zip(truth, doubles, strict=True):
+            unknown |= np.isfinite(t) & ~(np.abs(d - t) <= RELIABLE * np.abs(t))
+    if unknown.any():
+        there = [t[unknown] for t in truth]
+        columns = [column[unknown] for column in judge.columns]
+        for known, better in zip(slack, _moved(columns, there, lambda c: true(c, nodes)), strict=True):
+            known[unknown] = better
+    _settle(judge, nodes, truth, slack)
+    return judge
+
+
+def _moved(columns: Sequence[Array], values: Sequence[Array], evaluate: object) -> list[Array]:
+    """For each value, the sum over the sources of how much it changes when the source moves by one ulp."""
+    totals = [np.zeros(len(columns[0])) for _ in values]
+    for place, column in enumerate(columns):
+        if column.dtype == bool:
+            continue
+        moved = evaluate([*columns[:place], neighbours(column), *columns[place + 1 :]])  # type: ignore[operator]
+        with np.errstate(all="ignore"):
+            for total, new, old in zip(totals, moved, values, strict=True):
+                change = np.abs(new - old)
+                total += np.where(np.isnan(change), 0, change)
+    return totals
+
+
+def _settle(judge: Judge, nodes: Sequence[Expr], truth: Sequence[Array], slack: Sequence[Array]) -> None:
+    for node, true, moved in zip(nodes, truth, slack, strict=True):
+        size = np.minimum(np.abs(np.where(np.isfinite(true), true, 0)), LARGEST / 2).astype(np.float32)
+        judge.truth[id(node)] = true
+        judge.unit[id(node)] = np.maximum(np.spacing(size).astype(np.float64) + moved, SMALLEST)
+
+
+def evaluated(nodes: Sequence[Expr], inputs: Sequence[Expr], columns: Sequence[Array]) -> list[Array]:
+    """The values of closed nodes by the reference interpreter, each one column; columns are cast to the inputs."""
+    given = {node: column.astype(node.dtype) for node, column in zip(inputs, columns, strict=True)}
+    size = len(columns[0])
+    return [np.broadcast_to(value, size) for value in run(nodes, given, {POINTS: size})]
+
+
+def in_float64(nodes: Iterable[Expr]) -> Mapping[int, Expr]:
+    """For each of the nodes (by id, in order) the one that computes it in float64 from sources in float64.
+
+    What a chain has in float64 already stays, and is not rounded to float32 on the way.
+    """
+    wanted = list(nodes)
+    new: dict[int, Expr] = {}
+    for node in postorder(wanted):
+        new[id(node)] = _wide(node, [new[id(arg)] for arg in node.args])
+    return {id(node): new[id(node)] for node in wanted}
+
+
+def _wide(node: Expr, args: Sequence[Expr]) -> Expr:
+    if node.op == "input" and node.dtype == "float32":
+        return input(str(node.name), node.shape, "float64")
+    if node.op == "constant" and node.dtype == "float32":
+        return constant(node.attrs["value"], "float64")
+    if node.op == "cast" and node.dtype in ("float32", "float64"):
+        return cast(args[0], "float64")
+    return make(node.declaration, args, node.attrs) if args else node
+
+
+def constants_of(closed: Expr) -> list[float]:
+    """The numbers in a chain other than 0 and ±1, each once; near them something may happen."""
+    numbers = [float(node.attrs["value"]) for node in leaves([closed], "constant") if node.dtype == "float32"]
+    distinct = dict.fromkeys(abs(n) for n in numbers if np.isfinite(n) and abs(n) not in (0.0, 1.0))
+    return list(distinct)
+
+
+def _to_float64(values: Array) -> Array:
+    """mpmath's numbers rounded to float64."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.frompyfunc(_double, 1, 1)(values), np.float64)
+
+
+def _double(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")  # type: ignore[operator]

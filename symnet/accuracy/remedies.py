@@ -1,0 +1,193 @@
+"""What can be done for an ill node of a chain of scalar operations, and which of it is worth its work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from symnet.accuracy import series
+from symnet.accuracy.measure import ILL, Judge, constants_of
+from symnet.accuracy.widen import widened
+from symnet.expr.node import Expr
+from symnet.expr.traverse import leaves, postorder
+
+Array = np.ndarray
+
+FLOAT64 = 2.5
+"""How much more work an operation is in float64."""
+LEVEL = 0.02
+"""Forms whose ill points differ by less than this part of all points are equally good; then the cheaper is taken."""
+COVERED = ILL / 8
+"""A polynomial that is needed anyway covers all points near by with an error above this."""
+RADII = (4.0, 1.0, 0.25, 2.0**-4, 2.0**-7, 2.0**-10, 2.0**-14, 2.0**-20)
+FAR = (8.0, 64.0, 1024.0, 2.0**14, 2.0**20, 2.0**27, 2.0**40, 2.0**54)
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way to compute an ill node.
+
+    node     the closed chain
+    ill      at how many points its own error is worth mending
+    work     an estimate of its work, in additions in float32
+    changes  how it came about: rules, each with the form that it gave
+    """
+
+    node: Expr
+    ill: int
+    work: float
+    changes: tuple[tuple[str, Expr], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """A node of a chain: what it means (`target`), how it is computed now, and the judge of both."""
+
+    target: Expr
+    now: Expr
+    judge: Judge
+
+    def plain(self) -> Form:
+        """The node as it is computed now."""
+        return Form(self.now, int(self.ill_at(self.now).sum()), work(self.now))
+
+    def changed(self, base: Form, rule: str, node: Expr) -> Form:
+        """What a rule made of a form."""
+        return Form(node, int(self.ill_at(node).sum()), work(node), (*base.changes, (rule, node)))
+
+    def ill_at(self, node: Expr) -> Array:
+        (values,) = self.judge.values([node])
+        return self.judge.ill(self.target, values)
+
+    @property
+    def source(self) -> tuple[Expr, Array] | None:
+        """The one source, a number, that everything depends on, and its values; None if there are several."""
+        found = leaves([self.target], "input")
+        if len(found) != 1 or found[0].dtype != "float32":
+            return None
+        known = zip(self.judge.inputs, self.judge.columns, strict=True)
+        return next((node, column) for node, column in known if node is found[0])
+
+
+def best(patient: Patient) -> Form:
+    """The form with the fewest ill points; among equally good ones, that with the least work."""
+    plain = patient.plain()
+    forms = [plain, *_widened(patient, plain)]
+    for base in list(forms):
+        forms += _with_branches(patient, base)
+    fewest = min(form.ill for form in forms)
+    slack = LEVEL * len(patient.judge.columns[0]) if fewest else 0
+    return min((form for form in forms if form.ill <= fewest + slack), key=lambda form: form.work)
+
+
+def _widened(patient: Patient, plain: Form) -> list[Form]:
+    """The least that has to be in float64 for float64 to do what it can, if it does anything."""
+    forms = [patient.changed(plain, "wider", node) for node in widened(patient.now)]
+    helping = [form for form in forms if form.ill < plain.ill]
+    if not helping:
+        return []
+    fewest = min(form.ill for form in helping)
+    return [next(form for form in helping if form.ill == fewest)]
+
+
+def _with_branches(patient: Patient, base: Form) -> Iterator[Form]:
+    """The form with polynomials near points at which it is ill, and with the first terms far out."""
+    if patient.source is None:
+        return
+    current = base
+    for grow in (_near, _far):
+        better = grow(patient, current)
+        if better is not None:
+            current = better
+            yield current
+
+
+def _near(patient: Patient, base: Form) -> Form | None:
+    assert patient.source is not None
+    source, x = patient.source
+    f = series.function(patient.target, source)
+    current = base
+    for centre in centres(patient.target):
+        distance = np.abs(x.astype(np.float64) - centre)
+        near = distance < RADII[0] * max(1.0, abs(centre))
+        if not (patient.ill_at(current.node) & near).any():
+            continue
+        (values,) = patient.judge.values([current.node])
+        imperfect = near & (np.nan_to_num(patient.judge.errors(patient.target, values)) > COVERED)
+        found = series.taylor(f, centre)
+        forms = [] if found is None else _around(patient, current, source, f, found, distance[imperfect])
+        helping = [form for form in forms if form.ill < current.ill]
+        current = min([current, *helping], key=lambda form: form.ill)
+    return current if current is not base else None
+
+
+def _around(
+    patient: Patient, base: Form, source: Expr, f: series.Function, found: series.Taylor, distances: Array
+) -> Iterator[Form]:
+    """The base with a polynomial within one radius or another, each as small as covers what is ill within it."""
+    radii = dict.fromkeys(_short(float(distances[distances < bound].max(initial=0.0))) for bound in RADII)
+    for radius in radii:
+        node = series.near(source, f, found, radius, base.node) if radius else None
+        if node is not None:
+            yield patient.changed(base, "series", node)
+
+
+def _far(patient: Patient, base: Form) -> Form | None:
+    assert patient.source is not None
+    source, x = patient.source
+    f = series.function(patient.target, source)
+    current = base
+    for side in (1, -1):
+        if not (patient.ill_at(current.node) & (side * x > FAR[0])).any():
+            continue
+        found = series.asymptote(f, side)
+        for radius in FAR if found is not None else ():
+            assert found is not None
+            node = series.far(source, f, found, radius, current.node)
+            form = None if node is None else patient.changed(current, "asymptote", node)
+            if form is not None and form.ill < current.ill:
+                current = form
+                break
+    return current if current is not base else None
+
+
+def with_limits(patient: Patient, form: Form) -> Form:
+    """The form, with the limit as its value at points where the chain has none."""
+    if patient.source is None:
+        return form
+    source, x = patient.source
+    f = series.function(patient.target, source)
+    (values,) = patient.judge.values([form.node])
+    for centre in centres(patient.target):
+        at = x == np.float32(centre)
+        if at.any() and not np.isfinite(values[at]).any() and (value := series.limit(f, centre)) is not None:
+            node = series.at_point(source, centre, value, form.node)
+            form = patient.changed(form, "limit", node)
+    return form
+
+
+def centres(target: Expr) -> list[float]:
+    """Points around which something may happen: 0, ±1, and the numbers in the chain."""
+    numbers = constants_of(target)[:4]
+    return [0.0, 1.0, -1.0, *numbers, *(-n for n in numbers)]
+
+
+def _short(radius: float) -> float:
+    """The next number that is at least 1.05 times as large and is 1 or 1.5 times a power of two."""
+    if radius == 0:
+        return 0.0
+    power = float(2.0 ** np.floor(np.log2(1.05 * radius)))
+    return next(power * factor for factor in (1.0, 1.5, 2.0) if power * factor >= 1.05 * radius)
+
+
+def work(closed: Expr) -> float:
+    """An estimate of the work of a closed chain, in additions of float32."""
+    total = 0.0
+    for node in postorder([closed]):
+        if node.args:
+            cost = node.declaration.cost
+            wide = any(arg.dtype == "float64" for arg in node.args)
+            total += (cost if isinstance(cost, (int, float)) else 2.0 if cost else 1.0) * (FLOAT64 if wide else 1.0)
+    return total
