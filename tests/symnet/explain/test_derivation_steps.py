@@ -1,0 +1,164 @@
+"""A derivation is complete and right: its steps lead to the compiled graph, and every one holds by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import symnet as sn
+from symnet.derive.reverse import ChainStep
+from symnet.errors import CompilerBug, UsageError
+from symnet.expr import dtypes
+from symnet.expr.op import REGISTRY
+from symnet.expr.traverse import leaves
+from symnet.simplify import api
+from symnet.simplify.rule import RuleSet, rule
+from symnet.simplify.pattern import variables
+from tests.symnet.explain.examples import EXAMPLES, losses
+from tests.symnet.explain.programs import PROGRAMS
+
+x, y = variables("x y")
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_parameter_of_every_example(example: str, seed: int) -> None:
+    found = losses(example)
+    assert found
+    for loss, parameters in found:
+        derivation = sn.explain(loss, parameters)
+        replayed = derivation.replay()
+        assert all(map(lambda a, b: a is b, replayed, derivation.gradients))
+        verification = derivation.verify(seed)
+        assert verification.steps == len(derivation.steps) > 0
+        assert verification.checks >= len(parameters) + 1
+        assert verification.worst < 1e-5
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if e != "three_losses"])
+def test_the_replayed_graph_is_what_a_program_is_built_from(example: str) -> None:
+    ((loss, parameters),) = losses(example)
+    derivation = sn.explain(loss, parameters)
+    sizes = {dim: 8 for leaf in leaves([loss], "input") for dim in leaf.shape if isinstance(dim, str)}
+    program = sn.compile(loss, sn.optim.SGD(lr=0.1), batch=sizes, backend="numpy", accuracy="off")
+    compiled = program.about.watched.gradients
+    for parameter, gradient in zip(parameters, derivation.replay(), strict=True):
+        assert compiled[str(parameter.name)] is gradient
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_small_programs(name: str, seed: int) -> None:
+    derivation = sn.explain(*PROGRAMS[name]())
+    assert all(map(lambda a, b: a is b, derivation.replay(), derivation.gradients))
+    derivation.verify(seed)
+
+
+NOT_THERE = {"huber": "a delta below 0 has no meaning"}
+
+
+@pytest.mark.parametrize("name", [name for name, op in REGISTRY.items() if op.samples is not None])
+def test_every_operation(name: str, seed: int) -> None:
+    """The samples of each operation, summed up or squared: what stands in no example."""
+    samples = REGISTRY[name].samples
+    assert samples is not None
+    for node in [] if name in NOT_THERE else samples(np.random.default_rng(seed)):
+        variables = [leaf for kind in ("input", "parameter") for leaf in leaves([node], kind)]
+        variables = [leaf for leaf in variables if dtypes.is_float(leaf.dtype)]
+        if node.dtype in dtypes.FLOATS and variables:
+            derivation = sn.explain(sn.sum(node * sn.stop_gradient(sn.sin(node) + 1.5)), variables)
+            derivation.replay()
+            derivation.verify(seed)
+
+
+def test_a_missing_step_is_noticed() -> None:
+    derivation = sn.explain(*PROGRAMS["softmax_cross_entropy"]())
+    for stage in derivation.trace.stages:
+        if stage.steps:
+            taken = stage.steps.pop()
+            with pytest.raises(CompilerBug, match="replay"):
+                derivation.replay()
+            stage.steps.append(taken)
+    derivation.replay()
+
+
+def test_another_order_of_contributions_is_noticed() -> None:
+    derivation = sn.explain(*PROGRAMS["digits_mlp"]())
+    stage = next(stage for stage in derivation.trace.stages if stage.kind == "differentiate")
+    stage.steps.reverse()
+    with pytest.raises(CompilerBug, match="made of another cotangent"):
+        derivation.replay()
+
+
+def test_a_wrong_rule_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = rule("wrong-sum", x + y, x, reason="it is not")
+    rules = RuleSet((wrong, *api.default_rules().rules))
+    monkeypatch.setattr(api, "default_rules", lambda: rules)
+    a, b = sn.input("a", (3,)), sn.input("b", (3,))
+    derivation = sn.explain(sn.sum(sn.square(a + b)), a)
+    assert any(step.rule == "wrong-sum" for step in derivation.steps)
+    with pytest.raises(CompilerBug, match="wrong-sum: its two sides differ"):
+        derivation.verify()
+
+
+def test_a_wrong_derivative_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = replace(REGISTRY["tanh"], pullback=lambda node, g: [g * node])
+    monkeypatch.setitem(REGISTRY, "tanh", wrong)
+    a = sn.input("a", (3,))
+    derivation = sn.explain(sn.sum(sn.tanh(a)), a)
+    with pytest.raises(CompilerBug, match="chain rule: it is not the derivative that differences give.*tanh"):
+        derivation.verify()
+
+
+def test_ill_conditioned_steps_are_decided_with_50_digits() -> None:
+    """In float64 the two sides of (x + 1e9) - 1e9 = x differ by far more than rounding explains."""
+    a = sn.input("a", (5,), "float64")
+    verification = sn.explain(sn.sum((a + 1e9) - 1e9), a).verify()
+    assert verification.exactly == 1
+    assert "1 of them with 50 digits" in str(verification)
+
+
+def test_verify_says_what_it_did(seed: int) -> None:
+    derivation = sn.explain(*PROGRAMS["logistic_regression"]())
+    text = str(derivation.verify(seed))
+    assert text.startswith(f"{len(derivation.steps)} steps verified in ")
+    assert text.endswith(f"; seed {seed}")
+
+
+# --- levels ------------------------------------------------------------------------------------------------------
+
+
+def test_levels(golden: Callable[[str, str], None]) -> None:
+    derivation = sn.explain(*PROGRAMS["digits_mlp"]())
+    golden("explain/digits_mlp_brief.txt", str(derivation.show("brief")))
+    golden("explain/softmax_cross_entropy_full.txt", str(sn.explain(*PROGRAMS["softmax_cross_entropy"](), level="full")))
+    brief, normal, full = (str(derivation.show(level)) for level in ("brief", "normal", "full"))
+    assert len(brief) < len(normal) < len(full)
+    assert str(derivation) == normal
+    assert f"derivation ({len(derivation.steps)} steps)" in full
+    assert all(step.rule in full for step in derivation.steps)
+
+
+def test_choices_and_stabilising_steps_are_called_out() -> None:
+    derivation = sn.explain(*PROGRAMS["digits_mlp"]())
+    assert str(derivation).endswith("1 subgradient choice (relu: at the kink z = 0 it is taken as 0)")
+    derivation = sn.explain(*PROGRAMS["softmax_cross_entropy"]())
+    for level in ("brief", "normal", "full"):
+        shown = str(derivation.show(level))
+        assert "log-softmax [stabilising]: log(softmax(z)) → logsoftmax(z)" in shown
+        assert shown.endswith("2 stabilising steps (softmax, log-softmax)")
+
+
+def test_levels_have_names() -> None:
+    a = sn.input("a", (3,))
+    with pytest.raises(UsageError, match="did you mean 'brief'"):
+        sn.explain(sn.sum(a), a, level="breif")  # type: ignore[call-overload]
+    with pytest.raises(UsageError, match="no level 3"):
+        sn.explain(sn.sum(a), a).show(3)  # type: ignore[arg-type]
+
+
+def test_the_chain_rule_is_part_of_the_steps() -> None:
+    derivation = sn.explain(*PROGRAMS["digits_mlp"]())
+    links = [step for step in derivation.steps if isinstance(step, ChainStep)]
+    assert {step.before.op for step in links} >= {"relu", "log_softmax", "contract", "add"}
