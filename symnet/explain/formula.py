@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symnet.derive.build import postorder_above
 from symnet.explain import latex, text
-from symnet.explain.naming import Names, find_layers, name_layers, name_leaves, name_shared
-from symnet.explain.notation import Form, Symbol
+from symnet.explain.leaves import dimension
+from symnet.explain.naming import Forms, Names, find_layers, name_layers, name_leaves, name_shared
+from symnet.explain.naming_loops import at, timing
+from symnet.explain.notation import Big, Cut, Form, Stepwise, Sum, Symbol
 from symnet.explain.operations import form_of
+from symnet.explain.recurrences import Loops, Recurrence, is_zero
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 from symnet.ops.usually import in_short
@@ -43,10 +45,27 @@ class Equation:
 
 def definition(node: Expr, known: Mapping[Expr, Form]) -> Form:
     """The form of the operation at `node`, down to the values that have a form in `known`."""
+    loops = _loops(known)
     forms: dict[Expr, Form] = {}
-    for inner in postorder_above(node.args, known):
-        forms[inner] = known[inner] if inner in known else form_of(inner, [forms[arg] for arg in inner.args])
-    return form_of(node, [forms[arg] for arg in node.args])
+    for inner in loops.postorder(loops.below(node), known):
+        forms[inner] = known[inner] if inner in known else _operation(inner, forms, loops)
+    return _operation(node, forms, loops)
+
+
+def _operation(node: Expr, forms: Mapping[Expr, Form], loops: Loops) -> Form:
+    """The form of one operation, whose operands have forms; of a value that a loop adds up, Σₜ."""
+    if node.op == "item" and node.args[0].op == "scan":
+        added = loops.added(node)
+        if added is not None:
+            loop = loops.of(node.args[0])
+            start = loop.starts[node.attrs["index"]]
+            whole = Big("Σ", (loop.letter,), forms[added])
+            return whole if is_zero(start) else Sum(((forms[start], True), (whole, True)))
+    return form_of(node, [forms.get(arg, Cut()) for arg in node.args])
+
+
+def _loops(known: Mapping[Expr, Form]) -> Loops:
+    return known.loops if isinstance(known, Forms) else Loops()
 
 
 def written(node: Expr, known: Mapping[Expr, Form]) -> Form:
@@ -58,18 +77,76 @@ def where_clauses(roots: Sequence[Expr], known: Mapping[Expr, Form], forward: Se
     """Equations for the named values that the formulas of `roots` mention, and for those that these mention in turn.
 
     They come in the order of computation, except that values outside the graphs of `forward` come before those inside:
-    in a gradient the cotangents first, then the values of the forward pass.
+    in a gradient the cotangents first, then the values of the forward pass. What a step of a loop computes comes
+    together, after what the loop begins with.
     """
+    loops = _loops(known)
     needed: set[Expr] = set()
-    pending = [node for root in roots for node in ((root,) if root in known else root.args)]
+    pending = [node for root in roots for node in ((root,) if root in known else loops.below(root))]
     while pending:
-        mentioned = [node for node in postorder_above(pending, known) if node in known and node.args]
-        pending = [arg for node in mentioned if node not in needed for arg in node.args]
+        mentioned = [node for node in loops.postorder(pending, known) if node in known and loops.below(node)]
+        pending = [part for node in mentioned if node not in needed for part in loops.below(node)]
         needed.update(mentioned)
-    passed = set(postorder(forward))
-    order = [node for node in postorder(roots) if node in needed]
-    order = [node for node in order if node not in passed] + [node for node in order if node in passed]
-    return [Equation(known[node], definition(node, known), node) for node in order]
+    needed -= {whole for whole, step, _ in loops.sliced() if step in needed and step in known}
+    units = _units([node for node in loops.postorder(roots) if node in needed], loops)
+    passed = set(loops.postorder(forward))
+    units.sort(key=lambda unit: any(node in passed for node in unit))
+    return [equation for unit in units for equation in _equations(unit, known, loops)]
+
+
+def _units(order: Sequence[Expr], loops: Loops) -> list[list[Expr]]:
+    """The nodes of `order`, those of one loop together, each unit after those that it needs."""
+    units: dict[object, list[Expr]] = {}
+    for node in order:
+        units.setdefault(loops.owner(node) or node, []).append(node)
+    place = {node: key for key, nodes in units.items() for node in nodes}
+    done: list[object] = []
+    stack: list[tuple[object, bool]] = [(key, False) for key in reversed(list(units))]
+    seen: set[object] = set()
+    while stack:
+        key, ready = stack.pop()
+        if ready:
+            done.append(key)
+        elif id(key) not in seen:
+            seen.add(id(key))
+            stack.append((key, True))
+            inner = loops.postorder([part for node in units[key] for part in loops.below(node)], place)
+            stack.extend((place[node], False) for node in reversed(inner) if node in place and place[node] is not key)
+    return [units[key] for key in done]
+
+
+def _equations(unit: Sequence[Expr], known: Mapping[Expr, Form], loops: Loops) -> list[Equation]:
+    loop = loops.owner(unit[0])
+    if loop is None:
+        return [Equation(known[node], definition(node, known), node) for node in unit if not _is_told(node, loops)]
+    told = {node for node in unit if node not in loops.slices and loops.carry(node) is None}
+    lines = [node for node in postorder(told) if node in told]
+    last, times = len(lines) - 1, timing(loop)
+    equations = _starts(loop, unit, known, loops)
+    for position, node in enumerate(lines):
+        right = definition(node, known)
+        if position == last:
+            right = Stepwise(right, loop.letter, dimension(times.first), dimension(times.last))
+        equations.append(Equation(known[node], right, loop.scan))
+    return equations
+
+
+def _is_told(node: Expr, loops: Loops) -> bool:
+    """Whether the equations of a loop say what a value is: an item that is no sum."""
+    return node.op == "item" and node.args[0].op == "scan" and loops.added(node) is None
+
+
+def _starts(loop: Recurrence, unit: Sequence[Expr], known: Mapping[Expr, Form], loops: Loops) -> list[Equation]:
+    """What the carried values begin with, unless that is what it is called anyway."""
+    equations = []
+    for node in unit:
+        carry = loops.carry(node)
+        if carry is not None:
+            start = Equation(
+                at(loop.letters[carry[1]], timing(loop).start), written(loop.starts[carry[1]], known), loop.scan
+            )
+            equations += [start] if start.left != start.right else []
+    return equations
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +174,8 @@ def formula(value: Expr) -> Formula:
     names = Names()
     name_leaves(names, [value])
     name_layers(names, find_layers(value))
-    known = {node: form for node, form in names.forms.items() if node is not value or not node.args}
-    names.forms = known
+    if value.args:
+        names.forms.pop(value, None)
     name_shared(names, [value])
     return Formula(value, written(value, names.forms), where_clauses([value], names.forms), names.legend)
 

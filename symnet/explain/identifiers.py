@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from symnet.explain.latex import GREEK
 from symnet.explain.notation import Symbol
@@ -30,31 +32,61 @@ def is_plain(name: str) -> bool:
     return name.isidentifier()
 
 
-def layer_symbols(parameters: Iterable[Expr]) -> dict[Expr, Symbol]:
-    """Symbols for parameters whose names are paths in a module (`encoder.0.weight`), numbered in order of their layers.
+@dataclass(frozen=True)
+class _Role:
+    """What a parameter is in its layer: its letter and subscript, and the family in which layers are numbered."""
 
-    The last part of the path says what the parameter is: `weight` is W, `bias` is b, `weight_ih_l0` is W with the
-    subscript ih,l0. The number of the layer is left out where there is only one.
+    base: str
+    sub: str
+    family: str
+    layer: str
+
+
+def layer_symbols(parameters: Iterable[Expr], above: Mapping[Expr, Sequence[Expr]]) -> dict[Expr, Symbol]:
+    """Symbols for the parameters of layers, numbered in the order in which the layers come.
+
+    `weight` is W and `bias` b; γ and β where a normalisation takes them (one of the operations `above` the parameter),
+    E for a table that is looked up. What else the name says is a subscript: `weight_ih_l0` is W_ih, `in_proj_weight`
+    W_in. Layers that have the same symbols are numbered; the number is left out where there is only one.
     """
-    named = {parameter: str(parameter.name) for parameter in parameters if not is_plain(str(parameter.name))}
-    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in named.values()))
+    roles: dict[Expr, _Role] = {}
+    times: Counter[str] = Counter()
+    for parameter in parameters:
+        name = str(parameter.name)
+        if is_plain(name) and not {"weight", "bias"} & set(name.split("_")):
+            continue
+        repeated = "" if not is_plain(name) else str(times[name])  # another layer that nobody named
+        times[name] += 1
+        roles[parameter] = _role(name, repeated, [user.op for user in above.get(parameter, ())])
+    layers: dict[str, list[str]] = {}
+    for role in roles.values():
+        if role.layer not in layers.setdefault(role.family, []):
+            layers[role.family].append(role.layer)
     result: dict[Expr, Symbol] = {}
-    for parameter, name in named.items():
-        layer, _, role = name.rpartition(".")
-        base, rest = _role(role)
-        number = str(layers.index(layer) + 1) if len(layers) > 1 else ""
-        result[parameter] = Symbol(base, ",".join(part for part in (rest, number) if part))
+    for parameter, role in roles.items():
+        members = layers[role.family]
+        number = str(members.index(role.layer) + 1) if len(members) > 1 else ""
+        result[parameter] = Symbol(role.base, ",".join(filter(None, (role.sub, number))))
     return result
 
 
-def _role(role: str) -> tuple[str, str]:
+def _role(name: str, repeated: str, used_by: Sequence[str]) -> _Role:
+    layer, _, role = name.rpartition(".")
     words = [word for word in role.split("_") if word]
-    for word, base in (("weight", "W"), ("bias", "b")):
-        if word in words:
-            words.remove(word)
-            return base, ",".join(words)
-    plain = symbol(role)
-    return plain.base, plain.sub
+    outer, _, own = layer.rpartition(".")
+    if own.endswith("_proj"):  # a projection is a part of the layer around it
+        layer, words = outer, [*words, *own.split("_")]
+    depth = next((word for word in words if re.fullmatch(r"l\d+", word)), "")
+    kind = "weight" if "weight" in words else "bias" if "bias" in words else ""
+    sub = ",".join(word for word in words if word not in (kind, "proj", depth))
+    if not kind:
+        plain = symbol(role)
+        return _Role(plain.base, plain.sub, plain.base, layer)
+    if any(op.endswith("_norm") for op in used_by):
+        return _Role("γ" if kind == "weight" else "β", sub, "norm", layer + repeated)
+    if "gather" in used_by and kind == "weight":
+        return _Role("E", sub, "table", layer + repeated)
+    return _Role("W" if kind == "weight" else "b", sub, "part" if sub else "", f"{layer}{repeated}.{depth}")
 
 
 def axis_letter(dim: Dim, axis: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,8 @@ def name(text: str) -> str:
         return "\\" + GREEK[text]
     if len(text) == 1 or text.isdigit():
         return text.translate(_ESCAPES)
+    if text.endswith(n.BAR):
+        return rf"\bar{{{name(text[:-1])}}}"
     if "ℓ" in text:
         text = text.replace("ℓ", "l")
     return rf"\mathrm{{{text.translate(_ESCAPES)}}}"
@@ -48,7 +51,12 @@ def escaped(text: str) -> str:
 def _subscript(text: str) -> str:
     if not text:
         return ""
-    return "_{" + ",".join(name(part) for part in text.split(",")) + "}"
+    return "_{" + ",".join(_position(part) for part in text.split(",")) + "}"
+
+
+def _position(text: str) -> str:
+    """A part of a subscript: a name, or a sum as in t−1."""
+    return "".join(map(_piece, n.Position(text).pieces)) if re.search("[+−]", text) else name(text)
 
 
 def _fenced(body: str) -> str:
@@ -167,6 +175,9 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Extent: lambda f: r" \times ".join(_at(size, Level.PRODUCT) for size in f.sizes) or "1",
     n.Vector: lambda f: rf"\left[{_list(f.elements)}\right]",
     n.Arrow: _arrow,
+    n.Stepwise: lambda f: (
+        rf"{write(f.body)}, \quad {name(f.index)} = {write(f.first)}, \ldots, {write(f.last)}"
+    ),
     n.Code: lambda f: rf"\texttt{{{escaped(f.text)}}}",
     n.Cut: lambda f: r"\ldots",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -38,6 +39,8 @@ def operator(sign: str) -> str:
 
 
 def _identifier(text: str) -> str:
+    if text.endswith(n.BAR):
+        return f"<mover>{_identifier(text[:-1])}<mo>¯</mo></mover>"
     return f"<mi>{escape(text)}</mi>"
 
 
@@ -52,8 +55,15 @@ def _fenced(*parts: str, left: str = "(", right: str = ")") -> str:
 def _with_subscript(base: str, sub: str) -> str:
     if not sub:
         return base
-    parts = [_number(part) if part.isdigit() else _identifier(part) for part in sub.split(",")]
+    parts = [_index(part) for part in sub.split(",")]
     return f"<msub>{base}{row(*_separated(parts))}</msub>"
+
+
+def _index(part: str) -> str:
+    """A part of a subscript: a name, or a sum as in t−1."""
+    if re.search("[+−]", part):
+        return row(*map(_piece, n.Position(part).pieces))
+    return _number(part) if part.isdigit() else _identifier(part)
 
 
 def _separated(parts: list[str]) -> list[str]:
@@ -166,6 +176,10 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Extent: lambda f: row(operator("×").join(_at(size, Level.PRODUCT) for size in f.sizes) or _number("1")),
     n.Vector: lambda f: _fenced(*_list(f.elements), left="[", right="]"),
     n.Arrow: _arrow,
+    n.Stepwise: lambda f: row(
+        write(f.body), '<mo>,</mo><mspace width="1em"/>', _identifier(f.index), operator("="), write(f.first),
+        operator(","), operator("…"), operator(","), write(f.last),
+    ),
     n.Code: lambda f: f'<mtext style="font-family:monospace">{escape(f.text)}</mtext>',
     n.Cut: lambda f: operator("…"),
 }

@@ -8,11 +8,13 @@ a z, ∂L/∂h for that by an h; and a letter for whatever else is used more tha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symnet.explain.identifiers import is_plain, layer_symbols, symbol
+from symnet.explain.naming_loops import name_loops
 from symnet.explain.notation import Code, Form, Symbol
+from symnet.explain.recurrences import Loops
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, users
 
@@ -20,7 +22,7 @@ _LEAVES = ("input", "parameter", "state", "hyper", "constant", "iota", "dim", "a
 _NAMED_LEAVES = _LEAVES[:4]
 # Operations that are not written, or hardly: a value is not named because one of these is applied to it.
 _INVISIBLE = ("cast", "broadcast_to", "reshape", "transpose", "negative", "stop_gradient", "item", "require")
-_LETTERS = {"softmax": "p", "log_softmax": "ℓ", "mean": "μ", "var": "v", "scan": "r", "argmax": "k", "sigmoid": "s"}
+_LETTERS = {"softmax": "p", "log_softmax": "ℓ", "mean": "μ", "var": "v", "argmax": "k", "sigmoid": "s"}
 _DRAWN = {"random_bits": "ξ", "standard_uniform": "u", "standard_normal": "ε"}
 _QUIET = ("random_bits", "random_step", "batch_norm", "instance_norm")  # their state is not written
 _LONG = 28  # operations in one formula, more than which a part of it gets a name
@@ -28,13 +30,22 @@ _DEEP = 10  # operations inside each other, likewise
 _SHORT = 3  # operations in a part that is repeated rather than named
 
 
+class Forms(dict[Expr, Form]):
+    """The forms that stand for some values of graphs whose loops are opened."""
+
+    def __init__(self, forms: Mapping[Expr, Form] | None = None, loops: Loops | None = None) -> None:
+        super().__init__(forms or {})
+        self.loops = loops or Loops()
+
+
 @dataclass
 class Names:
     """The forms that stand for some values, and the symbols that are taken."""
 
-    forms: dict[Expr, Form] = field(default_factory=dict)
+    forms: Forms = field(default_factory=Forms)
     legend: list[tuple[Symbol, Form]] = field(default_factory=list)
     _taken: set[Form] = field(default_factory=set)
+    _sequences: set[Form] = field(default_factory=set)
 
     def give(self, node: Expr, form: Form) -> None:
         """Let `form` stand for `node`; the first name given stays."""
@@ -45,14 +56,24 @@ class Names:
     def is_free(self, form: Form) -> bool:
         return form not in self._taken
 
-    def free(self, wanted: Symbol) -> Symbol:
-        """`wanted`, or the same letter with the next free number."""
+    def free(self, wanted: Symbol, time: str = "", sequence: bool = False) -> Symbol:
+        """`wanted`, or the same letter with the next free number; behind it `time`, the step of a loop.
+
+        With `sequence`, for what has values at the steps of a loop, one that no other loop has either.
+        """
         number = 1
-        candidate = wanted
-        while candidate in self._taken:
+        plain, candidate = wanted, _subscripted(wanted, time)
+        while candidate in self._taken or (sequence and plain in self._sequences):
             number += 1
-            candidate = Symbol(wanted.base, f"{wanted.sub},{number}" if wanted.sub else str(number))
+            plain = _subscripted(wanted, str(number))
+            candidate = _subscripted(plain, time)
+        if sequence:
+            self._sequences.add(plain)
         return candidate
+
+
+def _subscripted(symbol: Symbol, part: str) -> Symbol:
+    return Symbol(symbol.base, ",".join(filter(None, (symbol.sub, part))))
 
 
 @dataclass(frozen=True)
@@ -75,7 +96,7 @@ def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
     order = postorder(roots)
     hidden = _hidden_state(roots)
     leaves = [node for node in order if node.op in _NAMED_LEAVES and node not in hidden]
-    by_layer = layer_symbols(node for node in leaves if node.op in ("parameter", "state"))
+    by_layer = layer_symbols((node for node in leaves if node.op in ("parameter", "state")), users(roots))
     for node in leaves:
         if node not in by_layer:
             names.give(node, names.free(symbol(str(node.name)) if is_plain(str(node.name)) else Symbol(str(node.name))))
@@ -88,8 +109,6 @@ def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
     for node in order:
         if node.name is not None and node.op not in _NAMED_LEAVES:
             names.give(node, names.free(symbol(node.name)))
-
-
     inside = {arg for node in order if node.op.startswith("standard_") for arg in node.args}
     for node in order:
         if node.op in _DRAWN and node not in inside:
@@ -117,6 +136,8 @@ def find_layers(root: Expr) -> Layers:
         value = _with_bias(node, above, weights)
         for arg in node.args:
             taken = _core(arg)
+            if taken.op == "item":
+                continue  # the loop names it
             if deepest[taken] and taken not in z and taken.args and deepest[taken] not in h.values():
                 h[taken] = deepest[taken]
         if value not in z and _core(node.args[0]) is not _core(node.args[1]):
@@ -135,15 +156,21 @@ def _with_bias(node: Expr, above: dict[Expr, list[Expr]], weights: set[Expr]) ->
     """The sum of a contraction and its bias when it has one, else the contraction itself."""
     while len(set(above[node])) == 1:
         user = above[node][0]
-        if user.op == "add" and any(_core(arg) in weights for arg in user.args if arg is not node):
+        if user.op == "add" and any(_is_bias(arg, weights) for arg in user.args if arg is not node):
             return user
         if user.op not in ("reshape", "transpose"):
             break
         node_above = above[user]
-        if not any(u.op == "add" and any(_core(a) in weights for a in u.args if a is not user) for u in node_above):
+        if not any(u.op == "add" and any(_is_bias(a, weights) for a in u.args if a is not user) for u in node_above):
             break
         node = user
     return node
+
+
+def _is_bias(node: Expr, weights: set[Expr]) -> bool:
+    """Whether a node is a parameter, or a sum of two."""
+    core = _core(node)
+    return core in weights or (core.op == "add" and all(_core(arg) in weights for arg in core.args))
 
 
 def name_layers(names: Names, layers: Layers) -> None:
@@ -157,8 +184,13 @@ def name_shared(names: Names, roots: Sequence[Expr], letter: str | None = None) 
 
     Each operation has a letter of its own, unless one `letter` is given for all.
     """
-    order = postorder(roots)
-    uses = Counter(arg for node in order for arg in set(node.args))
+    loops = names.forms.loops
+    name_loops(names, loops.postorder(roots))
+    order = [node for node in loops.postorder(roots) if node.dtype != "tuple" or node.op == "cond"]
+    for node in order:
+        if node.name is not None and node.op not in _LEAVES and loops.owner(node) is not None:
+            names.give(node, names.free(symbol(node.name), _time(loops, node)))
+    uses = Counter(part for node in order for part in set(loops.below(node)))
     uses.update(roots)
     tops = set(roots)
     size: dict[Expr, int] = {}
@@ -168,16 +200,26 @@ def name_shared(names: Names, roots: Sequence[Expr], letter: str | None = None) 
         if node in names.forms or node.op in _LEAVES:
             size[node], depth[node] = 0, 0
             continue
-        visible = int(node.op not in _INVISIBLE)
-        size[node] = visible + sum(size[arg] for arg in node.args)
-        depth[node] = visible + max((depth[arg] for arg in node.args), default=0)
-        repeated = uses[node] > 1 and size[node] >= _SHORT and visible
+        visible, parts = int(node.op not in _INVISIBLE), loops.below(node)
+        size[node] = visible + sum(size.get(part, 0) for part in parts)
+        depth[node] = visible + max((depth.get(part, 0) for part in parts), default=0)
+        repeated = uses[node] > 1 and visible and (size[node] >= _SHORT or node.op == "concat")
         large = (size[node] > _LONG or depth[node] > _DEEP) and node not in tops
-        if repeated or large or node.op == "scan":
+        if repeated or large:
             chosen.append(node)
             size[node], depth[node] = 0, 0
-    letters = [letter or _LETTERS.get(node.op, "t") for node in chosen]
-    for base, count in Counter(letters).items():
-        group = [node for node, own in zip(chosen, letters, strict=True) if own == base]
+    letters = [(letter or _letter_of(loops, node), _time(loops, node)) for node in chosen]
+    for (base, time), count in Counter(letters).items():
+        group = [node for node, own in zip(chosen, letters, strict=True) if own == (base, time)]
         for number, node in enumerate(group, 1):
-            names.give(node, names.free(Symbol(base, str(number) if count > 1 else "")))
+            names.give(node, names.free(Symbol(base, str(number) if count > 1 else ""), time))
+
+
+def _letter_of(loops: Loops, node: Expr) -> str:
+    return _LETTERS.get(node.op, "u" if loops.owner(node) else "t")
+
+
+def _time(loops: Loops, node: Expr) -> str:
+    """The step that a value of a loop is computed at; nothing for other values."""
+    loop = loops.owner(node)
+    return "" if loop is None else loop.letter

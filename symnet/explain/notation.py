@@ -16,6 +16,9 @@ from itertools import groupby
 from typing import ClassVar
 
 
+BAR = "\u0304"  # ends the letter of a cotangent: h̄
+
+
 class Level(IntEnum):
     """How tightly a form binds; an operand that binds less tightly than its place asks for gets parentheses."""
 
@@ -250,6 +253,17 @@ class Arrow(Form):
     left: tuple[Form, ...]
     right: tuple[Form, ...]
     where: tuple[tuple[Form, Form], ...] = ()
+    level = Level.OR
+
+
+@dataclass(frozen=True)
+class Stepwise(Form):
+    """body, index = first … last: the last equation of a loop."""
+
+    body: Form
+    index: str
+    first: Form
+    last: Form
     level = Level.OR
 
 

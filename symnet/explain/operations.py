@@ -15,8 +15,6 @@ from symnet.explain.leaves import Writer, extent, number
 from symnet.explain.notation import (
     Call,
     Form,
-    Index,
-    Number,
 )
 from symnet.expr.node import Expr
 
@@ -55,9 +53,8 @@ def _over_axes(name: str) -> Writer:
 
 
 def _scan(node: Expr, args: Sequence[Form]) -> Form:
-    from symnet.explain.loops import loop
-
-    return loop(node, args)
+    """A loop as a whole, where its values are not looked at."""
+    return Call("loop", ())
 
 
 def _cond(node: Expr, args: Sequence[Form]) -> Form:
@@ -67,12 +64,9 @@ def _cond(node: Expr, args: Sequence[Form]) -> Form:
 
 
 def _item(node: Expr, args: Sequence[Form]) -> Form:
-    """The results of a loop by their place: the final carries, then what it stacked; of a choice the two values."""
-    if node.args[0].op == "cond":
-        from symnet.explain.loops import chosen
+    from symnet.explain.loops import chosen, item_of_loop
 
-        return chosen(node, args[0])
-    return Index(args[0], (Number(str(node.attrs["index"])),))
+    return chosen(node, args[0]) if node.args[0].op == "cond" else item_of_loop(node)
 
 
 _TABLE: dict[str, Writer] = {

@@ -25,6 +25,8 @@ def subscript(text: str) -> str:
     if not text:
         return ""
     parts = text.split(",")
+    if len(parts) == 2 and parts[0].isdigit() and all(letter in _SUBSCRIPTS for letter in parts[1]):
+        return subscript(parts[0]) + subscript(parts[1])  # the second of several values, at step t: u₂ₜ
     if all(len(part) == 1 and part.isalpha() for part in parts):
         parts = ["".join(parts)]
     short = len(parts) == 1 and (len(text) <= 2 or not text.isalpha() or "," in text)
@@ -122,6 +124,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Extent: lambda f: "×".join(_at(size, Level.PRODUCT) for size in f.sizes) or "1",
     n.Vector: lambda f: f"[{_list(f.elements)}]",
     n.Arrow: _arrow,
+    n.Stepwise: lambda f: f"{write(f.body)},  {f.index} = {write(f.first)} … {write(f.last)}",
     n.Code: lambda f: f.text,
     n.Cut: lambda f: "…",
 }

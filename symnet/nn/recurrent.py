@@ -94,7 +94,7 @@ class _Recurrent(Module):
 
     def _scan(self, weights: Weights, x: Expr, start: State, counts: Expr | None, reverse: bool) -> tuple[Expr, State]:
         """One direction of one layer: x [T, N, size] -> outputs [T, N, output_size], final state."""
-        slices = {"inputs": ops.name("a", self.cell.inputs(weights, x))}
+        slices = {"inputs": self.cell.inputs(weights, x)}
         if counts is not None:
             slices["inside"] = ops.cast(ops.arange(x.shape[0]), counts.dtype)[:, None, None] < counts[:, None]
 

@@ -105,7 +105,7 @@ def _gru_step(weights: Weights, inputs: Expr, state: State) -> State:
     (h,) = state
     x_r, x_z, x_n = _split(inputs, 3)
     h_r, h_z, h_n = _split(ops.name("s", weights.of_hidden_with_bias(h)), 3)
-    r, z = ops.name("r", ops.sigmoid(x_r + h_r)), ops.name("z", ops.sigmoid(x_z + h_z))
+    r, z = ops.name("r", ops.sigmoid(x_r + h_r)), ops.name("u", ops.sigmoid(x_z + h_z))
     n = ops.name("n", ops.tanh(x_n + r * h_n))
     return ((1.0 - z) * n + z * h,)
 

@@ -15,7 +15,7 @@ from symnet.derive.build import postorder_above
 from symnet.explain import latex, text
 from symnet.explain.formula import definition, legend_lines
 from symnet.explain.identifiers import symbol
-from symnet.explain.naming import Names, name_shared
+from symnet.explain.naming import Forms, Names, name_shared
 from symnet.explain.notation import Code, Form, Symbol
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, users
@@ -115,7 +115,7 @@ def formula_of(optimizer: Optimizer) -> UpdateFormula:
     for node in called:
         if node.op == "constant":  # π
             names.give(node, symbol(node.name or ""))
-    stops = Names(dict(names.forms) | {one.value: one.letter for one in kept}, _taken=set(names.forms.values()))
+    stops = Names(Forms({**names.forms, **{one.value: one.letter for one in kept}}), _taken=set(names.forms.values()))
     for node in called:
         if node.args:  # a learning rate that follows from the step
             stops.give(node, stops.free(_USUAL.get(node.name or "", symbol(node.name or ""))))

@@ -1,0 +1,134 @@
+"""Names in loops: hₜ for a carried value, xₜ for a slice of x, h for the sequence h₁ … h_T, h_T for the last.
+
+A loop over t = 1 … T gets hₜ₋₁ and gives hₜ. Run backward by a user it gets hₜ₊₁. The loop of a derivative runs against
+its forward loop: it gets the cotangent of hₜ, called h̄ₜ, and gives that of hₜ₋₁.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from symnet.derive.build import apply
+from symnet.explain.identifiers import symbol
+from symnet.explain.notation import BAR, Symbol
+from symnet.explain.recurrences import Recurrence
+from symnet.expr import dims
+from symnet.expr.dims import Dim
+from symnet.expr.node import Expr
+
+if TYPE_CHECKING:
+    from symnet.explain.naming import Names
+
+_CARRIED = {1: "h", 2: "hc"}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Which steps a loop counts, in order, and the place of a carried value before and after step t."""
+
+    first: Dim
+    last: Dim
+    before: str
+    after: str
+    start: Dim
+    end: Dim
+
+
+def timing(loop: Recurrence) -> Timing:
+    """The times of a loop over t = 1 … T."""
+    t, length = loop.letter, loop.length
+    past, following, beyond = f"{t}−1", f"{t}+1", dims.add(length, 1)
+    if loop.reverse:
+        if loop.adjoint:
+            return Timing(length, 1, t, past, length, 0)
+        return Timing(length, 1, following, t, beyond, 1)
+    return Timing(1, length, t, following, 1, beyond) if loop.adjoint else Timing(1, length, past, t, 0, length)
+
+
+def at(base: Symbol, time: Dim) -> Symbol:
+    """The value of a sequence at some time: h with t, t−1, 0 or T."""
+    text = str(time).replace("-", "−")
+    return Symbol(base.base, f"{base.sub},{text}" if base.sub else text)
+
+
+def name_loops(names: Names, order: list[Expr]) -> None:
+    """Name what the loops among `order` (a walk along `Loops.below`) carry, read and keep."""
+    loops = names.forms.loops
+    items = [node for node in order if node.op == "item" and node.args[0].op == "scan" and loops.added(node) is None]
+    carried = [(node, place) for node in order if (place := loops.carry(node)) is not None]
+    carried.sort(key=lambda one: (one[1][0].level, one[1][1]))
+    for node in order:
+        if node in loops.slices:
+            _name_slice(names, node)
+    for whole, step, t in loops.sliced():
+        form = names.forms.get(whole)
+        if isinstance(form, Symbol) and whole.args:
+            names.give(step, at(form, t))
+    for node, (loop, index) in carried:
+        times, letter = timing(loop), _letter(names, loop, index, [i for _, (one, i) in carried if one is loop])
+        names.give(node, at(letter, times.before))
+        new = loop.new(index)
+        if new in names.forms or times.after != loop.letter:
+            for results in loop.results.values():
+                results[index] = new if new not in names.forms else _again(new)
+        names.give(loop.new(index), at(letter, times.after))
+        loop.letters[index] = letter
+    for node in items:
+        loop, index = loops.of(node.args[0]), node.attrs["index"]
+        if index < len(loop.carried):
+            names.give(node, at(loop.letters[index], timing(loop).end))
+        else:
+            _name_sequence(names, node, loop)
+
+
+def _letter(names: Names, loop: Recurrence, index: int, used: list[int]) -> Symbol:
+    """The letter of a carried value: its own name, that of the value it is the cotangent of, or h (and c)."""
+    new = loop.new(index)
+    if new.name is not None:
+        return names.free(symbol(new.name), sequence=True)
+    used = sorted(set(used))
+    if loop.adjoint:
+        forward = loop.sources[0]
+        places = [i for i in range(len(forward.carried)) if i not in forward.sums and i in forward.letters]
+        if len(places) == len(used):
+            letter = forward.letters[places[used.index(index)]]
+            return names.free(Symbol(letter.base + BAR, letter.sub), sequence=True)
+    plain = _CARRIED.get(len(used), "")
+    return names.free(Symbol(plain[used.index(index)] if plain else "h", ""), sequence=True)
+
+
+def _name_slice(names: Names, node: Expr) -> None:
+    operand = names.forms.loops.slices[node]
+    if not isinstance(names.forms.get(operand), Symbol):
+        names.give(operand, names.free(Symbol("x")))
+    whole = names.forms[operand]
+    loop = names.forms.loops.owner(node)
+    assert isinstance(whole, Symbol) and loop is not None
+    names.give(node, at(whole, loop.letter))
+
+
+def _name_sequence(names: Names, item: Expr, loop: Recurrence) -> None:
+    """What a loop keeps of each step has the name of the step's value, without t."""
+    loops, t = names.forms.loops, loop.letter
+    result = loops.result(item)
+    step = names.forms.get(result)
+    whole = names.forms.get(item)
+    if whole is None:
+        if isinstance(step, Symbol) and (step.sub == t or step.sub.endswith(f",{t}")):
+            names.give(item, Symbol(step.base, step.sub.removesuffix(t).removesuffix(",")))
+            return
+        whole = names.free(symbol(result.name) if result.name else Symbol("u"), sequence=True)
+        names.give(item, whole)
+    if not isinstance(whole, Symbol):
+        return
+    scan, index = item.args[0], item.attrs["index"]
+    if result in names.forms or loops.owner(result) is not loop:
+        result = _again(result)
+        loop.results[scan][index] = result
+    names.give(result, at(whole, t))
+
+
+def _again(node: Expr) -> Expr:
+    """The same value as another node, which can have another name."""
+    return apply("broadcast_to", node, shape=node.shape)
