@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symnet.accuracy.measure import ILL, Judge, exact, quick
+from symnet.accuracy.measure import ILL, Judge, exact, matters, quick
 from symnet.accuracy.remedies import Form, Patient, best, centres, with_limits
 from symnet.expr.node import Expr
 from symnet.expr.traverse import leaves, substitute
@@ -55,24 +55,28 @@ class Verdict:
     treatments: tuple[Treatment, ...] = ()
 
 
-_verdicts: dict[tuple[int, tuple[str, ...]], Verdict] = {}
+_verdicts: dict[tuple[int, tuple[str, ...], bool], Verdict] = {}
 _lock = lock()
 
 
-def examine(closed: Expr, domains: Sequence[str]) -> Verdict:
-    """The verdict on a closed chain, from memory if an equal chain was examined before."""
-    key = (id(closed), tuple(domains))  # the verdict keeps the node, so that no other can get its id
+def examine(closed: Expr, domains: Sequence[str], training: bool = False) -> Verdict:
+    """The verdict on a closed chain, from memory if an equal chain was examined before.
+
+    training  leave the chain as it is where only digits are lost that do not matter to training (`measure.matters`)
+    """
+    key = (id(closed), tuple(domains), training)  # the verdict keeps the node, so that no other can get its id
     with _lock:
         if key not in _verdicts:
-            _verdicts[key] = _examined(closed, tuple(domains))
+            _verdicts[key] = _examined(closed, tuple(domains), training)
         return _verdicts[key]
 
 
-def _examined(closed: Expr, domains: Sequence[str]) -> Verdict:
+def _examined(closed: Expr, domains: Sequence[str], training: bool) -> Verdict:
     judge, nodes = quick(closed, domains)
     values = judge.values([closed])[0]
     ill, holes = judge.ill(closed, values), _holes(closed, judge, values)
-    if not ill.any() and not holes.any():
+    worth = (matters(judge, closed) if training and ill.any() else ill).any() or holes.any()
+    if not worth:
         return _verdict(closed, closed, judge, ())
     chosen = np.flatnonzero(_some(ill, JUDGED) | _some(~ill, JUDGED) | holes)
     strict = exact(judge.at(chosen), nodes)
@@ -107,8 +111,7 @@ def _treated(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Verdict:
         if target is None:
             break
         tried.add(target)
-        place = next(i for i, node in enumerate(nodes) if node is target)
-        patient = Patient(target, current[place], judge)
+        patient = Patient(target, dict(zip(nodes, current, strict=True)), judge)
         form = with_limits(patient, best(patient))
         if form.changes and _helps(closed, {**now, target: form.node}, current[-1], judge, form):
             treatments.append(_treatment(patient, form))

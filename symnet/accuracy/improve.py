@@ -14,7 +14,7 @@ from symnet.expr.node import Expr, label, rebuild
 from symnet.expr.traverse import postorder
 from symnet.ops.shape import broadcast_to
 
-CHOICES = ("auto", "off")
+CHOICES = ("auto", "strict", "off")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,17 +28,20 @@ class Finding:
 def check_choice(choice: object, where: str) -> str:
     """The `accuracy=` of a front door."""
     if choice not in CHOICES:
-        raise UsageError(f"{where}: accuracy is {choice!r}, expected 'auto' or 'off'{nearest(str(choice), CHOICES)}")
+        raise UsageError(
+            f"{where}: accuracy is {choice!r}, expected 'auto', 'strict' or 'off'{nearest(str(choice), CHOICES)}"
+        )
     return str(choice)
 
 
-def improved(roots: Sequence[Expr], findings: list[Finding] | None = None) -> list[Expr]:
+def improved(roots: Sequence[Expr], training: bool = False, findings: list[Finding] | None = None) -> list[Expr]:
     """The roots with every chain that loses digits computed in the best way that was found; the bodies of loops too.
 
+    training  leave chains as they are that only lose digits which do not matter to training
     findings  collects what was found about every chain that was looked at
     """
     seen: list[Finding] = [] if findings is None else findings
-    found = [Finding(chain, examine(chain.closed, chain.domains)) for chain in suspects(roots)]
+    found = [Finding(chain, examine(chain.closed, chain.domains, training)) for chain in suspects(roots)]
     seen += found
     mended = {id(f.chain.root): f for f in found if f.verdict.treatments}
     order = postorder(roots)
@@ -50,15 +53,17 @@ def improved(roots: Sequence[Expr], findings: list[Finding] | None = None) -> li
         finding = mended.get(id(node))
         if finding is None:
             copy = rebuild(node, [new[id(arg)] for arg in node.args])
-            new[id(node)] = with_bodies(copy, lambda body: _improved_body(body, inside, seen))
+            new[id(node)] = with_bodies(copy, lambda body: _improved_body(body, training, inside, seen))
         else:
             new[id(node)] = _in_place(finding, [new[id(source)] for source in finding.chain.sources])
     return [new[id(root)] for root in roots]
 
 
-def _improved_body(body: Function, known: dict[Function, Function], findings: list[Finding]) -> Function:
+def _improved_body(
+    body: Function, training: bool, known: dict[Function, Function], findings: list[Finding]
+) -> Function:
     if body not in known:
-        known[body] = Function(body.parameters, improved(body.results, findings))
+        known[body] = Function(body.parameters, improved(body.results, training, findings))
     return known[body]
 
 

@@ -8,7 +8,7 @@ number, nothing is counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +27,12 @@ ILL = 32.0
 """Errors from here on are worth mending. Chains of a dozen well-behaved operations stay far below."""
 DIGITS = 120
 """The digits with which what is true is worked out, where float64 may not know."""
-SMALLEST = float(np.finfo(np.float32).tiny) / ILL
+TINY = float(np.finfo(np.float32).tiny)
+EPSILON = float(np.finfo(np.float32).eps)
+SCALES = tuple(2.0**-k for k in (0, 1, 2, 3, 5, 8, 12, 17, 23))
+ORDINARY = 1e8
+"""The largest size, and one over the smallest, of numbers in training."""
+SMALLEST = TINY / ILL
 """No unit is smaller than this: an error below the smallest normal number is no error."""
 RELIABLE = 1e-10
 """Where float64 is as close as this (relative) to the truth, it is good enough to see what moving a source does."""
@@ -38,12 +43,14 @@ class Judge:
     """The truth about every float32 node of a closed chain at some points.
 
     columns  the values of the sources at the points
+    skipped  points that do not count (see `_out_of_range`)
     truth    by node (id): its true values, as float64
     unit     by node (id): what counts as one unit of error
     """
 
     inputs: Sequence[Expr]
     columns: Sequence[Array]
+    skipped: Array
     truth: dict[int, Array] = field(default_factory=dict)
     unit: dict[int, Array] = field(default_factory=dict)
 
@@ -54,7 +61,7 @@ class Judge:
     def errors(self, node: Expr, values: Array) -> Array:
         """The errors of `values`, computed in place of `node`; nan where nothing is counted."""
         truth, unit = self.truth[id(node)], self.unit[id(node)]
-        counted = np.isfinite(truth) & (np.abs(truth) <= LARGEST)
+        counted = np.isfinite(truth) & (np.abs(truth) <= LARGEST) & ~self.skipped
         with np.errstate(all="ignore"):
             found = np.abs(values.astype(np.float64) - truth) / unit
         return np.where(counted, np.where(np.isnan(found), np.inf, found), np.nan)
@@ -66,20 +73,79 @@ class Judge:
 
     def at(self, chosen: Array) -> Judge:
         """The same for some of the points, still to be told the truth about."""
-        return Judge(self.inputs, [column[chosen] for column in self.columns])
+        return Judge(self.inputs, [column[chosen] for column in self.columns], self.skipped[chosen])
 
 
 def quick(closed: Expr, domains: Sequence[str]) -> tuple[Judge, list[Expr]]:
     """A judge who takes float64 for the truth, and the float32 nodes of the chain, operands first."""
     inputs = sorted(leaves([closed], "input"), key=lambda node: int(str(node.name)[1:]))
-    judge = Judge(inputs, points(domains, constants_of(closed)))
+    columns = points(domains, constants_of(closed))
+    judge = Judge(inputs, columns, np.zeros(len(columns[0]), bool))
     nodes = [node for node in postorder([closed]) if node.dtype == "float32" and node.op != "constant"]
     wide = list(in_float64(nodes).values())
     wide_inputs = list(in_float64(inputs).values())
     truth = evaluated(wide, wide_inputs, judge.columns)
     slack = _moved(judge.columns, truth, lambda columns: evaluated(wide, wide_inputs, columns))
     _settle(judge, nodes, truth, slack)
+    if len(inputs) > 1:
+        judge.skipped = _out_of_range(nodes, judge.values(nodes), truth)
     return judge, nodes
+
+
+def _out_of_range(nodes: Sequence[Expr], values: Sequence[Array], truth: Sequence[Array]) -> Array:
+    """The points at which a product or quotient of *different* values leaves the range of float32. Values are sampled
+    independently, and what the sizes of independent values may be together is not known; a square or an exponential
+    that leaves the range does so by itself."""
+    below: dict[int, frozenset[str]] = {}
+    left = np.zeros(len(values[0]), bool)
+    for node, value, true in zip(nodes, values, truth, strict=True):
+        own = {str(node.name)} if node.op == "input" else set()
+        below[id(node)] = frozenset(own.union(*(below.get(id(arg), ()) for arg in node.args)))
+        if node.op in ("multiply", "divide"):
+            a, b = (below.get(id(arg)) for arg in node.args)
+            if a and b and a != b:
+                tiny = (np.abs(value) < TINY) & (true != 0)
+                left |= (~np.isfinite(value) | tiny) & np.isfinite(true)
+    return left
+
+
+def matters(judge: Judge, closed: Expr) -> Array:
+    """Where an ill chain is ill in a way that can matter to training.
+
+    Sources are of ordinary size, and the error is not small beside the values that the chain takes when some of its
+    sources are nearer to 0: what 1 − tanh² loses where it has died away is lost in the sum with others anyway.
+    """
+    (values,) = judge.values([closed])
+    found = judge.ill(closed, values)
+    for column in judge.columns:
+        if column.dtype != bool:
+            found &= (np.abs(column) <= ORDINARY) & ((np.abs(column) >= 1 / ORDINARY) | (column == 0))
+    places = np.flatnonzero(found)
+    columns = [column[places] for column in judge.columns]
+    error = np.abs(values[places].astype(np.float64) - judge.truth[id(closed)][places])
+    (wide,), inputs = in_float64([closed]).values(), list(in_float64(judge.inputs).values())
+    for chosen in _groups(columns):
+        if not len(error):
+            break
+        largest = np.zeros(len(error))
+        for scale in SCALES:
+            scaled = [c * np.float32(scale) if i in chosen else c for i, c in enumerate(columns)]
+            (value,) = evaluated([wide], inputs, scaled)
+            largest = np.fmax(largest, np.where(np.isfinite(value), np.abs(value), 0))
+        large = ~(error <= ILL * EPSILON * largest)
+        places, error, columns = places[large], error[large], [column[large] for column in columns]
+    return np.asarray(np.isin(np.arange(len(found)), places))
+
+
+def _groups(columns: Sequence[Array]) -> Iterator[frozenset[int]]:
+    """Sets of sources that may move to 0 together: all, each alone, and some at random."""
+    numbers = [i for i, column in enumerate(columns) if column.dtype != bool]
+    yield frozenset(numbers)
+    if len(numbers) > 1:
+        yield from (frozenset([i]) for i in numbers)
+        rng = np.random.default_rng(len(numbers))
+        for _ in range(4 * len(numbers)):
+            yield frozenset(i for i in numbers if rng.random() < 0.5)
 
 
 def exact(judge: Judge, nodes: Sequence[Expr]) -> Judge:

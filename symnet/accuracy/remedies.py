@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from symnet.accuracy import series
 from symnet.accuracy.measure import ILL, Judge, constants_of
 from symnet.accuracy.widen import widened
 from symnet.expr.node import Expr
-from symnet.expr.traverse import leaves, postorder
+from symnet.expr.traverse import postorder
 
 Array = np.ndarray
 
@@ -43,11 +43,15 @@ class Form:
 
 @dataclass(frozen=True, eq=False)
 class Patient:
-    """A node of a chain: what it means (`target`), how it is computed now, and the judge of both."""
+    """A node of a chain (`target`), how it and the other nodes are computed now (`forms`), and who judges that."""
 
     target: Expr
-    now: Expr
+    forms: Mapping[Expr, Expr]
     judge: Judge
+
+    @property
+    def now(self) -> Expr:
+        return self.forms[self.target]
 
     def plain(self) -> Form:
         """The node as it is computed now."""
@@ -61,14 +65,33 @@ class Patient:
         (values,) = self.judge.values([node])
         return self.judge.ill(self.target, values)
 
-    @property
-    def source(self) -> tuple[Expr, Array] | None:
-        """The one source, a number, that everything depends on, and its values; None if there are several."""
-        found = leaves([self.target], "input")
-        if len(found) != 1 or found[0].dtype != "float32":
-            return None
-        known = zip(self.judge.inputs, self.judge.columns, strict=True)
-        return next((node, column) for node, column in known if node is found[0])
+    def variable(self) -> Variable | None:
+        """The one value, as near to the sources as possible, through which the target depends on all of them."""
+        order = [node for node in postorder([self.target]) if node.args or node.op == "input"]
+        below: dict[int, frozenset[int]] = {}
+        for node in order:
+            own = frozenset([id(node)]) if node.op == "input" else frozenset[int]()
+            below[id(node)] = own.union(*(below.get(id(arg), frozenset()) for arg in node.args))
+        everything = below[id(self.target)]
+        for node in order[:-1]:
+            if below[id(node)] == everything and node.dtype == "float32" and _is_only_way(self.target, node):
+                current = self.forms[node]
+                return Variable(node, current, self.judge.values([current])[0])
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """A value that a target is a function of: what it means, how it is computed now, and what that gives."""
+
+    node: Expr
+    now: Expr
+    values: Array
+
+
+def _is_only_way(target: Expr, node: Expr) -> bool:
+    """Whether the target depends on inputs through this node alone."""
+    return all(other is node or other.op != "input" for other in postorder([target], [node]))
 
 
 def best(patient: Patient) -> Form:
@@ -94,20 +117,20 @@ def _widened(patient: Patient, plain: Form) -> list[Form]:
 
 def _with_branches(patient: Patient, base: Form) -> Iterator[Form]:
     """The form with polynomials near points at which it is ill, and with the first terms far out."""
-    if patient.source is None:
+    variable = patient.variable()
+    if variable is None:
         return
     current = base
     for grow in (_near, _far):
-        better = grow(patient, current)
+        better = grow(patient, variable, current)
         if better is not None:
             current = better
             yield current
 
 
-def _near(patient: Patient, base: Form) -> Form | None:
-    assert patient.source is not None
-    source, x = patient.source
-    f = series.function(patient.target, source)
+def _near(patient: Patient, variable: Variable, base: Form) -> Form | None:
+    """The form with a polynomial around each point where that helps."""
+    f, x = series.function(patient.target, variable.node), variable.values
     current = base
     for centre in centres(patient.target):
         distance = np.abs(x.astype(np.float64) - centre)
@@ -117,7 +140,7 @@ def _near(patient: Patient, base: Form) -> Form | None:
         (values,) = patient.judge.values([current.node])
         imperfect = near & (np.nan_to_num(patient.judge.errors(patient.target, values)) > COVERED)
         found = series.taylor(f, centre)
-        forms = [] if found is None else _around(patient, current, source, f, found, distance[imperfect])
+        forms = [] if found is None else _around(patient, current, variable.now, f, found, distance[imperfect])
         helping = [form for form in forms if form.ill < current.ill]
         current = min([current, *helping], key=lambda form: form.ill)
     return current if current is not base else None
@@ -134,10 +157,9 @@ def _around(
             yield patient.changed(base, "series", node)
 
 
-def _far(patient: Patient, base: Form) -> Form | None:
-    assert patient.source is not None
-    source, x = patient.source
-    f = series.function(patient.target, source)
+def _far(patient: Patient, variable: Variable, base: Form) -> Form | None:
+    """The form with the first terms of an expansion far out, on each side where that helps."""
+    f, x = series.function(patient.target, variable.node), variable.values
     current = base
     for side in (1, -1):
         if not (patient.ill_at(current.node) & (side * x > FAR[0])).any():
@@ -145,7 +167,7 @@ def _far(patient: Patient, base: Form) -> Form | None:
         found = series.asymptote(f, side)
         for radius in FAR if found is not None else ():
             assert found is not None
-            node = series.far(source, f, found, radius, current.node)
+            node = series.far(variable.now, f, found, radius, current.node)
             form = None if node is None else patient.changed(current, "asymptote", node)
             if form is not None and form.ill < current.ill:
                 current = form
@@ -155,15 +177,15 @@ def _far(patient: Patient, base: Form) -> Form | None:
 
 def with_limits(patient: Patient, form: Form) -> Form:
     """The form, with the limit as its value at points where the chain has none."""
-    if patient.source is None:
+    variable = patient.variable()
+    if variable is None:
         return form
-    source, x = patient.source
-    f = series.function(patient.target, source)
+    f, x = series.function(patient.target, variable.node), variable.values
     (values,) = patient.judge.values([form.node])
     for centre in centres(patient.target):
         at = x == np.float32(centre)
         if at.any() and not np.isfinite(values[at]).any() and (value := series.limit(f, centre)) is not None:
-            node = series.at_point(source, centre, value, form.node)
+            node = series.at_point(variable.now, centre, value, form.node)
             form = patient.changed(form, "limit", node)
     return form
 

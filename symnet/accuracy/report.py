@@ -83,14 +83,16 @@ class AccuracyReport:
 
 
 @overload
-def accuracy(exprs: Expr) -> AccuracyReport: ...
+def accuracy(exprs: Expr, *, training: bool = ...) -> AccuracyReport: ...
 @overload
-def accuracy(exprs: Sequence[Expr]) -> AccuracyReport: ...
-def accuracy(exprs: Expr | Sequence[Expr]) -> AccuracyReport:
+def accuracy(exprs: Sequence[Expr], *, training: bool = ...) -> AccuracyReport: ...
+def accuracy(exprs: Expr | Sequence[Expr], *, training: bool = False) -> AccuracyReport:
     """Look for digits that an expression (or several) loses in float32 after simplification, and for remedies.
 
     `print(sn.accuracy(e))` tells where the error of a chain of element-wise operations is far above what rounding its
-    operands causes, and what `sn.function` and `sn.compile` do about it (unless they get `accuracy="off"`).
+    operands causes, and what is done about it by `sn.function` (unless it gets `accuracy="off"`).
+
+    training  what `sn.compile` does: digits that do not matter to training stay lost
     """
     from symnet.simplify import simplify
 
@@ -99,7 +101,7 @@ def accuracy(exprs: Expr | Sequence[Expr]) -> AccuracyReport:
         if not isinstance(node, Expr):
             raise DTypeError(f"accuracy: item {position} is {type(node).__name__}, expected an expression")
     findings: list[Finding] = []
-    after = improved(simplify(given), findings)
+    after = improved(simplify(given), training, findings)
     return AccuracyReport(tuple(map(_chain, findings)), tuple(after))
 
 

@@ -56,8 +56,9 @@ def compile(
     seed       decides the initial parameters, the order of the data and the random numbers of dropout and the like
     target     "native", or a portable level such as "x86-64-v3"
     check_finite  search inputs for NaN and infinity before each call
-    accuracy   "auto": element-wise operations in float32 that lose digits, and that no rule of simplification mends,
-               are computed in another way (`sn.accuracy` tells where and how); "off": as they read
+    accuracy   "auto": element-wise operations in float32 that lose digits which matter to training, and that no rule
+               of simplification mends, are computed in another way (`sn.accuracy` tells where and how); "strict":
+               also where they have died away, as 1 − tanh² does far out; "off": everything as it reads
 
     Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
     """
@@ -131,7 +132,8 @@ class Plan:
     """Everything the compiler is asked for, as expressions.
 
     loss, trained, optimizer   what was given: the loss, the parameters it trains, and how
-    written                    (parameter or state, its new value) as the optimizer writes it, before simplification
+    written                    (parameter or state, its new value) as formulas have them: the optimizer's as it writes
+                               them, before simplification; what the network stores, simplified
     watched                    the step as it is compiled, before expansion, and the gradients in it
     module                     what the compiler gets: every entry, expanded
     """
@@ -155,21 +157,21 @@ class Plan:
         trainable = {name: node for name, node in parameters.items() if node.attrs["trainable"]}
         gradients = usual_gradients(loss, list(trainable.values()))
         training, *evaluated = simplify([loss, *inference(everything)])
-        if accuracy == "auto":
-            training, *evaluated = improved([training, *evaluated])
-            gradients = improved(gradients)
+        if accuracy != "off":
+            training, *evaluated = improved([training, *evaluated], accuracy == "auto")
+            gradients = improved(gradients, accuracy == "auto")
         reached = _reached(loss)
         trained = [(node, g) for node, g in zip(trainable.values(), gradients, strict=True) if node in reached]
         if not trained:
             raise UsageError("compile: the loss depends on no trainable parameter, so there is nothing to train")
         updates, self.hyper = optimizer.build([node for node, _ in trained], [g for _, g in trained])
         self.absent = {name: v for name, v in optimizer.hyperparameters().items() if name not in self.hyper}
-        updates = (*updates, *collect_updates([loss]))
+        count, updates = len(updates), (*updates, *collect_updates([loss]))
         self.loss, self.trained, self.optimizer = loss, [node for node, _ in trained], optimizer
-        self.written = updates
         values = dict(zip(["loss", *outputs], evaluated, strict=True))
         new_values = simplify([value for _, value in updates])
         self.updates = tuple(zip([node for node, _ in updates], new_values, strict=True))
+        self.written = (*updates[:count], *self.updates[count:])
         entries = [
             Entry("step", {"loss": training}, self.updates),
             Entry("gradients", {LOSS: training, **dict(zip(trainable, gradients, strict=True))}),
@@ -194,6 +196,11 @@ class Plan:
             return self.module
         added = _expanded(self.watched.entry(entry), expand)
         return replace(self.module, entries=(*self.module.entries, added))
+
+    def roots(self, entry: str) -> list[Expr]:
+        """What an entry computes, expanded: its outputs, then its new values."""
+        found = next(known for known in self.module.entries if known.name == entry)
+        return [*found.outputs.values(), *(value for _, value in found.updates)]
 
     @property
     def names(self) -> dict[str, dict[str, str]]:

@@ -171,8 +171,8 @@ def function(
     Inputs are `sn.input` or `sn.parameter` nodes; every one that the outputs depend on must be listed. With a single
     expression instead of a list as outputs, calling gives a single array.
 
-    accuracy  "auto": element-wise operations in float32 that lose digits, and that no rule of simplification mends,
-              are computed in another way (`sn.accuracy` tells where and how); "off": as they read
+    accuracy  "auto" or "strict": element-wise operations in float32 that lose digits, and that no rule of
+              simplification mends, are computed in another way (`sn.accuracy` tells where and how); "off": as they read
     """
     from symnet.accuracy import check_choice
 
