@@ -29,10 +29,11 @@ from codegen.loops.grammar import (
     Reduce,
     Stmt,
     kernels,
+    stores,
     subscalars,
 )
 from codegen.loops.text import Line, item_head, kernel_head, lines_of
-from codegen.passes.core import map_kernels
+from codegen.passes.core import map_kernels, storage
 from codegen.passes.memory import arena_bytes, lifetimes, size
 from codegen.spec import Entry, Module
 from codegen.target import Target
@@ -72,9 +73,10 @@ class KernelLines:
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A buffer in the arena: bytes from `offset`, alive from the first to the last kernel (by number)."""
+    """A buffer in the arena, alive from the first to the last kernel (by number); `nodes` are stored in it."""
 
     buffer: Buffer
+    nodes: Nodes
     bytes: int
     first: int
     last: int
@@ -220,8 +222,12 @@ def _rectangles(program: Program) -> Iterator[Rectangle]:
         inside = 1 if isinstance(item, Kernel) else sum(1 for _ in kernels((item,)))
         numbers.append((count, count + inside - 1))
         count += inside
-    alive = lifetimes(program)
+    alive, stored = lifetimes(program), dict[str, dict[Expr, None]]()
+    for kernel in kernels(program.items):
+        for store in stores(kernel.body):
+            stored.setdefault(storage(program, store.buffer), {})[store.origin] = None
     for buffer in program.buffers.values():
         if buffer.offset is not None:
             first, last = alive.get(buffer.name, (0, len(numbers) - 1))
-            yield Rectangle(buffer, size(program, buffer), numbers[first][0], numbers[last][1])
+            nodes = tuple(stored.get(buffer.name, ()))
+            yield Rectangle(buffer, nodes, size(program, buffer), numbers[first][0], numbers[last][1])

@@ -25,6 +25,14 @@ class Lineage:
         """What replaced a node, each time that one was replaced."""
         return self._became.get(node, ())
 
+    def ancestors(self) -> dict[Expr, list[Expr]]:
+        """For everything that replaced nodes, the nodes that it replaced."""
+        found: dict[Expr, list[Expr]] = {}
+        for old, replacements in self._became.items():
+            for new in replacements:
+                found.setdefault(new, []).append(old)
+        return found
+
     def note(self, old: Expr, new: Expr) -> None:
         if new is not old:
             self._became.setdefault(old, {})[new] = None

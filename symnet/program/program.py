@@ -388,6 +388,10 @@ class Program:
         arrays, sizes = self._bind_one(code, entry, inputs)
         return profile(code, entry, persistent, arrays, sizes)
 
+    def code(self, entry: str = "step") -> Code:
+        """The compiled code of an entry, for those who look into it."""
+        return self._code(entry)
+
     def kernels(self, entry: str = "step") -> list[Mapping[str, Any]]:
         """The kernels of an entry in the order in which they run: their names, notes and costs."""
         return list(self._code(entry).metadata["entries"][entry]["kernels"])

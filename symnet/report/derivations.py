@@ -1,0 +1,104 @@
+"""The derivation of each gradient alone, out of the one derivation of all: the steps that lead to it.
+
+A derivation of many parameters is one trace: the loss is simplified, differentiated once, the gradients are simplified
+together. A step belongs to a gradient if what it changed became a part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from symnet.expr.lineage import Lineage
+from symnet.expr.node import Expr
+from symnet.expr.trace import Stage
+from symnet.expr.traverse import postorder
+from symnet.report.formulas import MathTable
+from symnet.report.model import Step
+
+if TYPE_CHECKING:
+    from symnet.explain.derivation import Derivation
+    from symnet.expr.trace import Step as Taken
+
+
+def steps_of(derivation: Derivation, lineage: Lineage, math: MathTable) -> tuple[list[Step], list[list[int]]]:
+    """The steps that are shown at some level, and for each gradient the numbers of its own.
+
+    `lineage` was recording while the derivation was made.
+    """
+    views = {id(view.step): view for view in derivation.all_views}
+    numbers: dict[int, int] = {}
+    steps: list[Step] = []
+    visible = {id(view.step) for view in derivation.views}
+    for taken in derivation.steps:
+        view = views[id(taken)]
+        numbers[id(taken)] = len(steps)
+        through = None if view.through is None else math.add(view.through)
+        steps.append(
+            Step(
+                rule=taken.rule,
+                kind=taken.kind,
+                left=math.add(view.left),
+                sign=view.sign,
+                right=math.add(view.right),
+                through=through,
+                reason=taken.reason,
+                assumption=taken.assumption,
+                visible=id(taken) in visible,
+            )
+        )
+    return steps, [[numbers[id(taken)] for taken in own] for own in relevant(derivation, lineage)]
+
+
+def relevant(derivation: Derivation, lineage: Lineage) -> list[list[Taken]]:
+    """For each gradient the steps that lead to it, in order."""
+    stages = derivation.trace.stages
+    position = next(number for number, stage in enumerate(stages) if stage.kind == "differentiate")
+    before, chain, after = stages[:position], stages[position], stages[position + 1 :]
+    derivatives = chain.end[len(chain.end) - len(derivation.wrt) :]
+    changes = [taken for stage in after for taken in _all_steps(stage)]
+    earlier = [taken for stage in before for taken in _all_steps(stage)]
+    came_from = lineage.ancestors()
+    result = []
+    for derivative in derivatives:
+        parts = set(postorder([derivative]))
+        contributions = [taken for taken in chain.steps if taken.after in parts]
+        forward = _made_of({*parts, *(taken.before for taken in contributions)}, came_from)
+        becoming = _becoming(parts, lineage)
+        own = {id(taken) for taken in contributions}
+        own |= {id(taken) for taken in earlier if taken.before in forward}
+        own |= {id(taken) for taken in changes if taken.before in becoming}
+        result.append([taken for taken in derivation.steps if id(taken) in own])
+    return result
+
+
+def _all_steps(stage: Stage) -> Iterable[Taken]:
+    """The steps of a stage, those inside loops too."""
+    yield from stage.steps
+    for stages in stage.bodies.values():
+        for inner in stages:
+            yield from _all_steps(inner)
+
+
+def _becoming(start: set[Expr], lineage: Lineage) -> set[Expr]:
+    """The nodes of `start`, what became of them, and what that is made of."""
+    seen, pending = set(start), list(start)
+    while pending:
+        node = pending.pop()
+        for new in (*lineage.became(node), *node.args):
+            if new not in seen:
+                seen.add(new)
+                pending.append(new)
+    return seen
+
+
+def _made_of(end: set[Expr], came_from: Mapping[Expr, Sequence[Expr]]) -> set[Expr]:
+    """The nodes of `end`, what they came from, and what that was made of."""
+    seen, pending = set(end), list(end)
+    while pending:
+        node = pending.pop()
+        for old in (*came_from.get(node, ()), *node.args):
+            if old not in seen:
+                seen.add(old)
+                pending.append(old)
+    return seen
