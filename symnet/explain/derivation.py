@@ -16,7 +16,8 @@ from operator import is_
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from symnet.derive.api import Exprs, of_usual_data, scalar_loss, several
+from symnet.derive.api import of_usual_data
+from symnet.derive.arguments import Variable, Variables, check_dependence, depends_on, scalar_loss, variables_in
 from symnet.derive.build import depends, full
 from symnet.derive.reverse import pullback
 from symnet.errors import CompilerBug, UsageError
@@ -145,22 +146,29 @@ class Derivation:
 
 
 @overload
-def explain(loss: Expr, wrt: Exprs, *, level: Level = ...) -> Derivation: ...
+def explain(loss: Expr, wrt: Variable | Variables, *, level: Level = ...) -> Derivation: ...
 @overload
 def explain(loss: Optimizer) -> UpdateFormula: ...
-def explain(loss: Expr | Optimizer, wrt: Exprs | None = None, *, level: Level = "normal") -> Derivation | UpdateFormula:
+def explain(
+    loss: Expr | Optimizer, wrt: Variable | Variables | None = None, *, level: Level = "normal"
+) -> Derivation | UpdateFormula:
     """How ∂loss/∂w is derived, for one w or for several with their where clauses in common.
 
-    `loss` is a floating-point scalar and each w a floating-point expression, as for `sn.grad`. For an optimizer, alone,
-    the formula of its update. `level` is how much is shown of the steps: "brief", "normal" or "full".
+    `loss` is a floating-point scalar and each w a floating-point expression in it, or its name, as for `sn.grad`. For
+    an optimizer, alone, the formula of its update. `level` is how much is shown of the steps: "brief", "normal" or
+    "full".
     """
     check_level(level)
-    if not isinstance(loss, Expr) and hasattr(loss, "formula"):
+    if not isinstance(loss, Expr) and hasattr(loss, "formula") and not isinstance(loss, type):
         return loss.formula()
-    if wrt is None:
-        raise UsageError("explain: say by what the loss is differentiated: sn.explain(loss, wrt=weight)")
     scalar = scalar_loss(loss, "explain")
-    variables, _ = several(wrt, "explain", "wrt")
+    if wrt is None:
+        raise UsageError(
+            "explain: say by what the loss is differentiated: sn.explain(loss, wrt=weight); "
+            f"it depends on: {depends_on([scalar])}"
+        )
+    variables, _ = variables_in(wrt, "explain", scalar)
+    check_dependence(scalar, variables, "explain")
     trace = Trace()
     forward: list[_Forward] = []
 

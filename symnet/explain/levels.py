@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from symnet.explain.derivation import Derivation
 
 Level = Literal["brief", "normal", "full"]
-MARKS: Mapping[str, str] = {"stabilising": " [stabilising]", "subgradient": " [choice at a kink]"}
+STABILISING, CHOICE = " [stabilising]", " [choice at a kink]"
 
 
 def check_level(level: object) -> Level:
@@ -84,7 +84,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _shown(view: StepView) -> tuple[str, str]:
-    return f"{view.rule}{MARKS.get(view.step.kind, '')}: {view}", view.reason
+    return f"{view.rule}{STABILISING if view.step.kind == 'stabilising' else ''}: {view}", view.reason
 
 
 def _in_full(view: StepView) -> tuple[str, str]:
@@ -144,7 +144,7 @@ def _chain(derivation: Derivation) -> list[tuple[str, str]]:
         )
         chosen = [step for step in passed if step.kind == "subgradient"]
         names = ", ".join(dict.fromkeys(step.before.op for step in passed))
-        mark = MARKS["subgradient"] if chosen else ""
+        mark = CHOICE if chosen else ""
         reason = "; ".join(dict.fromkeys(_choice(step.reason) for step in chosen))
         moves.append((f"chain rule{mark}: {text.write(form)}{partial} = {equation.formula}   through {names}", reason))
     return moves

@@ -26,6 +26,7 @@ _DOMAINS: Mapping[str, Draw] = {
     "all numbers": lambda rng, shape: rng.standard_normal(shape),
     "(0, 1)": lambda rng, shape: rng.uniform(0.05, 0.95, shape),
     "positive numbers": lambda rng, shape: rng.uniform(0.5, 3.0, shape),
+    "above 1": lambda rng, shape: rng.uniform(1.1, 4.0, shape),
 }
 
 
@@ -40,8 +41,8 @@ class Sample:
 def sample(roots: Sequence[Expr], rng: np.random.Generator, wanted: Sequence[Expr] = ()) -> Sample:
     """Random values for all leaves under `roots`, such that the `wanted` nodes are finite where that can be had.
 
-    Floats are drawn from all numbers, from (0, 1) or from positive ones: the first choice that makes everything wanted
-    finite. State (running statistics, say) is positive. Integers are positions within the axes that they are used for.
+    Floats are drawn from all numbers, from (0, 1), from positive ones or from those above 1: the first choice that
+    makes everything wanted finite. State (running statistics, say) is positive. Integers are positions within the axes that they are used for.
     """
     order = postorder(roots)
     names = sorted({name for node in order if node.dtype != "tuple" for dim in node.shape for name in dims.names(dim)})
