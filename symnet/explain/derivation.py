@@ -26,6 +26,7 @@ from symnet.explain.formula import Equation, latex_lines, legend_lines, where_cl
 from symnet.explain.identifiers import is_plain, symbol
 from symnet.explain.levels import Level, check_level, lines_of
 from symnet.explain.naming import (
+    Forms,
     Names,
     find_layers,
     name_layers,
@@ -196,7 +197,9 @@ def explain(
         where=where,
         legend=seen.names.legend + _meaning_of_deltas(where, seen.symbol),
         trace=trace,
-        context=Context({scalar: seen.symbol, **seen.known, **known}, seen.cotangents, seen.symbol),
+        context=Context(
+            Forms({scalar: seen.symbol, **seen.known, **known}, known.loops), seen.cotangents, seen.symbol
+        ),
         level=level,
     )
 
@@ -228,7 +231,7 @@ class _Forward:
         for node, derivative in zip((*self.inner, *wrt), derivatives, strict=True):
             self.known.setdefault(derivative, self.cotangents[node])
 
-    def names_of(self, roots: Sequence[Expr]) -> dict[Expr, Form]:
+    def names_of(self, roots: Sequence[Expr]) -> Forms:
         """The names of the values of the simplified loss and gradients.
 
         Inner values and their cotangents are simplified in the same way and recognised in the result by identity. The

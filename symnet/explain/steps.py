@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from symnet.derive.reverse import ChainStep
 from symnet.explain import latex, text
+from symnet.explain.naming import Forms
 from symnet.explain.notation import Cut, Form, Partial, Relation, Symbol
 from symnet.explain.operations import form_of
 from symnet.expr.node import Expr
@@ -49,12 +50,12 @@ class StepView:
 class Context:
     """What the steps of a derivation are shown with.
 
-    known      the forms that stand for values
+    known      the forms that stand for values, and the loops among these, opened
     cotangents what the derivative of the loss by a forward value is called, where it has a name
     loss       the symbol of the loss
     """
 
-    known: dict[Expr, Form]
+    known: Forms
     cotangents: dict[Expr, Form]
     loss: Symbol
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from symnet.errors import Unsupported
 from symnet.explain import explain
 from symnet.expr import dims
 from symnet.expr.lineage import Lineage, recording
+from symnet.expr.node import Expr
 from symnet.report.clusters import clusters
 from symnet.report.code import Code, bounded, measured
 from symnet.report.derivations import steps_of
@@ -53,8 +54,7 @@ def document(
         listings = codegen.listings(plan.module, ENTRY, code.metadata["target"]["name"])
     formulas = _Formulas(derivation, lineage)
     formulas.legend += add_updates(formulas.table, derivation, plan)
-    entries = formulas.table.entries
-    owners = Ownership(plan.roots(ENTRY), ((entry.symbol.id, entry.node) for entry in entries), lineage)
+    owners = Ownership(plan.roots(ENTRY), _named(formulas.table, lineage), lineage)
     parts = Code(listings, owners)
     machine = _machine(code, listings)
     kernels = bounded(parts.kernels(code.threads(ENTRY)), machine)
@@ -112,6 +112,14 @@ class _Formulas:
         )
 
 
+def _named(table: SymbolTable, lineage: Lineage) -> Iterator[tuple[int, Expr]]:
+    """Every symbol with the nodes it names: in a loop those of its body, of which the formula has a copy."""
+    came_from = lineage.ancestors()
+    for number, node in (*((entry.symbol.id, entry.node) for entry in table.entries), *table.also):
+        yield number, node
+        yield from ((number, before) for before in came_from.get(node, ()))
+
+
 # --- links --------------------------------------------------------------------------------------------------------
 
 
@@ -132,7 +140,7 @@ def _with_kernels(table: SymbolTable, kernels: list[Kernel]) -> list[Symbol]:
 
 
 _VIEW = "The same numbers under another shape or name: nothing is computed."
-_GONE = "Simplified away in the program: nothing is computed for it alone."
+_GONE = "Nothing is computed for it alone."
 
 
 def _updated(table: SymbolTable, plan: Plan) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,7 @@ from symnet.explain.naming import Forms, Names
 from symnet.explain.notation import Form
 from symnet.explain.notation import Symbol as Name
 from symnet.expr import dims
-from symnet.expr.function import bodies
 from symnet.expr.node import Expr
-from symnet.expr.traverse import postorder
 from symnet.report.model import Math, Role, Symbol
 
 if TYPE_CHECKING:
@@ -49,12 +47,17 @@ class Entry:
 
 
 class SymbolTable:
-    """The symbols in order; `by_node` tells which one a value of a formula is shown as."""
+    """The symbols in order.
+
+    by_node  which one a value of a formula is shown as
+    also     other nodes that hold what a symbol stands for: the array of what a loop takes at step t
+    """
 
     def __init__(self, math: MathTable) -> None:
         self.math = math
         self.entries: list[Entry] = []
         self.by_node: dict[Expr, int] = {}
+        self.also: list[tuple[int, Expr]] = []
         self._by_name: dict[Form, int] = {}
 
     def add(self, node: Expr, name: Form, role: Role) -> int:
@@ -77,6 +80,11 @@ class SymbolTable:
         self.by_node.setdefault(node, number)
         self._by_name.setdefault(name, number)
         return number
+
+    def alias(self, name: Form, node: Expr) -> None:
+        """Another name for the symbol of a node, if it has one."""
+        if node in self.by_node:
+            self._by_name.setdefault(name, self.by_node[node])
 
     def define(self, number: int, formula: Form) -> None:
         """Give a symbol its formula, once all that it mentions are symbols."""
@@ -117,38 +125,65 @@ class Gradients:
     where: Sequence[Sequence[int]]
 
 
-def everything(roots: Iterable[Expr]) -> list[Expr]:
-    """Every node under the roots once, with those in the bodies of loops and choices."""
-    found: dict[Expr, None] = {}
-    pending = [list(roots)]
-    while pending:
-        for node in postorder(pending.pop()):
-            if node not in found:
-                found[node] = None
-                pending += [list(body.results) for body in bodies(node).values()]
-    return list(found)
+def _passes(equations: Sequence[Equation], named: _Named, passed: set[Expr]) -> tuple[list[Equation], list[Equation]]:
+    """The equations of the forward and of the backward pass; what a loop begins with goes with what follows it."""
+    parts: tuple[list[Equation], list[Equation]] = ([], [])
+    backward = False
+    for equation in reversed(equations):
+        node = named.node(equation)
+        backward = backward if node.dtype == "tuple" else node not in passed
+        parts[backward].insert(0, equation)
+    return parts
+
+
+class _Named:
+    """The nodes behind the names of a derivation, those in loops by their values at step t."""
+
+    def __init__(self, known: Forms) -> None:
+        self._known, self._loops = known, known.loops
+        self._nodes = {form: node for node, form in known.items()}
+
+    def node(self, equation: Equation) -> Expr:
+        """What an equation is the definition of."""
+        inside = equation.value.dtype == "tuple"  # a line of the equations of a loop
+        return self._nodes.get(equation.left, equation.value) if inside else equation.value
+
+    def in_loops(self) -> Iterator[tuple[Form, Expr]]:
+        """Other names of the values of a loop: hₜ₋₁, h_T and h, which all stand for what hₜ is defined to be."""
+        for node, form in self._known.items():
+            carry = self._loops.carry(node)
+            if carry is not None:
+                yield form, carry[0].new(carry[1])
+            elif node.op == "item" and node.args[0].op == "scan":
+                yield form, self._loops.result(node)
+            elif node in self._loops.slices:
+                yield form, self._loops.slices[node]
 
 
 def add_derivation(table: SymbolTable, derivation: Derivation) -> Gradients:
     """Leaves, the values of the where clauses in the order of computation, the loss, the gradients."""
     known = derivation.context.known
+    loops = known.loops
     *inner, loss = derivation.where
-    for node in everything([*derivation.gradients, loss.value]):
+    for node in loops.postorder([*derivation.gradients, loss.value]):
         if node in known and node.op in _LEAF_ROLES:
             table.add(node, known[node], _LEAF_ROLES[node.op])
-    passed = set(everything([loss.value]))
+    named = _Named(known)
+    forward, backward = _passes(inner, named, set(loops.postorder([loss.value])))
     roles: list[tuple[Role, list[Equation]]] = [
-        ("forward", [equation for equation in inner if equation.value in passed]),
-        ("loss", [loss]),
-        ("backward", [equation for equation in inner if equation.value not in passed]),
-        ("gradient", derivation.formulas),
-    ]
-    numbers = [(table.add(e.value, e.left, role), e) for role, equations in roles for e in equations]
+        ("forward", forward), ("loss", [loss]), ("backward", backward), ("gradient", derivation.formulas)
+    ]  # fmt: skip
+    numbers = [(table.add(named.node(e), e.left, role), e) for role, equations in roles for e in equations]
+    for form, node in named.in_loops():
+        table.alias(form, node)
+    for whole, step, _ in loops.sliced():
+        if step in table.by_node:
+            table.also.append((table.by_node[step], whole))
     for number, equation in numbers:
         table.define(number, equation.right)
     _pair(table, derivation, numbers)
     found = [number for number, _ in numbers[len(numbers) - len(derivation.formulas) :]]
-    clauses = [equation.value for equation in derivation.where]
+    clauses = [named.node(equation) for equation in derivation.where]
     return Gradients(
         [table.by_node.get(variable, -1) for variable in derivation.wrt],
         found,

@@ -3,37 +3,37 @@
 The formulas are written from the simplified graph, and the code is made from that graph simplified with the optimizer's
 update, expanded and prepared for lowering. A `Lineage` that recorded all of this tells what a named value has become.
 What has no name belongs to the named values that it is computed for: ownership goes down from users to operands, as far
-as the next named value.
+as the next named value, and through loops from what they give to what a step computes to what they take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from symnet.expr.function import bodies
+from symnet.expr.function import Function, bodies
 from symnet.expr.lineage import Lineage
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 
-Owners = dict[Expr, frozenset[int]]
-"""Nodes of the graph that is lowered -> the ids of the symbols they compute a part of."""
+Symbols = set[int]
 
 
 class Ownership:
     """The owners of the nodes under `roots`, the results that are lowered.
 
-    named  (id of a symbol, the node it names), as often as it is known under different nodes
+    named  (id of a symbol, a node it names), as often as it is known under different nodes
     """
 
     def __init__(self, roots: Sequence[Expr], named: Iterable[tuple[int, Expr]], lineage: Lineage) -> None:
         self._lineage = lineage
-        self._marks: dict[Expr, set[int]] = {}
+        self._marks: dict[Expr, Symbols] = {}
         for symbol, node in named:
             for become in lineage.descendants(node):
                 if become.args:
                     self._marks.setdefault(become, set()).add(symbol)
-        self._owners: dict[Expr, set[int]] = {}
-        self._down(roots)
+        self._owners: dict[Expr, Symbols] = {}
+        self._known: dict[tuple[Expr, Function], Sequence[Symbols]] = {}
+        self._graph(roots, [set() for _ in roots])
         self._along_lineage()
 
     def of_line(self, nodes: Iterable[Expr]) -> tuple[int, ...]:
@@ -46,22 +46,55 @@ class Ownership:
         narrow = [group for group in groups if not any(other < group for other in groups)]
         return tuple(sorted(frozenset().union(*narrow)))
 
-    def _down(self, roots: Sequence[Expr]) -> None:
-        """From users to operands, and from loops and choices to what their bodies compute."""
-        pending: list[tuple[Sequence[Expr], set[int]]] = [(roots, set())]
-        while pending:
-            results, inherited = pending.pop()
-            for result in results:
-                self._give(result, inherited)
-            for node in reversed(postorder(results)):
-                mine = self._owners.setdefault(node, set())
-                for arg in node.args:
-                    self._give(arg, mine)
-                pending += [(body.results, mine) for body in bodies(node).values()]
+    def _graph(self, results: Sequence[Expr], inherited: Sequence[Symbols]) -> Mapping[Expr, Symbols]:
+        """Give owners to the nodes under some results, which belong to `inherited` if they have no name.
 
-    def _give(self, node: Expr, owners: set[int]) -> None:
+        Gives the owners of the parameters of the function whose results these are. Calls itself for the loops inside.
+        """
+        parameters: dict[Expr, Symbols] = {}
+        items: dict[tuple[Expr, int], Symbols] = {}
+        for result, owners in zip(results, inherited, strict=True):
+            self._give(result, owners, parameters)
+        for node in reversed(postorder(results)):
+            mine = self._owners.setdefault(node, set())
+            if node.op == "item":
+                items.setdefault((node.args[0], node.attrs["index"]), set()).update(mine)
+            for number, arg in enumerate(node.args):
+                self._give(arg, self._of_operand(node, number, items, mine), parameters)
+        return parameters
+
+    def _of_operand(self, node: Expr, number: int, items: Mapping[tuple[Expr, int], Symbols], mine: Symbols) -> Symbols:
+        """The symbols that operand `number` of a node is computed for."""
+        functions = bodies(node)
+        if node.op == "item":
+            return set()  # a loop belongs to nobody as a whole
+        if not functions:
+            return mine
+        found = set[int]()
+        for body in functions.values():
+            place = number - (len(node.args) - len(body.parameters))
+            if place < 0:  # the condition of a choice
+                found |= set().union(*(items.get((node, index), set()) for index in range(len(body.results))))
+            else:
+                found |= self._of_parameters(node, body, items)[place]
+        return found
+
+    def _of_parameters(
+        self, node: Expr, body: Function, items: Mapping[tuple[Expr, int], Symbols]
+    ) -> Sequence[Symbols]:
+        """The symbols that each parameter of a body is needed for, once those of the results are known."""
+        key = (node, body)
+        if key not in self._known:
+            found = self._graph(body.results, [items.get((node, index), set()) for index in range(len(body.results))])
+            self._known[key] = [found.get(parameter, set()) for parameter in body.parameters]
+        return self._known[key]
+
+    def _give(self, node: Expr, owners: Symbols, parameters: dict[Expr, Symbols]) -> None:
         """A node belongs to the symbols it is, or else to `owners` too."""
-        self._owners.setdefault(node, set()).update(self._marks.get(node, owners))
+        if node.op == "arg":
+            parameters.setdefault(node, set()).update(owners)
+        else:
+            self._owners.setdefault(node, set()).update(self._marks.get(node, owners))
 
     def _along_lineage(self) -> None:
         """What lowering makes of a node belongs to whom the node belonged."""
