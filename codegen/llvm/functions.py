@@ -209,6 +209,7 @@ _OTHERS: dict[str, Callable[[Scope, Sequence[Value], str], Value]] = {
     "cast": lambda scope, args, dtype: cast(scope, args[0], dtype),
     "isnan": lambda scope, args, dtype: isnan(scope, args[0]),
     "logical_not": lambda scope, args, dtype: scope.operate("xor", args[0], const(True, "bool")),
+    "copysign": lambda scope, args, dtype: intrinsic(scope, "copysign", args),
     "minimum": lambda scope, args, dtype: extreme(scope, "minimum", *args),
     "maximum": lambda scope, args, dtype: extreme(scope, "maximum", *args),
 }

@@ -36,7 +36,7 @@ from codegen.loops.grammar import (
 )
 from symnet.errors import CompilerBug
 from symnet.expr import dims
-from symnet.ops import philox
+from symnet.ops import philox, special
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -238,9 +238,12 @@ MEANING: Mapping[str, Callable[..., Array]] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "abs": np.abs,
     "sign": np.sign, "floor": np.floor, "ceil": np.ceil, "round": np.round, "mod": np.mod,
     "floordiv": np.floor_divide, "pow": np.power, "sqrt": np.sqrt, "exp": np.exp, "expm1": np.expm1, "log": np.log,
-    "log1p": np.log1p, "tanh": np.tanh, "erf": _erf_array, "sin": np.sin, "cos": np.cos, "minimum": np.minimum,
-    "maximum": np.maximum, "equal": np.equal, "not_equal": np.not_equal, "less": np.less,
-    "less_equal": np.less_equal, "greater": np.greater, "greater_equal": np.greater_equal,
+    "log1p": np.log1p, "tanh": np.tanh, "erf": _erf_array, "sin": np.sin, "cos": np.cos,
+    "tan": np.tan, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "cbrt": np.cbrt,
+    "erfc": lambda x: special.erfc_of_array(x).astype(x.dtype),
+    "erfcx": lambda x: special.erfcx_of_array(x).astype(x.dtype), "copysign": np.copysign, "minimum": np.minimum,
+    "maximum": np.maximum, "equal": np.equal, "not_equal": np.not_equal, "less": np.less, "less_equal": np.less_equal,
+     "greater": np.greater, "greater_equal": np.greater_equal,
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_not": np.logical_not, "isnan": np.isnan,
     "where": np.where,
 }  # fmt: skip

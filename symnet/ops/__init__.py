@@ -33,6 +33,7 @@ from symnet.ops import (
     require,
     scalar,
     shape,
+    special,
     usually,
     window,
 )
@@ -60,6 +61,7 @@ from symnet.ops.reduce import *  # noqa: F403
 from symnet.ops.require import *  # noqa: F403
 from symnet.ops.scalar import *  # noqa: F403
 from symnet.ops.shape import *  # noqa: F403
+from symnet.ops.special import *  # noqa: F403
 from symnet.ops.window import *  # noqa: F403
 
 __all__ = ["cross", "kron", "linalg", "random"]
@@ -88,5 +90,6 @@ __all__ += reduce.__all__
 __all__ += require.__all__
 __all__ += scalar.__all__
 __all__ += shape.__all__
+__all__ += special.__all__
 __all__ += usually.__all__
 __all__ += window.__all__

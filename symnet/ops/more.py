@@ -11,32 +11,38 @@ from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
 from symnet.ops.coerce import Axes, axis_of, operands, to_expr
 from symnet.ops.leaves import Operand, iota
+from symnet.ops.loss_terms import xlogy
 from symnet.ops.reduce import sum
 from symnet.ops.scalar import (
     absolute,
     cast,
-    cos,
     divide,
     equal,
     exp,
-    expm1,
     floor,
+    greater,
+    isnan,
     less,
     log,
     log1p,
     maximum,
+    minimum,
+    mod,
     negative,
     not_equal,
+    sigmoid,
     sign,
-    sin,
+    silu,
     softplus,
+    tanh,
     where,
 )
 from symnet.ops.shape import broadcast_to, reshape, take_slice
 
 __all__ = [
-    "cosh", "count_nonzero", "diff", "exp2", "isfinite", "isinf", "linspace", "log2", "log10", "logaddexp",
-    "logical_xor", "meshgrid", "nan_to_num", "sinh", "tan", "trunc",
+    "count_nonzero", "deg2rad", "diff", "entr", "exp2", "fmax", "fmin", "fmod", "heaviside", "isfinite", "isinf",
+    "linspace", "log2", "log10", "logaddexp", "logaddexp2", "logical_xor", "meshgrid", "mish", "nan_to_num", "rad2deg",
+    "softsign", "swish", "tanhshrink", "trunc",
 ]  # fmt: skip
 
 
@@ -74,28 +80,85 @@ def exp2(x: Operand) -> Expr:
     return exp(node * math.log(2.0))
 
 
-def tan(x: Operand) -> Expr:
-    """The tangent."""
-    (node,) = operands("tan", (x,), "float")
-    return sin(node) / cos(node)
-
-
-def sinh(x: Operand) -> Expr:
-    """The hyperbolic sine, with all digits near 0."""
-    (node,) = operands("sinh", (x,), "float")
-    return (expm1(node) - expm1(negative(node))) * 0.5
-
-
-def cosh(x: Operand) -> Expr:
-    """The hyperbolic cosine."""
-    (node,) = operands("cosh", (x,), "float")
-    return (exp(node) + exp(negative(node))) * 0.5
-
-
 def trunc(x: Operand) -> Expr:
     """Rounded towards zero; its derivative is 0."""
     (node,) = operands("trunc", (x,), "float")
     return sign(node) * floor(absolute(node))
+
+
+def fmod(a: Operand, b: Operand) -> Expr:
+    """The remainder of the division rounded towards zero; it has the sign of a (`sn.mod` has that of b)."""
+    left, right = operands("fmod", (a, b))
+    return sign(left) * mod(absolute(left), absolute(right))
+
+
+def fmax(a: Operand, b: Operand) -> Expr:
+    """The larger one, and the other one where one is nan (`sn.maximum` gives nan)."""
+    left, right = operands("fmax", (a, b), "float")
+    return where(isnan(left), right, where(isnan(right), left, maximum(left, right)))
+
+
+def fmin(a: Operand, b: Operand) -> Expr:
+    """The smaller one, and the other one where one is nan (`sn.minimum` gives nan)."""
+    left, right = operands("fmin", (a, b), "float")
+    return where(isnan(left), right, where(isnan(right), left, minimum(left, right)))
+
+
+def heaviside(x: Operand, value: Operand) -> Expr:
+    """0 for x < 0, 1 for x > 0, and `value` for x = 0."""
+    node, middle = operands("heaviside", (x, value), "float")
+    step = where(isnan(node), node, cast(greater(node, 0.0), node.dtype))
+    return where(equal(node, 0.0), middle, step)
+
+
+def deg2rad(x: Operand) -> Expr:
+    """An angle in degrees, in radians."""
+    (node,) = operands("deg2rad", (x,), "float")
+    return node * (math.pi / 180.0)
+
+
+def rad2deg(x: Operand) -> Expr:
+    """An angle in radians, in degrees."""
+    (node,) = operands("rad2deg", (x,), "float")
+    return node * (180.0 / math.pi)
+
+
+def entr(x: Operand) -> Expr:
+    """-x log x, 0 at 0 and -inf below: what a probability adds to the entropy."""
+    (node,) = operands("entr", (x,), "float")
+    return where(less(node, 0.0), float("-inf"), negative(xlogy(node, where(less(node, 0.0), 1.0, node))))
+
+
+def swish(x: Operand, beta: Operand = 1.0) -> Expr:
+    """x sigmoid(beta x)."""
+    node, scale = operands("swish", (x, beta), "float")
+    if scale.op == "constant" and not scale.shape and scale.attrs["value"] == 1:
+        return silu(node)
+    return node * sigmoid(scale * node)
+
+
+def mish(x: Operand) -> Expr:
+    """x tanh(log(1 + eˣ))."""
+    (node,) = operands("mish", (x,), "float")
+    return node * tanh(softplus(node))
+
+
+def softsign(x: Operand) -> Expr:
+    """x / (1 + |x|)."""
+    (node,) = operands("softsign", (x,), "float")
+    return node / (1.0 + absolute(node))
+
+
+def tanhshrink(x: Operand) -> Expr:
+    """x - tanh(x)."""
+    (node,) = operands("tanhshrink", (x,), "float")
+    return node - tanh(node)
+
+
+def logaddexp2(a: Operand, b: Operand) -> Expr:
+    """log₂(2ᵃ + 2ᵇ), without overflow."""
+    left, right = operands("logaddexp2", (a, b), "float")
+    return logaddexp(left * math.log(2.0), right * math.log(2.0)) * (1.0 / math.log(2.0))
 
 
 def logaddexp(a: Operand, b: Operand) -> Expr:

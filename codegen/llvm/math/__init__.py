@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from codegen.llvm.builder import vector_type
 from codegen.llvm.math import power, trigonometric
-from codegen.llvm.math.error_function import erf
+from codegen.llvm.math.error_function import erf, erfc, erfcx
 from codegen.llvm.math.exponential import exp, expm1, tanh
+from codegen.llvm.math.hyperbolic import cosh, sinh
+from codegen.llvm.math.inverse import atan
 from codegen.llvm.math.logarithm import log, log1p
-from codegen.llvm.math.trigonometric import cos, sin
+from codegen.llvm.math.root import cbrt
+from codegen.llvm.math.trigonometric import cos, sin, tan
 from codegen.llvm.math.values import FORMATS, Body, Value
 from symnet.errors import CompilerBug
 from symnet.expr.dtypes import SHORT
@@ -26,12 +29,13 @@ Helper = tuple[str, str, int]
 
 UNARY: Mapping[str, Callable[[Value], Value]] = {
     "exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "tanh": tanh, "erf": erf, "sin": sin, "cos": cos,
+    "tan": tan, "atan": atan, "sinh": sinh, "cosh": cosh, "erfc": erfc, "erfcx": erfcx, "cbrt": cbrt,
 }  # fmt: skip
 BINARY: Mapping[str, Callable[[Value, Value], Value]] = {"pow": power.power}
 FUNCTIONS = (*UNARY, *BINARY)
 """The functions of the loop program that are defined here; they have the loop program's names."""
 
-_SUPPORT = {"sin": "reduce_huge", "cos": "reduce_huge", "pow": "pow_special"}
+_SUPPORT = {"sin": "reduce_huge", "cos": "reduce_huge", "tan": "reduce_huge", "pow": "pow_special"}
 """What a function calls for the rare arguments that its fast way does not cover."""
 
 
@@ -63,6 +67,7 @@ def dependencies(name: str, dtype: str, lanes: int) -> tuple[Helper, ...]:
     """Every other helper that the text of this one needs, directly or not."""
     _check(name, dtype, lanes)
     support = _SUPPORT.get(name, name)
+    dtype = "float64" if name == "tan" else dtype
     needed = [(support, dtype, lanes)]
     if support == "reduce_huge":
         needed += [(support, dtype, 1), (support, "float64", 1)]

@@ -46,7 +46,26 @@ def _root(function: Callable[[Real], Real]) -> Callable[[Real], Real]:
 
 
 TANH_SMALL = 0.55
+SINH_SMALL = 1.0
 ERF_SMALL = 1.0
+ERFCX_MIDDLE = 3.0
+ERFCX_LEVEL = 1.125
+
+
+def _from_middle(function: Callable[[Real], Real]) -> Callable[[Real], Real]:
+    """The function of t = (x - a)/(x + a), from -1 at x = 0 to 1 at infinity, that `function` is of x."""
+    return lambda t: function(ERFCX_MIDDLE * (1 + t) / (1 - t)) if t < 1 else function(mp.mpf(10) ** 60)
+
+
+def _erfcx(x: Real) -> Real:
+    """(1 + 2 x) exp(x^2) erfc(x), by its continued fraction where erfc underflows."""
+    if x < 40:
+        return (1 + 2 * x) * mp.exp(x**2) * mp.erfc(x)
+    tail = x
+    for k in range(60, 0, -1):
+        tail = x + mp.mpf(k) / 2 / tail
+    return (1 + 2 * x) / (mp.sqrt(mp.pi) * tail)
+
 
 WANTED = (
     Wanted(
@@ -72,6 +91,40 @@ WANTED = (
         _root(lambda x: x**3 / mp.tanh(x)),
         _same((0.0, TANH_SMALL**2)),
         (5, 10),
+    ),
+    Wanted(
+        "SINH",
+        f"sinh(x) = x + x z p(z), z = x^2, for |x| <= {SINH_SMALL}; relative error of sinh",
+        _root(lambda x: (mp.sinh(x) / x - 1) / x**2),
+        _root(lambda x: x**3 / mp.sinh(x)),
+        _same((0.0, SINH_SMALL**2)),
+        (4, 8),
+    ),
+    Wanted(
+        "ATAN",
+        "atan(x) = x + x z p(z), z = x^2, for |x| <= 1; relative error of atan",
+        _root(lambda x: (mp.atan(x) / x - 1) / x**2),
+        _root(lambda x: x**3 / mp.atan(x)),
+        _same((0.0, 1.0)),
+        (10, 20),
+    ),
+    Wanted(
+        "CBRT",
+        "cbrt(m) = p(m) for sqrt(1/2)/2 <= m <= 2 sqrt(2); relative error, before the steps of Newton",
+        mp.cbrt,
+        lambda m: 1 / mp.cbrt(m),
+        _same((0.3535, 2.8285)),
+        (9, 9),
+    ),
+    Wanted(
+        "ERFCX",
+        f"(1 + 2 x) exp(x^2) erfc(x) = {ERFCX_LEVEL} + p(t), t = (x - {ERFCX_MIDDLE})/(x + {ERFCX_MIDDLE}), for "
+        "x >= 0; relative error; both computed in float64",
+        _from_middle(lambda x: _erfcx(x) - ERFCX_LEVEL),
+        _from_middle(lambda x: 1 / _erfcx(x)),
+        _same((-1.0, 1.0)),
+        (12, 28),
+        "float64",
     ),
     Wanted(
         "ERF",
@@ -175,7 +228,10 @@ def generate() -> str:
             "from collections.abc import Mapping",
             "",
             f"TANH_SMALL = {TANH_SMALL}",
+            f"SINH_SMALL = {SINH_SMALL}",
             f"ERF_SMALL = {ERF_SMALL}",
+            f"ERFCX_MIDDLE = {ERFCX_MIDDLE}",
+            f"ERFCX_LEVEL = {ERFCX_LEVEL}",
         ]
         for name, comment, value, (single, double) in split:
             lines += ["", f"# {comment}", f"{name}: Mapping[str, tuple[float, ...]] = {{"]

@@ -36,14 +36,25 @@ def cos(x: Value) -> Value:
     return (select(_odd(quadrant), _sin(r), _cos(r)).bits() ^ _sign(quadrant + 1)).as_float()
 
 
-def _sin(r: Value) -> Value:
-    square = r * r
-    return multiply_add(r * square, polynomial(square, SIN[r.dtype]), r)
+def tan(x: Value) -> Value:
+    """sin/cos of the reduced argument, or -cos/sin in the odd quadrants; in float64, as it adds up three errors."""
+    wide = x if x.dtype == "float64" else x.to("float64")
+    r, quadrant = _reduce(wide)
+    sine, cosine, odd = _sin(r, x.dtype), _cos(r, x.dtype), _odd(quadrant)
+    sign = (wide.bits() & FORMATS["float64"].sign) ^ _sign((quadrant & 1) << 1)
+    result = ((select(odd, cosine, sine) / select(odd, sine, cosine)).bits() ^ sign).as_float()
+    return result if x.dtype == "float64" else result.to(x.dtype)
 
 
-def _cos(r: Value) -> Value:
+def _sin(r: Value, accuracy: str | None = None) -> Value:
+    """The sine for |r| <= pi/4, to the accuracy of a dtype (that of r)."""
     square = r * r
-    return multiply_add(square * square, polynomial(square, COS[r.dtype]), 1.0 - square * 0.5)
+    return multiply_add(r * square, polynomial(square, SIN[accuracy or r.dtype]), r)
+
+
+def _cos(r: Value, accuracy: str | None = None) -> Value:
+    square = r * r
+    return multiply_add(square * square, polynomial(square, COS[accuracy or r.dtype]), 1.0 - square * 0.5)
 
 
 def _odd(quadrant: Value) -> Value:

@@ -68,8 +68,20 @@ def compiled(name: str, dtype: str, lanes: int, target: Target = NATIVE) -> Call
 
 EXACT: dict[str, Callable[..., Any]] = {
     "exp": mp.exp, "expm1": mp.expm1, "log": mp.log, "log1p": mp.log1p, "tanh": mp.tanh, "erf": mp.erf,
-    "sin": mp.sin, "cos": mp.cos, "pow": mp.power,
+    "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "atan": mp.atan, "sinh": mp.sinh, "cosh": mp.cosh,
+    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)), "erfc": lambda x: mp.erfc(min(max(x, -100), 100)),
+    "erfcx": lambda x: erfcx(x), "pow": mp.power,
 }  # fmt: skip
+
+
+def erfcx(x: Any) -> Any:
+    """exp(x^2) erfc(x), by its continued fraction where erfc would need too large an exponent."""
+    if x < 100:
+        return mp.exp(x * x) * mp.erfc(x)
+    tail = x
+    for k in range(40, 0, -1):
+        tail = x + mp.mpf(k) / 2 / tail
+    return 1 / (mp.sqrt(mp.pi) * tail)
 
 
 def domain(name: str, values: tuple[Array, ...]) -> Array:

@@ -21,6 +21,13 @@ INTERESTING: dict[str, tuple[float, ...]] = {
     "log1p": (-1.0, -0.5, -0.2928932188134524, 1e-5, 0.41421356237309515, 1.0, 1e7, 1e16),
     "tanh": (0.55, 0.1, 1.0, 9.01, 19.06),
     "erf": (1.0, 0.1, 2.0, 3.83, 5.86),
+    "tan": (0.7853981633974483, 1.5707963267948966, 3.141592653589793, 2.0**17, 2.0**28, 1e5, 1e22),
+    "atan": (1.0, 0.5, 1e-3, 1e7, 1e16),
+    "sinh": (1.0, 0.1, 0.34657, 88.7, 89.4, 710.4),
+    "cosh": (1.0, 0.1, 1e-3, 88.7, 89.4, 710.4),
+    "cbrt": (1.0, 0.5, 2.0, 8.0, 1e-30, 1e30),
+    "erfc": (1.0, 0.1, 3.0, 9.1, 10.05, 26.5, 27.2),
+    "erfcx": (1.0, 0.1, 3.0, 9.3, 26.6, 1e3, 1e20),
     "sin": (0.7853981633974483, 1.5707963267948966, 3.141592653589793, 2.0**17, 2.0**28, 1e5, 1e22),
     "cos": (0.7853981633974483, 1.5707963267948966, 3.141592653589793, 2.0**17, 2.0**28, 1e5, 1e22),
 }
@@ -54,7 +61,7 @@ def unary(rng: np.random.Generator, name: str, dtype: str, count: int) -> Array:
         around(rng, dtype, INTERESTING[name], count // 4),
         np.ldexp(rng.uniform(1.0, 2.0, count // 8), rng.integers(-30, 31, count // 8)).astype(dtype),
     ]
-    if name in ("sin", "cos"):
+    if name in ("sin", "cos", "tan"):
         parts += [
             np.array(HARDEST, dtype) if dtype == "float64" else np.empty(0, dtype),
             quarters(rng, dtype, min(count // 8, 2000)),

@@ -78,6 +78,15 @@ SPECIAL_VALUES = {
     "erf": (0.0, -0.0, math.erf(TINY), -math.erf(TINY), math.erf(1.0), -math.erf(1.0), 1.0, -1.0, 1.0, -1.0, NAN),
     "sin": (0.0, -0.0, TINY, -TINY, math.sin(1.0), -math.sin(1.0), math.sin(BIG), -math.sin(BIG), NAN, NAN, NAN),
     "cos": (1.0, 1.0, 1.0, 1.0, math.cos(1.0), math.cos(1.0), math.cos(BIG), math.cos(BIG), NAN, NAN, NAN),
+    "tan": (0.0, -0.0, TINY, -TINY, math.tan(1.0), -math.tan(1.0), math.tan(BIG), -math.tan(BIG), NAN, NAN, NAN),
+    "atan": (0.0, -0.0, TINY, -TINY, math.pi / 4, -math.pi / 4, math.pi / 2, -math.pi / 2, math.pi / 2, -math.pi / 2,
+             NAN),
+    "sinh": (0.0, -0.0, TINY, -TINY, math.sinh(1.0), -math.sinh(1.0), INF, -INF, INF, -INF, NAN),
+    "cosh": (1.0, 1.0, 1.0, 1.0, math.cosh(1.0), math.cosh(1.0), INF, INF, INF, INF, NAN),
+    "cbrt": (0.0, -0.0, np.cbrt(TINY), -np.cbrt(TINY), 1.0, -1.0, np.cbrt(BIG), -np.cbrt(BIG), INF, -INF, NAN),
+    "erfc": (1.0, 1.0, 1.0, 1.0, math.erfc(1.0), math.erfc(-1.0), 0.0, 2.0, 0.0, 2.0, NAN),
+    "erfcx": (1.0, 1.0, 1.0, 1.0, math.e * math.erfc(1.0), math.e * math.erfc(-1.0), 1 / math.sqrt(math.pi) / BIG, INF,
+              0.0, INF, NAN),
 }
 
 
@@ -139,7 +148,7 @@ def test_definitions_hold_each_function_once() -> None:
     llvm.parse_assembly(text).verify()
 
 
-@pytest.mark.parametrize("helper", [("exp", "int32", 8), ("exp", "float32", 3), ("sinh", "float32", 8)])
+@pytest.mark.parametrize("helper", [("exp", "int32", 8), ("exp", "float32", 3), ("sech", "float32", 8)])
 def test_unknown_functions_are_refused(helper: tuple[str, str, int]) -> None:
     with pytest.raises(CompilerBug, match="no math function"):
         llvm_math.function(*helper)
