@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symnet.explain import windows
 from symnet.explain.contraction import contraction, transposed
-from symnet.explain.identifiers import axis_letter, axis_letters
+from symnet.explain.identifiers import axis_letter, axis_letters, letters
 from symnet.explain.leaves import Writer, extent, number
 from symnet.explain.notation import (
     Big,
@@ -13,8 +14,8 @@ from symnet.explain.notation import (
     Fence,
     Form,
     Index,
+    Inverse,
     Number,
-    Position,
     Product,
     Quotient,
     Range,
@@ -69,7 +70,7 @@ def _softmax(name: str) -> Writer:
     def writer(node: Expr, args: Sequence[Form]) -> Form:
         axis = node.attrs["axis"]
         last = axis == len(node.shape) - 1
-        return Call(name, tuple(args), "" if last else axis_letter(node.shape[axis], axis))
+        return Call(name, tuple(args), "" if last else letters(node.shape)[axis])
 
     return writer
 
@@ -97,10 +98,15 @@ def _transpose(node: Expr, args: Sequence[Form]) -> Form:
     axes = node.attrs["axes"]
     rank = len(axes)
     if axes == (*range(rank - 2), rank - 1, rank - 2):
-        return Transposed(args[0]) if isinstance(args[0], Product) else transposed(args[0])
+        return Transposed(args[0]) if _is_plain_product(args[0]) else transposed(args[0])
     if isinstance(args[0], Transposed) and axes == tuple(range(rank)):
         return args[0]
     return Call("transpose", (args[0], *(Number(str(axis)) for axis in axes)))
+
+
+def _is_plain_product(form: Form) -> bool:
+    """A product of matrices without inverses, whose transpose is left as users write it: (A B)ᵀ."""
+    return isinstance(form, Product) and form.kind == "matrix" and not any(isinstance(f, Inverse) for f in form.factors)
 
 
 def _broadcast_to(node: Expr, args: Sequence[Form]) -> Form:
@@ -152,45 +158,9 @@ def _place(node: Expr, args: Sequence[Form]) -> Form:
     return Call("place", (args[0], Index(extent(node.shape), tuple(parts)), *extra))
 
 
-def _windows(node: Expr, args: Sequence[Form]) -> Form:
-    """The places that windows read, x[:, 2j+l−1]: j counts the windows, l the elements of one."""
-    return _seen(node, args[0], _all_letters(node)[-2 * len(node.attrs["size"]) :])
-
-
-def _all_letters(node: Expr) -> list[str]:
-    """An index letter for every axis, empty for those of size 1."""
-    return ["" if dim == 1 else axis_letter(dim, axis) for axis, dim in enumerate(node.shape)]
-
-
-def _seen(node: Expr, operand: Form, letters: Sequence[str]) -> Form:
-    """What the windows of a node see; `letters` are those of the positions, then of the offsets."""
-    rank = len(node.attrs["size"])
-    parts: list[Form] = [Range()] * (len(node.args[0].shape) - rank)
-    for axis in range(rank):
-        steps = ((node.attrs["stride"][axis], letters[axis]), (node.attrs["dilation"][axis], letters[rank + axis]))
-        terms = [f"{'' if step == 1 else step}{letter}" for step, letter in steps if letter]
-        start = node.attrs["start"][axis]
-        shift = f"{start:+d}".replace("-", "−") if start else ""
-        text = "+".join(terms) + shift if terms else _signed(start)
-        parts.append(Symbol(text) if text.isalpha() else Position(text))
-    return Index(operand, tuple(parts))
-
-
-def _pool(name: str) -> Writer:
-    """The reduction of a window over its offsets: max over l of x[:, 2j+l−1]."""
-
-    def writer(node: Expr, args: Sequence[Form]) -> Form:
-        rank = len(node.attrs["size"])
-        letters = _all_letters(node)[-rank:]
-        free = [letter for letter in "lmpqrst" if letter not in letters]
-        offsets = [letter if size > 1 else "" for letter, size in zip(free, node.attrs["size"], strict=False)]
-        return Call(name, (_seen(node, args[0], [*letters, *offsets]),), ",".join(filter(None, offsets)))
-
-    return writer
-
-
 def _concat(node: Expr, args: Sequence[Form]) -> Form:
-    return Call("concat", tuple(args), axis_letter(node.shape[node.attrs["axis"]], node.attrs["axis"]))
+    axis = node.attrs["axis"]
+    return Call("concat", tuple(args), "" if axis == len(node.shape) - 1 else letters(node.shape)[axis])
 
 
 def _gather(node: Expr, args: Sequence[Form]) -> Form:
@@ -229,9 +199,7 @@ TABLE: dict[str, Writer] = {
     "broadcast_to": _broadcast_to,
     "slice": _slice,
     "place": _place,
-    "windows": _windows,
-    "max_pool": _pool("max"),
-    "argmax_pool": _pool("argmax"),
+    **windows.TABLE,
     "concat": _concat,
     "gather": _gather,
     "scatter_add": _scatter_add,

@@ -21,6 +21,8 @@ from symnet.explain.notation import (
     Transposed,
 )
 from symnet.explain.notation import Index as Indexed
+from symnet.explain.stacks import stacked_product
+from symnet.explain.windows import convolution
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
 from symnet.ops.contract import Index, Indices, is_plain, parse_spec, renamed
@@ -35,6 +37,11 @@ def contraction(node: Expr, left: Form, right: Form) -> Form:
     first, second, out = (tuple(_renamed(index, names) for index in part) for part in parts)
     if is_plain(node.attrs["spec"]):
         form = _matrix_product(first, second, out, left, right) or _elementwise(first, second, out, left, right)
+        form = form or stacked_product(first, second, out, left, right, _core_product)
+        if form is not None:
+            return form
+    else:
+        form = convolution(node, left, right)
         if form is not None:
             return form
     return _indexed(first, second, out, tuple(names.values()), left, right)
@@ -137,7 +144,7 @@ def product(*forms: Form) -> Form:
 def transposed(form: Form) -> Form:
     """formᵀ: of a product the product of the transposes in the other order; of a transpose what it is made of."""
     if isinstance(form, Inverse):
-        return Inverse(form.body, not form.transposed)
+        return form if form.symmetric else Inverse(form.body, not form.transposed)
     if isinstance(form, Negative):
         return Negative(transposed(form.body))
     if isinstance(form, Product) and form.kind == "scale":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from symnet.explain.latex import GREEK
 from symnet.explain.notation import Symbol
-from symnet.expr.dims import Dim
+from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr
 
 _GREEK = {name: letter for letter, name in GREEK.items()}
@@ -55,7 +55,7 @@ def layer_symbols(parameters: Iterable[Expr], above: Mapping[Expr, Sequence[Expr
         name = str(parameter.name)
         if is_plain(name) and not {"weight", "bias"} & set(name.split("_")):
             continue
-        repeated = "" if not is_plain(name) else str(times[name])  # another layer that nobody named
+        repeated = str(times[name]) if is_plain(name) and times[name] else ""  # another layer that nobody named
         times[name] += 1
         roles[parameter] = _role(name, repeated, [user.op for user in above.get(parameter, ())])
     layers: dict[str, list[str]] = {}
@@ -96,6 +96,23 @@ def axis_letter(dim: Dim, axis: int) -> str:
     return _AXIS_LETTERS[axis] if axis < len(_AXIS_LETTERS) else f"i{axis}"
 
 
+def letters(shape: Shape) -> tuple[str, ...]:
+    """The index letter of each axis: n for a named dimension N, else i, j, k… by position, nothing where the size is 1.
+
+    Axes of size 1 are not counted, as they are not written. A second axis of the same named dimension has n′.
+    """
+    result: list[str] = []
+    position = 0
+    for dim in shape:
+        letter = "" if dim == 1 else axis_letter(dim, position)
+        while letter and letter in result:
+            letter += "′"
+        result.append(letter)
+        position += dim != 1
+    return tuple(result)
+
+
 def axis_letters(node: Expr, axes: Iterable[int]) -> tuple[str, ...]:
     """Index letters of some axes of a node; axes of size 1 have none."""
-    return tuple(axis_letter(node.shape[axis], axis) for axis in axes if node.shape[axis] != 1)
+    own = letters(node.shape)
+    return tuple(own[axis] for axis in axes if own[axis])

@@ -34,6 +34,8 @@ def name(text: str) -> str:
     """A name: one letter in italics, a Greek letter by its command, a word upright."""
     if text in GREEK:
         return "\\" + GREEK[text]
+    if "×" in text:
+        return r" \times ".join(map(name, text.split("×")))
     if len(text) == 1 or text.isdigit():
         return text.translate(_ESCAPES)
     if text.endswith(n.BAR):
@@ -101,6 +103,11 @@ def _call(form: n.Call) -> str:
     return rf"{function}{_subscript(form.sub)}{_fenced(_list(form.arguments))}"
 
 
+def _convolution(form: n.Convolution) -> str:
+    sign = {"∗": r"\ast", "∗ᵀ": r"\ast^{\mathsf{T}}", "⋆": r"\star"}[form.sign]
+    return rf"{_at(form.left, Level.POSTFIX)} {sign}{_subscript(form.settings)} {_at(form.right, Level.POSTFIX)}"
+
+
 def _quotient(form: n.Quotient) -> str:
     return rf"\frac{{{write(form.numerator)}}}{{{write(form.denominator)}}}"
 
@@ -157,6 +164,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Partial: _partial,
     n.Sum: _sum,
     n.Product: lambda f: _PRODUCTS[f.kind].join(map(_place, n.factors(f))),
+    n.Convolution: _convolution,
     n.Quotient: _quotient,
     n.Negative: lambda f: f"-{_at(f.body, Level.BIG)}",
     n.Power: _power,

@@ -102,6 +102,13 @@ def _product(form: n.Product) -> str:
     return row(*parts)
 
 
+def _convolution(form: n.Convolution) -> str:
+    sign = operator(form.sign[0])
+    if form.sign.endswith("ᵀ"):
+        sign = f"<msup>{sign}{_TRANSPOSED}</msup>"
+    return row(_at(form.left, Level.POSTFIX), _with_subscript(sign, form.settings), _at(form.right, Level.POSTFIX))
+
+
 def _call(form: n.Call) -> str:
     name = _with_subscript(_identifier(form.function), form.sub)
     return row(name, operator("⁡"), _fenced(*_list(form.arguments)))
@@ -156,6 +163,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Partial: _partial,
     n.Sum: _sum,
     n.Product: _product,
+    n.Convolution: _convolution,
     n.Quotient: lambda f: f"<mfrac>{write(f.numerator)}{write(f.denominator)}</mfrac>",
     n.Negative: lambda f: row(operator("−"), _at(f.body, Level.BIG)),
     n.Power: _power,

@@ -104,7 +104,8 @@ def _name_slice(names: Names, node: Expr) -> None:
         names.give(operand, names.free(Symbol("x")))
     whole = names.forms[operand]
     loop = names.forms.loops.owner(node)
-    assert isinstance(whole, Symbol) and loop is not None
+    assert isinstance(whole, Symbol)
+    assert loop is not None
     names.give(node, at(whole, loop.letter))
 
 

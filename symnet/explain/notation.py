@@ -15,7 +15,6 @@ from enum import IntEnum
 from itertools import groupby
 from typing import ClassVar
 
-
 BAR = "\u0304"  # ends the letter of a cotangent: h̄
 
 
@@ -90,6 +89,17 @@ class Product(Form):
 
 
 @dataclass(frozen=True)
+class Convolution(Form):
+    """left ∗ right, or one of the adjoints ∗ᵀ and ⋆; `settings` says where the windows lie (`windows.py`)."""
+
+    sign: str
+    left: Form
+    right: Form
+    settings: str
+    level = Level.PRODUCT
+
+
+@dataclass(frozen=True)
 class Quotient(Form):
     """numerator / denominator; `scalar` when the denominator is a number, so that it applies to a whole product."""
 
@@ -127,10 +137,11 @@ class Transposed(Form):
 
 @dataclass(frozen=True)
 class Inverse(Form):
-    """body⁻¹, the inverse of a matrix; `transposed` makes it body⁻ᵀ."""
+    """body⁻¹, the inverse of a matrix; `transposed` makes it body⁻ᵀ (of a `symmetric` body that is body⁻¹ as well)."""
 
     body: Form
     transposed: bool = False
+    symmetric: bool = False
     level = Level.POSTFIX
 
 

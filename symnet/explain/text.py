@@ -10,6 +10,7 @@ from symnet.explain.notation import Form, Level, Placed
 
 _SUPERSCRIPTS = str.maketrans("0123456789−-+()nit", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺⁽⁾ⁿⁱᵗ")
 _SUBSCRIPTS = dict(zip("0123456789+-−()aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ", strict=True))
+_SUBSCRIPTS["′"] = "′"
 _RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "and": "∧", "or": "∨"}
 _PRODUCTS = {"matrix": " ", "hadamard": " ⊙ ", "scale": " ", "dot": " · ", "kron": " ⊗ "}
 _BOLD = str.maketrans("0123456789", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗")
@@ -27,12 +28,16 @@ def subscript(text: str) -> str:
     parts = text.split(",")
     if len(parts) == 2 and parts[0].isdigit() and all(letter in _SUBSCRIPTS for letter in parts[1]):
         return subscript(parts[0]) + subscript(parts[1])  # the second of several values, at step t: u₂ₜ
-    if all(len(part) == 1 and part.isalpha() for part in parts):
+    if all(part[:1].isalpha() and not part[1:].strip("′") for part in parts):
         parts = ["".join(parts)]
-    short = len(parts) == 1 and (len(text) <= 2 or not text.isalpha() or "," in text)
+    short = len(parts) == 1 and (len(text) <= 2 or not text.replace("′", "").isalpha() or "," in text)
     if short and all(letter in _SUBSCRIPTS for letter in parts[0]):
         return "".join(_SUBSCRIPTS[letter] for letter in parts[0])
     return f"_{text}" if text.isalnum() or text.isidentifier() else f"_{{{text}}}"
+
+
+def _settings(text: str) -> str:
+    return f"_{{{text}}}" if text else ""
 
 
 def _place(placed: Placed) -> str:
@@ -106,6 +111,9 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Partial: lambda f: f"∂{write(f.top)}/∂{_place(n.variable(f))}",
     n.Sum: _sum,
     n.Product: _product,
+    n.Convolution: lambda f: (
+        f"{_at(f.left, Level.POSTFIX)} {f.sign}{_settings(f.settings)} {_at(f.right, Level.POSTFIX)}"
+    ),
     n.Quotient: lambda f: f"{_place(n.numerator(f))} / {_place(n.denominator(f))}",
     n.Negative: lambda f: f"−{_at(f.body, Level.BIG)}",
     n.Power: _power,

@@ -88,7 +88,6 @@ def multi_head_attention(
     if add_zero_attn:
         k, v = (_extended(part, ops.zeros((1, num_heads, 1, part.shape[-1]), dtype=part.dtype)) for part in (k, v))
         masks = [_one_more_key(mask) for mask in masks]
-    q, k, v = (ops.name(name, part) for name, part in (("Q", q), ("K", k), ("V", v)))
     weights = dropout(attention_weights(q, k, masks), dropout_p)
     output = ops.swapaxes(ops.matmul(weights, v), 1, 2)
     output = ops.reshape(output, (*output.shape[:2], dims.mul(output.shape[2], output.shape[3])))
@@ -109,17 +108,18 @@ def _projected(
         if x is y and y is z:
             packed = linear(x, weight, bias)
             parts = ops.reshape(packed, (*x.shape[:2], 3, *_head_shape(x, num_heads)))
-            q, k, v = (ops.swapaxes(parts[:, :, i], 1, 2) for i in range(3))
+            q, k, v = (ops.swapaxes(ops.name(name, parts[:, :, i]), 1, 2) for i, name in enumerate("QKV"))
             return q, k, v
         weight = ops.split(weight, 3)
     biases = [None] * 3 if bias is None else ops.split(bias, 3)
     q, k, v = (linear(a, w, b) for a, w, b in zip((x, y, z), weight, biases, strict=True))
-    return _heads(q, num_heads), _heads(k, num_heads), _heads(v, num_heads)
+    return _heads(q, num_heads, "Q"), _heads(k, num_heads, "K"), _heads(v, num_heads, "V")
 
 
-def _heads(x: Expr, count: int) -> Expr:
-    """[N, T, E] -> [N, count, T, E / count]."""
-    return ops.swapaxes(ops.reshape(x, (*x.shape[:2], *_head_shape(x, count))), 1, 2)
+def _heads(x: Expr, count: int, name: str | None = None) -> Expr:
+    """[N, T, E] -> [N, count, T, E / count]; a `name` stands for what is reshaped, before the axes change places."""
+    parts = ops.reshape(x, (*x.shape[:2], *_head_shape(x, count)))
+    return ops.swapaxes(ops.name(name, parts) if name else parts, 1, 2)
 
 
 def _head_shape(x: Expr, count: int) -> tuple[int, int]:
