@@ -7,19 +7,22 @@ from collections.abc import Callable, Sequence
 from symnet.explain.contraction import product
 from symnet.explain.notation import Call, Fence, Form, Inverse, Product, Transposed
 from symnet.expr.node import Expr
+from symnet.simplify.symmetry import is_symmetric
 
 
 def _solve(node: Expr, args: Sequence[Form]) -> Form:
     """a⁻¹ b, whichever way it is computed."""
     matrix, right = args
-    return product(inverted(matrix, node.attrs["transposed"]), right)
+    return product(inverted(node.args[0], matrix, node.attrs["transposed"]), right)
 
 
-def inverted(matrix: Form, transpose: bool = False) -> Form:
-    """matrix⁻¹, or matrix⁻ᵀ; of a transpose and of an inverse without a second sign at the top."""
+def inverted(node: Expr, matrix: Form, turned: bool = False) -> Form:
+    """The inverse of `node`, written as `matrix`, or of its transpose: X⁻¹, X⁻ᵀ."""
     if isinstance(matrix, Transposed):
-        return inverted(matrix.body, not transpose)
-    return Inverse(matrix, transpose)
+        return Inverse(matrix.body, not turned)
+    if is_symmetric(node):
+        return Inverse(matrix, symmetric=True)
+    return Inverse(matrix, turned)
 
 
 def _triangular(node: Expr, args: Sequence[Form]) -> Form:
@@ -38,7 +41,7 @@ def _logabsdet(node: Expr, args: Sequence[Form]) -> Form:
 
 
 TABLE: dict[str, Callable[[Expr, Sequence[Form]], Form]] = {
-    "inverse": lambda node, args: inverted(args[0]),
+    "inverse": lambda node, args: inverted(node.args[0], args[0]),
     "solve": _solve,
     "solve_triangular": _triangular,
     "logabsdet": _logabsdet,

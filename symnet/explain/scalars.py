@@ -70,6 +70,8 @@ def _scaled(factor: Form, body: Form) -> Form:
         return Negative(body)
     if isinstance(body, Number) and isinstance(factor, Number):
         return Product("dot", (factor, body))
+    if isinstance(factor, Number) and factor.text.startswith("−"):
+        return Negative(Product("scale", (Number(factor.text[1:]), body)))
     return Product("scale", (factor, body))
 
 

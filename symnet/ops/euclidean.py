@@ -14,12 +14,12 @@ import numpy as np
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
-from symnet.expr.work import per_operand
+from symnet.expr.work import elements, per_operand
 from symnet.ops.coerce import Axes, axes_of
 from symnet.ops.composite import floating, infer_reduction, reduction_samples
 from symnet.ops.leaves import Operand, input
 from symnet.ops.reduce import restore, sum
-from symnet.ops.scalar import equal, sqrt, square, where
+from symnet.ops.scalar import cast, equal, sqrt, square, where
 
 __all__: list[str] = []
 
@@ -37,7 +37,9 @@ def unit(x: Operand, axis: Axes = None) -> Expr:
 
 
 def _define_norm(node: Expr) -> Expr:
-    return sqrt(sum(square(node.args[0]), node.attrs["axes"], node.attrs["keepdims"]))
+    """In float64, where the square of no float32 number over- or underflows; it takes no longer."""
+    total = sum(square(cast(node.args[0], "float64")), node.attrs["axes"], node.attrs["keepdims"])
+    return cast(sqrt(total), node.dtype)
 
 
 def _pull_norm(node: Expr, g: Expr) -> list[Expr | None]:
@@ -72,7 +74,7 @@ NORM = register(
         define=_define_norm,
         pullback=_pull_norm,
         samples=reduction_samples(euclidean_norm),
-        cost=per_operand(2.0), finite=True, sign="nonnegative",
+        cost=lambda node: 2.0 + 2.0 * elements(node.args[0].shape), finite=True, sign="nonnegative",
         reason="∂‖x‖/∂x = x/‖x‖, and 0 where x is 0, a subgradient",
         doc="The square root of the sum of squares over axes.",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from symnet.errors import DTypeError, UsageError
+from symnet.errors import DTypeError, ShapeError, UsageError
 from symnet.expr import dims, dtypes
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import ArrayValue, Expr, make
@@ -112,12 +112,27 @@ _defined: dict[tuple[object, ...], int] = {}
 _definitions = itertools.count(1)
 
 
-def input(name: str, shape: object = (), dtype: object = "float32") -> Expr:
-    """A value that the caller gives: `sn.input("x", ("N", 784))`. Strings in the shape are named dimensions."""
+def input(name: str, shape: object = (), dtype: object = "float32", symmetric: bool = False) -> Expr:
+    """A value that the caller gives: `sn.input("x", ("N", 784))`. Strings in the shape are named dimensions.
+
+    symmetric  matrices (in the last two axes) that equal their transposes: W and Wᵀ are not told apart then. What the
+               caller gives is not checked. A derivative with respect to them is one with respect to all elements, as if
+               they could change apart.
+    """
     _check_name("input", name)
-    node = make(INPUT, (), {"name": name, "shape": dims.canonical_shape(shape), "dtype": dtypes.canonical(dtype)})
+    sizes = dims.canonical_shape(shape)
+    attrs: dict[str, Any] = {"name": name, "shape": sizes, "dtype": dtypes.canonical(dtype)}
+    if symmetric:
+        _check_symmetric(name, sizes)
+        attrs["symmetric"] = True
+    node = make(INPUT, (), attrs)
     _defined[name, node.shape, node.dtype] = next(_definitions)
     return node
+
+
+def _check_symmetric(name: str, shape: Shape) -> None:
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ShapeError(f"input: {name!r} is {dims.show(shape)}, which cannot be symmetric; expected square matrices")
 
 
 def definition_number(node: Expr) -> int:

@@ -15,6 +15,7 @@ from symnet.ops.leaves import Operand, iota
 from symnet.ops.linalg.common import infer_square, regular, square
 from symnet.ops.linalg.lu import packed_lu
 from symnet.ops.linalg.solving import INVERSE
+from symnet.ops.products import TRACE, matmul
 from symnet.ops.reduce import prod, sum
 from symnet.ops.scalar import absolute, cast, less, log, sign, where
 from symnet.ops.shape import reshape
@@ -86,29 +87,46 @@ def _pull_det(node: Expr, g: Expr) -> list[Expr | None]:
     return [_times_inverse(g * node, node.args[0])]
 
 
+def _change(node: Expr, tangents: Sequence[Expr | None]) -> Expr | None:
+    """tr(X⁻¹ dX)."""
+    (tangent,) = tangents
+    return None if tangent is None else make(TRACE, (matmul(make(INVERSE, node.args), tangent),))
+
+
+def _push_det(node: Expr, tangents: Sequence[Expr | None]) -> Expr | None:
+    change = _change(node, tangents)
+    return None if change is None else node * change
+
+
 def _infer_scalar(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
     shape, dtype = infer_square(args, 1)
     return shape[:-2], dtype
 
 
 def _declare(
-    name: str, define: Callable[[Expr], Expr], pullback: Callable[[Expr, Expr], Any], doc: str, reason: str
+    name: str,
+    define: Callable[[Expr], Expr],
+    pullback: Callable[[Expr, Expr], Any],
+    pushforward: Callable[[Expr, Sequence[Expr | None]], Expr | None],
+    doc: str,
+    reason: str,
 ) -> Op:
     def samples(rng: object) -> list[Expr]:
         return [make(op, (regular("x", *shape),)) for shape in ((3,), (2, 4), ("N",))]
 
     op = Op(
-        name, "composite", _infer_scalar, define=define, pullback=pullback, cost=per_matrix(3.0), reason=reason,
-        samples=samples, doc=doc,
+        name, "composite", _infer_scalar, define=define, pullback=pullback, pushforward=pushforward,
+        cost=per_matrix(3.0), reason=reason, samples=samples, doc=doc,
     )  # fmt: skip
     return register(op)
 
 
-DET = _declare("det", _define_det, _pull_det, "The determinant of square matrices in the last two axes.",
+DET = _declare("det", _define_det, _pull_det, _push_det, "The determinant of square matrices in the last two axes.",
                "d det(X) = det(X)·tr(X⁻¹ dX)")  # fmt: skip
-DET_SIGN = _declare("det_sign", _define_sign, lambda node, g: [None], "The sign of a determinant: -1, 0 or 1.",
-                    "a sign does not change but in steps")  # fmt: skip
-LOGABSDET = _declare("logabsdet", _define_logabsdet, _pull_log, "The logarithm of the size of a determinant.",
+DET_SIGN = _declare("det_sign", _define_sign, lambda node, g: [None], lambda node, tangents: None,
+                    "The sign of a determinant: -1, 0 or 1.", "a sign does not change but in steps")  # fmt: skip
+LOGABSDET = _declare("logabsdet", _define_logabsdet, _pull_log, _change, "The logarithm of the size of a determinant.",
                      "d log |det(X)| = tr(X⁻¹ dX)")  # fmt: skip
-LOGDET = _declare("logdet", _define_logdet, _pull_log, "The logarithm of a determinant; nan where that is negative.",
+LOGDET = _declare("logdet", _define_logdet, _pull_log, _change,
+                  "The logarithm of a determinant; nan where that is negative.",
                   "d log det(X) = tr(X⁻¹ dX)")  # fmt: skip

@@ -12,6 +12,7 @@ from symnet.simplify.tables import (
     indexing,
     linear_algebra,
     lowering,
+    matrix_products,
     movement,
     powers,
     reductions,
@@ -31,6 +32,7 @@ TOPICS: dict[str, list[Rule]] = {
     "movement": movement.RULES,
     "contractions": contractions.RULES,
     "linear algebra": linear_algebra.RULES,
+    "matrix products": matrix_products.RULES,
     "assumptions": assumptions.RULES,
     "lowering": lowering.RULES,
 }

@@ -5,30 +5,38 @@ from __future__ import annotations
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
 from symnet.ops.contract import Indices, is_plain, parse_spec
+from symnet.simplify.facts import scalar_shaped
 from symnet.simplify.pattern import Family, attributes, computed, this, variables
 from symnet.simplify.rule import rule, stabilising
-from symnet.simplify.shapes import Axes
+from symnet.simplify.shapes import Axes, covers_all
+from symnet.simplify.symmetry import is_identity, symmetric
 from symnet.simplify.tables.contractions import contraction
 from symnet.simplify.vocabulary import (
     absolute,
     contract,
     det,
     inverse,
+    kron,
     log,
     logabsdet,
     logdet,
+    norm,
     one_hot,
     solve,
     solve_triangular,
+    sum_,
     trace,
     transpose,
+    unit,
 )
 
-a, b, x = variables("a b x")
-L, P, T, U = attributes("L P T U")
+a, b, s, x, y = variables("a b s x y")
+A, K, L, P, T, U = attributes("A K L P T U")
 
 determinant = Family("determinant", frozenset(("det", "det_sign", "logdet", "logabsdet")))
 logarithm = Family("logarithm", frozenset(("logdet", "logabsdet")))
+given = Family("given", frozenset(("input",)))
+system = Family("system", frozenset(("solve", "solve_triangular")))
 
 
 @computed
@@ -39,50 +47,20 @@ def exchanges_rows(axes: Axes) -> bool:
 
 
 @computed
+def is_square(x: Expr) -> bool:
+    """Whether this is one square matrix."""
+    return len(x.shape) == 2 and x.shape[0] == x.shape[1]
+
+
+@computed
+def lines_up_with(axes: Axes, keepdims: bool, x: Expr) -> bool:
+    """Whether a reduction of `x` over `axes` meets `x` along the axes that are left."""
+    return keepdims or axes == tuple(range(len(axes)))
+
+
+@computed
 def opposite(flag: bool) -> bool:
     return not flag
-
-
-@computed
-def is_identity(node: Expr) -> bool:
-    """Whether the one-hot vectors are those of all classes in order."""
-    return _is_identity(node)
-
-
-def _is_identity(node: Expr) -> bool:
-    if node.op == "one_hot":
-        positions, classes = node.args[0], node.attrs["classes"]
-        return positions.op == "iota" and positions.attrs["size"] == classes
-    if node.op == "cast" and node.args[0].op == "equal":
-        rows, columns = node.args[0].args
-        return rows.op == "reshape" and rows.args[0] is columns and columns.op == "iota" and rows.shape[-1] == 1
-    return False
-
-
-@computed
-def symmetric(node: Expr) -> bool:
-    """Whether matrices are known to be symmetric: x xᵀ, the identity, sums and multiples of such, their inverses."""
-    waiting = [node]
-    while waiting:
-        part = waiting.pop()
-        if not part.shape or _is_identity(part) or _is_gram(part):
-            continue
-        repeated = part.op == "broadcast_to" and not part.args[0].shape
-        if not repeated and part.op not in ("add", "subtract", "multiply", "divide", "negative", "inverse"):
-            return False
-        waiting.extend(part.args)
-    return True
-
-
-def _is_gram(node: Expr) -> bool:
-    """Whether a node is x xᵀ or xᵀ x, for a matrix or a stack of them."""
-    if node.op != "contract" or node.args[0] is not node.args[1] or not is_plain(node.attrs["spec"]):
-        return False
-    first, second, result = parse_spec(node.attrs["spec"])
-    if len(result) < 2 or result[:-2] != tuple(index for index in result[:-2] if index in first and index in second):
-        return False
-    exchanged = {result[-2]: result[-1], result[-1]: result[-2]}
-    return tuple(exchanged.get(index, index) for index in first) == second
 
 
 def _as_product(node: Expr) -> tuple[Indices, Indices, Indices] | None:
@@ -178,6 +156,16 @@ def solved(node: Expr, a: Expr, b: Expr) -> Expr | None:
 
 
 @computed
+def kron_of_products(node: Expr) -> Expr | None:
+    """A C ⊗ B D for the product of A ⊗ B and C ⊗ D, where A and C, and B and D, can be multiplied."""
+    left, right = node.args
+    if node.attrs["spec"] != "ab,bc->ac" or left.args[0].shape[1] != right.args[0].shape[0]:
+        return None
+    pairs = zip(left.args, right.args, strict=True)
+    return make(lookup("kron"), [make(lookup("contract"), pair, node.attrs) for pair in pairs])
+
+
+@computed
 def operand_at(node: Expr, position: int) -> Expr:
     return node.args[position]
 
@@ -185,6 +173,11 @@ def operand_at(node: Expr, position: int) -> Expr:
 TRANSPOSES = [
     rule("inverse-of-transpose", inverse(transpose(x, axes=P)), transpose(inverse(x), axes=P),
          condition=exchanges_rows(P), reason="(Xᵀ)⁻¹ is (X⁻¹)ᵀ"),
+    rule("transpose-of-symmetric-sum", transpose(a + b, axes=P), a + b,
+         condition=(exchanges_rows(P), symmetric(operand_at(this, 0))), reason="X + Xᵀ is its own transpose"),
+    rule("transpose-of-symmetric", transpose(given(), axes=P), operand_at(this, 0),
+         condition=(exchanges_rows(P), symmetric(operand_at(this, 0))), reason="the input is its own transpose",
+         assumption="the input is symmetric, as declared"),
     rule("inverse-of-symmetric", transpose(inverse(x), axes=P), inverse(x), condition=(exchanges_rows(P), symmetric(x)),
          reason="the inverse of a symmetric matrix is symmetric"),
     rule("solve-with-transpose", solve(transpose(x, axes=P), b, transposed=T), solve(x, b, transposed=opposite(T)),
@@ -224,10 +217,53 @@ PRODUCTS = [
          reason="the inverse of a symmetric matrix is symmetric"),
     rule("times-symmetric-inverse", contract(a, inverse(x)), straightened(this, 1), condition=symmetric(x),
          reason="the inverse of a symmetric matrix is symmetric"),
+    rule("symmetric-sum-times", contract(a + x, b), straightened(this, 0), condition=symmetric(operand_at(this, 0)),
+         reason="a symmetric matrix is its own transpose"),
+    rule("times-symmetric-sum", contract(a, b + x), straightened(this, 1), condition=symmetric(operand_at(this, 1)),
+         reason="a symmetric matrix is its own transpose"),
+    rule("symmetric-times", contract(given(), b), straightened(this, 0), condition=symmetric(operand_at(this, 0)),
+         assumption="the input is symmetric, as declared", reason="a symmetric matrix is its own transpose"),
+    rule("times-symmetric", contract(a, given()), straightened(this, 1), condition=symmetric(operand_at(this, 1)),
+         assumption="the input is symmetric, as declared", reason="a symmetric matrix is its own transpose"),
     rule("times-identity", contract(a, one_hot(b)), without_identity(this, a, 1),
          condition=is_identity(operand_at(this, 1)), reason="a product with the identity"),
     rule("identity-times", contract(one_hot(a), b), without_identity(this, b, 0),
          condition=is_identity(operand_at(this, 0)), reason="a product with the identity"),
+]  # fmt: skip
+
+KRONECKER = [
+    rule("trace-of-kron", trace(kron(a, b)), trace(a) * trace(b), condition=(is_square(a), is_square(b)),
+         reason="the diagonal of A ⊗ B holds all products of the two diagonals"),
+    rule("sum-of-kron", sum_(kron(a, b), axes=A, keepdims=False), sum_(a, axes=A, keepdims=False) *
+         sum_(b, axes=A, keepdims=False), condition=covers_all(A, a), reason="A ⊗ B holds all products of elements"),
+    rule("norm-of-kron", norm(kron(a, b), axes=A, keepdims=False), norm(a, axes=A, keepdims=False) *
+         norm(b, axes=A, keepdims=False), condition=covers_all(A, a), reason="A ⊗ B holds all products of elements"),
+    rule("inverse-of-kron", inverse(kron(a, b)), kron(inverse(a), inverse(b)), condition=(is_square(a), is_square(b)),
+         reason="(A ⊗ B) (A⁻¹ ⊗ B⁻¹) is I ⊗ I"),
+    rule("product-of-krons", contract(kron(a, b), kron(x, y)), kron_of_products(this), when_cheaper=True,
+         reason="(A ⊗ B) (C ⊗ D) is A C ⊗ B D"),
+]  # fmt: skip
+
+SCALES = [
+    rule("solve-negative", system(a, -b), -system(a, b), reason="a solution is linear in the right side"),
+    rule("solve-scaled", system(a, s * b), s * system(a, b), condition=scalar_shaped(s),
+         reason="a solution is linear in the right side"),
+    rule("solve-divided", system(a, b / s), system(a, b) / s, condition=scalar_shaped(s),
+         reason="a solution is linear in the right side"),
+    rule("inverse-of-negative", inverse(-x), -inverse(x), reason="(−X) (−X⁻¹) is I"),
+    rule("inverse-of-scaled", inverse(s * x), inverse(x) / s, condition=scalar_shaped(s),
+         reason="(s X) (X⁻¹ / s) is I"),
+    rule("inverse-of-divided", inverse(x / s), s * inverse(x), condition=scalar_shaped(s),
+         reason="(X / s) (s X⁻¹) is I"),
+    rule("trace-of-negative", trace(-x), -trace(x), reason="a sign comes out of a sum"),
+    rule("trace-of-scaled", trace(s * x), s * trace(x), condition=scalar_shaped(s),
+         reason="a number comes out of a sum"),
+    rule("trace-of-divided", trace(x / s), trace(x) / s, condition=scalar_shaped(s),
+         reason="a number comes out of a sum"),
+    rule("determinant-over-itself", det(x) / det(x), 1, assumption="the matrix is regular", in_chains=True,
+         reason="a value divided by itself is 1"),
+    rule("norm-times-direction", norm(x, axes=A, keepdims=K) * unit(x, axes=A), x, condition=lines_up_with(A, K, x),
+         in_chains=True, reason="a vector is its length times its direction, at 0 too"),
 ]  # fmt: skip
 
 LOGARITHMS = [
@@ -237,4 +273,4 @@ LOGARITHMS = [
          reason="the logarithm of a product of pivots is a sum, which cannot over- or underflow"),
 ]  # fmt: skip
 
-RULES = [*TRANSPOSES, *INVERSES, *PRODUCTS, *LOGARITHMS]
+RULES = [*TRANSPOSES, *INVERSES, *PRODUCTS, *KRONECKER, *SCALES, *LOGARITHMS]

@@ -23,6 +23,8 @@ from symnet.ops.usually import usually
 from symnet.simplify.pattern import Apply, Attr, Call, Const, Family, Number, Term, Var
 from symnet.simplify.rule import Rule
 from symnet.simplify.vocabulary import SCALAR_OPS
+from tests.symnet.simplify.matrix_samples import MATRICES
+from tests.symnet.simplify.stable_samples import STABLE
 
 Samples = Callable[[np.random.Generator], list[Expr]]
 
@@ -99,6 +101,8 @@ class Instance:
         if ("infinite", name) in self.asked:
             return number(float("inf"), self.dtype)
         value = NUMBERS[self.rng.integers(len(NUMBERS))]
+        if ("above_zero", name) in self.asked:
+            value = abs(value)
         return number(-abs(value) if ("below_zero", name) in self.asked else value, self.dtype)
 
 
@@ -165,6 +169,8 @@ def determinants(node: Expr) -> list[Expr]:
 
 
 WRITTEN: dict[str, Samples] = {
+    **MATRICES,
+    **STABLE,
     # linear algebra
     "inverse-of-transpose": lambda rng: [linalg.inv(square.T), linalg.inv(sn.matrix_transpose(stack))],
     "inverse-of-symmetric": lambda rng: [linalg.inv(gram).T, linalg.inv(linalg.inv(2.0 * gram)).T],

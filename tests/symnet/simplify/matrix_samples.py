@@ -1,0 +1,123 @@
+"""Expressions to which the rules of linear algebra and of matrix products apply (see `samples.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import symnet as sn
+from symnet.expr.node import Expr, make
+from symnet.expr.op import lookup
+from symnet.ops.contract import contract
+from symnet.ops.euclidean import euclidean_norm, unit
+from symnet.ops.leaves import input
+
+Samples = Callable[[np.random.Generator], list[Expr]]
+linalg = sn.linalg
+
+
+def f64(name: str, *shape: object) -> Expr:
+    return input(name, shape, "float64")
+
+
+def _raw(op: str, *args: Expr, **attrs: object) -> Expr:
+    return make(lookup(op), args, attrs)
+
+
+square, other, third, stack = f64("square", 3, 3), f64("other", 3, 3), f64("third", 3, 3), f64("stack", 2, 3, 3)
+tall, vector, long, s = f64("tall", 3, 2), f64("vector", 3), f64("long", 5), f64("s")
+named = f64("named", "N", 3)
+even = input("even", (3, 3), "float64", symmetric=True)
+both = square + square.T
+gram = contract(tall, tall, "ij,kj->ik") + 0.5 * sn.one_hot(sn.arange(3), 3, "float64")
+regular, turning = square + 20.0 * sn.eye(3, dtype="float64"), other + 20.0 * sn.eye(3, dtype="float64")
+product = regular @ turning
+
+
+def _solutions(right: Callable[[Expr], Expr]) -> list[Expr]:
+    return [
+        _raw("solve", square, right(tall), transposed=True),
+        _raw("solve", stack, right(f64("right", 2, 3, 1)), transposed=False),
+        _raw("solve_triangular", square, right(tall), lower=True, transposed=False, unit=False),
+    ]
+
+
+SYMMETRIC: dict[str, Samples] = {
+    "transpose-of-symmetric-sum": lambda rng: [both.T, (gram + 2.0 * gram).T],
+    "transpose-of-symmetric": lambda rng: [even.T],
+    "symmetric-times": lambda rng: [contract(even, tall, "ab,ac->bc"), contract(even, vector, "ab,a->b")],
+    "times-symmetric": lambda rng: [contract(tall, even, "ab,ca->bc"), contract(vector, even, "a,ab->b")],
+    "symmetric-sum-times": lambda rng: [contract(both, tall, "ab,ac->bc"), contract(gram, vector, "ab,a->b")],
+    "times-symmetric-sum": lambda rng: [contract(tall, both, "ab,ca->bc"), contract(vector, gram, "a,ab->b")],
+}
+KRONECKER: dict[str, Samples] = {
+    "trace-of-kron": lambda rng: [linalg.trace(sn.kron(square, f64("two", 2, 2)))],
+    "sum-of-kron": lambda rng: [sn.sum(sn.kron(square, tall)), sn.sum(sn.kron(vector, long))],
+    "norm-of-kron": lambda rng: [euclidean_norm(sn.kron(square, tall))],
+    "inverse-of-kron": lambda rng: [linalg.inv(sn.kron(regular, f64("two", 2, 2)))],
+    "product-of-krons": lambda rng: [sn.kron(square, tall) @ sn.kron(other, f64("two", 2, 2))],
+}
+SCALES: dict[str, Samples] = {
+    "solve-negative": lambda rng: _solutions(lambda b: -b),
+    "solve-scaled": lambda rng: _solutions(lambda b: s * b),
+    "solve-divided": lambda rng: _solutions(lambda b: b / s),
+    "inverse-of-negative": lambda rng: [linalg.inv(-square), linalg.inv(-stack)],
+    "inverse-of-scaled": lambda rng: [linalg.inv(s * square), linalg.inv(3.0 * stack)],
+    "inverse-of-divided": lambda rng: [linalg.inv(square / s)],
+    "trace-of-negative": lambda rng: [linalg.trace(-stack)],
+    "trace-of-scaled": lambda rng: [linalg.trace(s * square), linalg.trace(2.0 * stack)],
+    "trace-of-divided": lambda rng: [linalg.trace(stack / s)],
+    "determinant-over-itself": lambda rng: [linalg.det(square) / linalg.det(square)],
+    "norm-times-direction": lambda rng: [
+        euclidean_norm(tall, 0) * unit(tall, 0),
+        euclidean_norm(tall, 1, keepdims=True) * unit(tall, 1),
+        euclidean_norm(vector) * unit(vector),
+    ],
+}
+PRODUCTS: dict[str, Samples] = {
+    "common-matrix-sum": lambda rng: [
+        square @ tall + other @ tall,
+        square @ vector + contract(vector, other, "a,ab->b"),
+        contract(square, tall, "ab,ac->bc") + square @ tall,
+        tall @ (tall.T @ other) + contract(tall, tall.T @ other, "ab,bc->ac"),
+        (tall @ tall.T) @ square + (square @ third) @ square,
+        named @ square + named @ other.T,
+    ],
+    "common-matrix-difference": lambda rng: [square @ tall - other @ tall, tall.T @ square - tall.T @ other.T],
+    "same-matrix-product": lambda rng: [
+        (square @ other) @ third + square @ (other @ third),
+        (square @ contract(other, third, "ab,cb->ac")) @ tall + square @ (other @ (third.T @ tall)),
+        contract(2.0 * (square @ other), third, "ab,bc->ca") + contract(2.0 * (other @ third), square, "bc,ab->ca"),
+    ],
+    "product-order": lambda rng: [
+        (square @ other) @ vector,
+        contract(contract(square, other, "ab,cb->ac"), vector, "ab,a->b"),
+        (tall @ f64("wide", 2, 3)) @ vector,
+    ],
+    "product-order-right": lambda rng: [vector @ (square @ other), tall.T @ (square @ f64("wide", 3, 7))],
+    "outer-product-times": lambda rng: [
+        (vector[:, None] * long) @ f64("p", 5, 3),
+        contract(long * vector[:, None], f64("p", 3, 4), "ab,ac->bc"),
+        contract(vector[:, None] * long, long, "ab,b->a"),
+    ],
+    "times-outer-product": lambda rng: [square @ (vector[:, None] * long), long @ (long[:, None] * vector)],
+    "sum-of-product-with-transpose": lambda rng: [
+        sn.sum(square * other.T),
+        sn.sum(f64("cube", 2, 3, 5) * sn.transpose(f64("turned", 5, 2, 3), (1, 2, 0))),
+    ],
+    "inverse-of-product-times": lambda rng: [
+        linalg.inv(product) @ regular,
+        contract(linalg.inv(product), regular, "ab,bc->ca"),
+    ],
+    "times-inverse-of-product": lambda rng: [
+        turning @ linalg.inv(product),
+        contract(turning, linalg.inv(contract(regular, turning, "ab,bc->ca")), "ab,cb->ca"),
+    ],
+    "scaled-inverse-of-product-times": lambda rng: [
+        (2.0 * linalg.inv(product)) @ regular,
+        contract(2.0 * linalg.inv(product).T, regular, "ab,ac->bc"),
+    ],
+    "times-scaled-inverse-of-product": lambda rng: [turning @ (2.0 * linalg.inv(product))],
+}  # fmt: skip
+MATRICES: dict[str, Samples] = {**SYMMETRIC, **KRONECKER, **SCALES, **PRODUCTS}
