@@ -75,10 +75,11 @@ def _examined(closed: Expr, domains: Sequence[str], training: bool) -> Verdict:
     judge, nodes = quick(closed, domains)
     values = judge.values([closed])[0]
     ill, holes = judge.ill(closed, values), _holes(closed, judge, values)
-    worth = (matters(judge, closed) if training and ill.any() else ill).any() or holes.any()
+    lost = np.zeros(len(ill), bool) if training else _out_of_float64(judge, nodes)
+    worth = (matters(judge, closed) if training and ill.any() else ill | lost).any() or holes.any()
     if not worth:
         return _verdict(closed, closed, judge, ())
-    chosen = np.flatnonzero(_some(ill, JUDGED) | _some(~ill, JUDGED) | holes)
+    chosen = np.flatnonzero(_some(ill, JUDGED) | _some(lost, JUDGED // 2) | _some(~ill & ~lost, JUDGED) | holes)
     strict = exact(judge.at(chosen), nodes)
     return _treated(closed, nodes, strict)
 
@@ -88,7 +89,13 @@ def _holes(closed: Expr, judge: Judge, values: Array) -> Array:
     sources = leaves([closed], "input")
     if len(sources) != 1 or sources[0].dtype != "float32":
         return np.zeros(len(values), bool)
-    return np.asarray(~np.isfinite(values) & np.isin(judge.columns[0], np.array(centres(closed), np.float32)))
+    return np.asarray(np.isnan(values) & np.isin(judge.columns[0], np.array(centres(closed), np.float32)))
+
+
+def _out_of_float64(judge: Judge, nodes: Sequence[Expr]) -> Array:
+    """The points at which float64 cannot tell the value, because something on the way leaves its range too."""
+    left = np.any([np.isinf(judge.truth[id(node)]) for node in nodes], axis=0)
+    return np.asarray(left & np.isnan(judge.truth[id(nodes[-1])]) & ~judge.skipped)
 
 
 def _some(mask: Array, count: int) -> Array:
@@ -100,23 +107,40 @@ def _some(mask: Array, count: int) -> Array:
 
 
 def _treated(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Verdict:
-    """The lowest ill node that makes the whole chain ill is mended, then the next, until the chain is well."""
+    """The lowest ill node that makes the whole chain ill is mended, then the next, until the chain is well. The last
+    attempt goes to the whole chain."""
     treatments: list[Treatment] = []
     now: dict[Expr, Expr] = {}
     tried: set[Expr] = set()
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         current = substitute(nodes, now)
-        values = judge.values(current)
-        target = _origin(nodes, values, judge, tried)
+        target = _origin(nodes, judge.values(current), judge, tried)
         if target is None:
             break
+        if attempt == ATTEMPTS - 1 and closed not in tried:
+            target = closed
         tried.add(target)
         patient = Patient(target, dict(zip(nodes, current, strict=True)), judge)
         form = with_limits(patient, best(patient))
         if form.changes and _helps(closed, {**now, target: form.node}, current[-1], judge, form):
             treatments.append(_treatment(patient, form))
             now[target] = form.node
-    return _verdict(closed, substitute([closed], now)[0], judge, tuple(treatments))
+    after, needed = _without_needless(closed, substitute([closed], now)[0], judge, treatments)
+    return _verdict(closed, after, judge, needed)
+
+
+def _without_needless(
+    closed: Expr, after: Expr, judge: Judge, treatments: Sequence[Treatment]
+) -> tuple[Expr, tuple[Treatment, ...]]:
+    """The chain without those treatments that later ones made needless."""
+    needed = list(treatments)
+    for treatment in treatments[:-1]:
+        (simpler,) = substitute([after], {treatment.changes[-1][1]: treatment.before})
+        old, new = judge.values([after, simpler])
+        if judge.ill(closed, new).sum() <= judge.ill(closed, old).sum() and not (np.isnan(new) & ~np.isnan(old)).any():
+            needed.remove(treatment)
+            after = simpler
+    return after, tuple(needed)
 
 
 def _origin(nodes: Sequence[Expr], values: Sequence[Array], judge: Judge, tried: set[Expr]) -> Expr | None:
@@ -132,7 +156,7 @@ def _helps(closed: Expr, new: dict[Expr, Expr], before: Expr, judge: Judge, form
     """Whether the whole chain is ill at fewer points, or has a value where it had none."""
     old, changed = judge.values([before, substitute([closed], new)[0]])
     ill_before, ill_after = judge.ill(closed, old).sum(), judge.ill(closed, changed).sum()
-    filled = (~np.isfinite(old) & np.isfinite(changed)).any() and form.changes[-1][0] == "limit"
+    filled = (np.isnan(old) & np.isfinite(changed)).any() and form.changes[-1][0] == "limit"
     return bool(ill_after < ill_before or (filled and ill_after <= ill_before))
 
 

@@ -17,12 +17,12 @@ Array = np.ndarray
 
 FLOAT64 = 2.5
 """How much more work an operation is in float64."""
-LEVEL = 0.02
+LEVEL = 0.005
 """Forms whose ill points differ by less than this part of all points are equally good; then the cheaper is taken."""
 COVERED = ILL / 8
 """A polynomial that is needed anyway covers all points near by with an error above this."""
 RADII = (4.0, 1.0, 0.25, 2.0**-4, 2.0**-7, 2.0**-10, 2.0**-14, 2.0**-20)
-FAR = (8.0, 64.0, 1024.0, 2.0**14, 2.0**20, 2.0**27, 2.0**40, 2.0**54)
+FAR = (8.0, 64.0, 128.0, 1024.0, 2.0**14, 2.0**20, 2.0**27, 2.0**40, 2.0**54)
 
 
 @dataclass(frozen=True)
@@ -162,17 +162,24 @@ def _far(patient: Patient, variable: Variable, base: Form) -> Form | None:
     f, x = series.function(patient.target, variable.node), variable.values
     current = base
     for side in (1, -1):
-        if not (patient.ill_at(current.node) & (side * x > FAR[0])).any():
-            continue
-        found = series.asymptote(f, side)
-        for radius in FAR if found is not None else ():
-            assert found is not None
-            node = series.far(variable.now, f, found, radius, current.node)
-            form = None if node is None else patient.changed(current, "asymptote", node)
-            if form is not None and form.ill < current.ill:
-                current = form
-                break
+        if (patient.ill_at(current.node) & (side * x > FAR[0])).any():
+            found = series.asymptote(f, side)
+            for radius in FAR:
+                node = _beyond(variable, f, found, side, radius, current.node)
+                form = None if node is None else patient.changed(current, "asymptote", node)
+                if form is not None and form.ill < current.ill:
+                    current = form
+                    break
     return current if current is not base else None
+
+
+def _beyond(
+    variable: Variable, f: series.Function, found: series.Asymptote | None, side: int, radius: float, base: Expr
+) -> Expr | None:
+    """The base, but far out the first terms, or 0 where nothing else is left of the function."""
+    if found is not None:
+        return series.far(variable.now, f, found, radius, base)
+    return series.beyond(variable.now, side, radius, 0.0, base) if series.vanishes(f, side, radius) else None
 
 
 def with_limits(patient: Patient, form: Form) -> Form:
@@ -184,7 +191,7 @@ def with_limits(patient: Patient, form: Form) -> Form:
     (values,) = patient.judge.values([form.node])
     for centre in centres(patient.target):
         at = x == np.float32(centre)
-        if at.any() and not np.isfinite(values[at]).any() and (value := series.limit(f, centre)) is not None:
+        if at.any() and np.isnan(values[at]).all() and (value := series.limit(f, centre)) is not None:
             node = series.at_point(variable.now, centre, value, form.node)
             form = patient.changed(form, "limit", node)
     return form

@@ -26,6 +26,8 @@ STEP = 2.0**-24
 """… which are as far from the centre as this."""
 DEGREE = 14
 """The highest degree of a polynomial in the result."""
+VANISHED = 2.0**-151
+"""What is smaller than this is 0 in float32."""
 NEGLIGIBLE = 2.0**-27
 """What a polynomial may leave out, relative to its value: far below the rounding of float32."""
 
@@ -140,6 +142,14 @@ def holds_far(f: Function, found: Asymptote, kept: Sequence[Number], radius: flo
         return all(map(_close, terms, values))
 
 
+def vanishes(f: Function, side: int, radius: float) -> bool:
+    """Whether the function is below every float32 number from the radius on."""
+    from mpmath import mp
+
+    with mp.workdps(DIGITS):
+        return all(abs(v) < VANISHED for v in f([side * mp.mpf(radius) * 2**k for k in range(0, 110, 3)]))
+
+
 def asymptote(f: Function, side: int) -> Asymptote | None:
     """The behaviour for x → side · ∞, where it is that of a power of √x times a series in 1/x."""
     from mpmath import mp
@@ -225,6 +235,12 @@ def far(x: Expr, f: Function, found: Asymptote, radius: float, otherwise: Expr) 
         value = multiply(sqrt(size if found.halves > 0 else t), value)
     value = _times(size if found.halves > 0 else t, abs(found.halves) // 2, value)
     return where(greater(size, constant(radius, x.dtype)), value, otherwise)
+
+
+def beyond(x: Expr, side: int, radius: float, value: float, otherwise: Expr) -> Expr:
+    """A value where x is further out than the radius, on one side."""
+    size = x if side > 0 else negative(x)
+    return where(greater(size, constant(radius, x.dtype)), constant(value, x.dtype), otherwise)
 
 
 def polynomial(t: Expr, coefficients: Sequence[Number]) -> Expr:
