@@ -107,6 +107,11 @@ def is_nonzero(node: Expr) -> bool:
 
 
 @computed
+def above_zero(c: float) -> bool:
+    return c > 0
+
+
+@computed
 def finite(x: Expr) -> bool:
     return is_finite(x)
 

@@ -181,14 +181,16 @@ def moves_units_only(permutation: Axes, x: Expr) -> bool:
     return all(a < b for a, b in pairwise(p for p in permutation if x.shape[p] != 1))
 
 
-@computed
-def summed_axes(spec: str) -> Axes | None:
+def axes_summed(spec: str) -> Axes | None:
     """The axes over which a contraction "ab,ab->a" sums the products of equal elements; None for any other."""
     operands, kept = spec.split("->")
     first, second = operands.split(",")
     if first != second or len(set(first)) < len(first) or [a for a in first if a in kept] != list(kept):
         return None
     return tuple(axis for axis, letter in enumerate(first) if letter not in kept) or None
+
+
+summed_axes = computed(axes_summed)
 
 
 @computed

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from symnet.simplify.facts import nonnegative, positive
-from symnet.simplify.pattern import attributes, constants, variables
+from symnet.expr import dims
+from symnet.expr.node import Expr
+from symnet.simplify.facts import above_zero, is_positive_constant, nonnegative, positive
+from symnet.simplify.pattern import attributes, computed, constants, variables
 from symnet.simplify.rule import rule, stabilising
-from symnet.simplify.shapes import count_along, summed_axes
+from symnet.simplify.shapes import Axes, axes_summed, count_along, lines_up, summed_axes
 from symnet.simplify.vocabulary import (
     absolute,
     contract,
     exp,
+    hypot,
     log,
     maximum,
     mean,
@@ -21,11 +24,39 @@ from symnet.simplify.vocabulary import (
     sqrt,
     square,
     sum_,
+    unit,
 )
 
 x, y = variables("x y")
 c, d = constants("c d")
-A, K = attributes("A K")
+A, B, K = attributes("A B K")
+
+
+@computed
+def sums_squares(x: Expr) -> bool:
+    """Whether the root of `x` is a length."""
+    if x.op == "contract":
+        return x.args[0] is x.args[1] and not x.attrs["sizes"] and axes_summed(x.attrs["spec"]) is not None
+    if x.op == "add":
+        return all(part.op == "square" or sums_plainly(part) or is_positive_constant(part) for part in x.args)
+    return sums_plainly(x)
+
+
+def sums_plainly(x: Expr) -> bool:
+    return x.op in ("sum", "mean") and x.args[0].op == "square"
+
+
+@computed
+def sums_over(spec: str, axes: Axes) -> bool:
+    """Whether a contraction is the sum over `axes` of the products of equal elements."""
+    return axes_summed(spec) == axes
+
+
+@computed
+def whole(x: Expr, y: Expr) -> bool:
+    """Whether a product with `y` has the shape of `x`."""
+    return dims.broadcast(x.shape, y.shape) == x.shape
+
 
 POWERS = [
     rule("product-with-itself", x * x, square(x), reason="x·x is the square of x"),
@@ -67,13 +98,38 @@ ROOTS = [
     rule("multiply-by-own-rsqrt", x * rsqrt(x), sqrt(x), kind=stabilising,
          reason="x is the square of its root; 0·inf does not arise at 0"),
     rule("square-of-rsqrt", square(rsqrt(x)), 1 / x, reason="the square undoes the root", condition=nonnegative(x)),
-    rule("norm", sqrt(sum_(square(x), axes=A, keepdims=K)), norm(x, axes=A, keepdims=K),
-         reason="the root of a sum of squares is the Euclidean norm, whose derivative at 0 is 0 and not 0·inf"),
+    rule("norm", sqrt(sum_(square(x), axes=A, keepdims=K)), norm(x, axes=A, keepdims=K), kind=stabilising,
+         reason="the root of a sum of squares is the Euclidean norm, which cannot over- or underflow on the way, and "
+                "whose derivative at 0 is 0 and not 0·inf"),
     rule("norm-of-dot", sqrt(contract(x, x, spec=A, sizes=(), shape=())), norm(x, axes=summed_axes(A), keepdims=False),
-         reason="the root of a vector's product with itself is its Euclidean norm"),
+         kind=stabilising, reason="the root of a vector's product with itself is its Euclidean norm"),
     rule("root-mean-square", sqrt(mean(square(x), axes=A, keepdims=K)),
-         norm(x, axes=A, keepdims=K) / sqrt(count_along(x, A)),
+         norm(x, axes=A, keepdims=K) / sqrt(count_along(x, A)), kind=stabilising,
          reason="a mean is a sum divided by the count; the norm's derivative at 0 is 0 and not 0·inf"),
+    rule("rsqrt-of-squares", rsqrt(x), 1 / sqrt(x), kind=stabilising, condition=sums_squares(x),
+         reason="the root of a sum of squares is a length, whose squares cannot over- or underflow"),
+    rule("norm-of-one", norm(x, axes=()), absolute(x), reason="the length of a number is its size"),
+    rule("direction", x / norm(x, axes=A, keepdims=K), unit(x, axes=A), kind=stabilising, in_chains=True,
+         condition=lines_up(A, K), reason="a vector over its length is its direction, however short or long it is"),
+    rule("product-over-length", sum_(x * y, axes=A, keepdims=K) / norm(x, axes=A, keepdims=K),
+         sum_(unit(x, axes=A) * y, axes=A, keepdims=K), kind=stabilising, condition=whole(x, y), in_chains=True,
+         reason="the length goes to its vector, so that the products neither over- nor underflow"),
+    rule("dot-over-length", contract(x, y, spec=A, sizes=(), shape=()) / norm(x, axes=B, keepdims=False),
+         contract(unit(x, axes=B), y, spec=A, sizes=(), shape=()), kind=stabilising, condition=sums_over(A, B),
+         in_chains=True, reason="the length goes to its vector, so that the products neither over- nor underflow"),
+    rule("dot-over-second-length", contract(x, y, spec=A, sizes=(), shape=()) / norm(y, axes=B, keepdims=False),
+         contract(x, unit(y, axes=B), spec=A, sizes=(), shape=()), kind=stabilising, condition=sums_over(A, B),
+         in_chains=True, reason="the length goes to its vector, so that the products neither over- nor underflow"),
+    rule("length-of-two", sqrt(square(x) + square(y)), hypot(x, y), kind=stabilising,
+         reason="the length of (x, y), whose squares cannot over- or underflow"),
+    rule("length-with-number", sqrt(square(x) + c), hypot(x, sqrt(c)), kind=stabilising, condition=above_zero(c),
+         reason="the length of (x, √c), whose squares cannot over- or underflow"),
+    rule("length-of-sum-with-number", sqrt(sum_(square(x), axes=A, keepdims=K) + c),
+         hypot(norm(x, axes=A, keepdims=K), sqrt(c)), kind=stabilising, condition=above_zero(c),
+         reason="the length of (‖x‖, √c), whose squares cannot over- or underflow"),
+    rule("length-of-mean-with-number", sqrt(mean(square(x), axes=A, keepdims=K) + c),
+         hypot(norm(x, axes=A, keepdims=K) / sqrt(count_along(x, A)), sqrt(c)), kind=stabilising,
+         condition=above_zero(c), reason="the length of (‖x‖/√n, √c), whose squares cannot over- or underflow"),
     rule("square-of-norm", square(norm(x, axes=A, keepdims=K)), sum_(square(x), axes=A, keepdims=K),
          reason="the square undoes the root"),
     rule("root-of-exp", sqrt(exp(x)), exp(x / 2), kind=stabilising,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from symnet.simplify.facts import logs_well
-from symnet.simplify.pattern import Family, Rest, attributes, computed, constants, variables
+from symnet.simplify.facts import above_zero, logs_well
+from symnet.simplify.pattern import Family, Rest, attributes, constants, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import (
     constant_along,
@@ -32,11 +32,6 @@ A, B, K = attributes("A B K")
 (k,) = constants("k")
 index = Rest("index")
 move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to")))
-
-
-@computed
-def above_zero(k: float) -> bool:
-    return k > 0
 
 
 RULES = [
