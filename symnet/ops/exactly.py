@@ -91,6 +91,40 @@ def _real(function: Callable[..., Any], values: tuple[Any, ...]) -> Any:
     return mpmath.nan if isinstance(result, mpmath.mpc) else mpmath.mpf(result)
 
 
+HUGE = 4096
+"""Numbers of more bits than this before the point are only added, multiplied and compared. mpmath's functions would
+compute all those bits, in hours."""
+SLOW = frozenset(("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "erfc", "ncdf", "power", "gamma"))
+AT_INFINITY: Mapping[str, Any] = {
+    "exp": mpmath.inf, "expm1": mpmath.inf, "sinh": mpmath.inf, "cosh": mpmath.inf, "tanh": 1, "erf": 1, "erfc": 0,
+    "ncdf": 1,
+}  # fmt: skip
+AT_MINUS_INFINITY: Mapping[str, Any] = {
+    "exp": 0, "expm1": -1, "sinh": -mpmath.inf, "cosh": mpmath.inf, "tanh": -1, "erf": -1, "erfc": 2, "ncdf": 0,
+}  # fmt: skip
+
+
+def _bounded(name: str) -> Callable[..., Any]:
+    """A function of mpmath, with its limit for huge numbers; nan where it has none."""
+    function = getattr(mpmath, name)
+
+    def apply(*values: Any) -> Any:
+        huge = next((v for v in values if isinstance(v, mpmath.mpf) and _bits(v) > HUGE), None)
+        if huge is None:
+            return function(*values)
+        return mpmath.mpf((AT_INFINITY if huge > 0 else AT_MINUS_INFINITY).get(name, mpmath.nan))
+
+    return apply
+
+
+def _bits(value: Any) -> int:
+    _, mantissa, exponent, length = value._mpf_
+    return int(exponent + length) if mantissa else 0
+
+
+_exp = _bounded("exp")
+
+
 def _divide(a: Any, b: Any) -> Any:
     if b == 0:
         return mpmath.nan if a == 0 else mpmath.sign(a) * mpmath.inf
@@ -102,7 +136,7 @@ def _log(x: Any) -> Any:
 
 
 def _power(x: Any, p: Any) -> Any:
-    return mpmath.mpf(1) if p == 0 else mpmath.power(x, p)
+    return mpmath.mpf(1) if p == 0 else _bounded("power")(x, p)
 
 
 SCALAR: dict[str, Callable[..., Any]] = {
@@ -122,21 +156,21 @@ SCALAR: dict[str, Callable[..., Any]] = {
     "sqrt": mpmath.sqrt,
     "rsqrt": lambda x: _divide(mpmath.mpf(1), mpmath.sqrt(x)),
     "reciprocal": lambda x: _divide(mpmath.mpf(1), x),
-    "exp": mpmath.exp,
-    "expm1": lambda x: mpmath.exp(x) - 1,
+    "exp": _exp,
+    "expm1": lambda x: _exp(x) - 1,
     "log": _log,
     "log1p": lambda x: _log(1 + x),
-    "tanh": mpmath.tanh,
-    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
-    "log_sigmoid": lambda x: -mpmath.log(1 + mpmath.exp(-x)),
-    "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
+    "tanh": _bounded("tanh"),
+    "sigmoid": lambda x: 1 / (1 + _exp(-x)),
+    "log_sigmoid": lambda x: -mpmath.log(1 + _exp(-x)),
+    "softplus": lambda x: mpmath.log(1 + _exp(x)),
     "relu": lambda x: max(x, mpmath.mpf(0)),
-    "gelu": lambda x: x * mpmath.ncdf(x),
-    "erf": mpmath.erf,
+    "gelu": lambda x: x * _bounded("ncdf")(x),
+    "erf": _bounded("erf"),
     "xlogy": lambda x, y: mpmath.mpf(0) if x == 0 else x * _log(y),
     "bernoulli_nll": lambda p, t: -t * _log(p) - (1 - t) * _log(1 - p),
-    "sin": mpmath.sin,
-    "cos": mpmath.cos,
+    "sin": _bounded("sin"),
+    "cos": _bounded("cos"),
     "minimum": min,
     "maximum": max,
 }
@@ -184,7 +218,9 @@ class _AsSympy:
     }
 
     def __getattr__(self, name: str) -> Any:
-        return self._OWN[name] if name in self._OWN else getattr(mpmath, name)
+        if name in self._OWN:
+            return self._OWN[name]
+        return _bounded(name) if name in SLOW else getattr(mpmath, name)
 
 
 _AS_SYMPY = _AsSympy()
@@ -249,7 +285,7 @@ def _variance(row: list[Any], node: Expr) -> Any:
 
 
 def _softmax(node: Expr, args: list[Array], *_: Any) -> Array:
-    powers = _floats(mpmath.exp)(args[0])
+    powers = _floats(_exp)(args[0])
     return _floats(_divide)(powers, np.sum(powers, axis=node.attrs["axis"], keepdims=True))
 
 
@@ -380,7 +416,7 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "all": _reduce(lambda row, node: all(row)),
     "mean": _reduce(lambda row, node: sum(row) / len(row)),
     "var": _reduce(_variance),
-    "logsumexp": _reduce(lambda row, node: _log(sum(map(mpmath.exp, row)))),
+    "logsumexp": _reduce(lambda row, node: _log(sum(map(_exp, row)))),
     "usually": lambda node, args, values, sizes: args[1],
     "abbreviated": lambda node, args, values, sizes: args[1],
     "norm": _reduce(lambda row, node: mpmath.sqrt(sum(value * value for value in row))),
