@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from operator import is_
 
 from codegen.loops.grammar import (
     Affine,
@@ -72,7 +73,8 @@ def map_kernels(items: tuple[Item, ...], visit: Callable[[Kernel], Kernel | None
         if not isinstance(item, Kernel):
             inner = map_kernels(item.items, visit)
             if inner:
-                result.append(item if inner == item.items else replace(item, items=inner))
+                same = len(inner) == len(item.items) and all(map(is_, inner, item.items))
+                result.append(item if same else replace(item, items=inner))
         elif (kernel := visit(item)) is not None:
             result.append(kernel)
     return tuple(result)

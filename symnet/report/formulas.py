@@ -29,12 +29,15 @@ class MathTable:
 
     def __init__(self) -> None:
         self.entries: list[Math] = []
-        self._numbers: dict[Form, int] = {}
+        self._numbers: dict[Form | Math, int] = {}
 
     def add(self, form: Form) -> int:
         if form not in self._numbers:
-            self._numbers[form] = len(self.entries)
-            self.entries.append(Math(text.write(form), mathml.document(form)))
+            entry = Math(text.write(form), mathml.document(form))
+            if entry not in self._numbers:
+                self._numbers[entry] = len(self.entries)
+                self.entries.append(entry)
+            self._numbers[form] = self._numbers[entry]
         return self._numbers[form]
 
 

@@ -165,7 +165,9 @@ def _merge_pair(problem: Contraction, outer: Axis, inner: Axis) -> Contraction:
         return Load(*join(node.buffer, node.index), node.dtype, node.fill) if isinstance(node, Load) else node
 
     block = [
-        Store(*join(stmt.buffer, stmt.index), stmt.value, stmt.accumulate) if isinstance(stmt, Store) else stmt
+        Store(*join(stmt.buffer, stmt.index), stmt.value, stmt.accumulate, stmt.origin)
+        if isinstance(stmt, Store)
+        else stmt
         for stmt in map_block(problem.block, visit)
     ]
     roles = {
