@@ -16,6 +16,7 @@ from codegen.loops.text import show
 from codegen.lower import lower
 from codegen.spec import Entry, Module
 from symnet.expr.text import listing
+from symnet.report import document
 from symnet.simplify import expand, simplify
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
@@ -53,7 +54,30 @@ def stages() -> dict[str, tuple[str, str]]:
         "lowered": ("text", show(lower(module.entries[0], module))),
         "scheduled": ("text", library.source("loops")),
         "llvm": ("llvm", kernel[0]),
+        "provenance": ("text", provenance("update_b")),
     }
+
+
+def provenance(name: str) -> str:
+    """The lines of a kernel: what they compute a part of, and how many lines of LLVM text and assembly they become."""
+    loss, _, optimizer = definition()
+    found = document(sn.compile(loss=loss, optimizer=optimizer, batch={"N": 32}, target="x86-64-v3"))
+    (kernel,) = [kernel for kernel in found["kernels"] if kernel["name"] == name]
+    function = found["llvm"][kernel["functions"][0]]
+    (machine,) = [machine for machine in found["asm"] if machine["llvm"] == function["id"]]
+    first, last = kernel["lines"]
+    rows = []
+    for number in range(first + 1, last + 1):
+        llvm = [function["first"] + at for at, line in enumerate(function["lines"]) if line == number - first]
+        symbols = (found["symbols"][symbol]["name"] for symbol in found["loops"]["symbols"][number - 1])
+        names = ", ".join(found["math"][symbol]["text"] for symbol in symbols)
+        assembly = sum(line in llvm for line in machine["lines"])
+        rows.append((names, found["loops"]["text"].split("\n")[number - 1].strip(), len(llvm), assembly))
+    wide = [max(len(str(row[column])) for row in rows) for column in range(4)]
+    return "\n".join(
+        f"{names:<{wide[0]}}   {text:<{wide[1]}}   {llvm:>{wide[2]}} LLVM, {assembly:>{wide[3]}} assembly"
+        for names, text, llvm, assembly in rows
+    )
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the page shows code for x86-64")
