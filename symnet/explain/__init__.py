@@ -5,8 +5,9 @@
 `derivation.py` explains a derivative, `draw.py` draws the graph.
 """
 
-from symnet.explain.derivation import Derivation, explain
+from symnet.explain.derivation import Derivation
 from symnet.explain.draw import draw
+from symnet.explain.explaining import explain
 from symnet.explain.formula import Equation, Formula, formula
 from symnet.explain.steps import StepView
 

@@ -1,4 +1,4 @@
-"""`explain`: how a derivative was found, as formulas with names and as the list of rules that were applied.
+"""How a derivative was found, as formulas with names and as the list of rules that were applied.
 
 Everything shown comes from the graphs that are compiled. The formulas are written from the simplified gradient; the
 steps are the trace that differentiation and simplification left. Cotangents of named values get their names (δ₂) by
@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import is_
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from symnet.derive.api import of_usual_data
-from symnet.derive.arguments import Variable, Variables, check_dependence, depends_on, scalar_loss, variables_in
+from symnet.derive.arguments import Variable, Variables, check_dependence, scalar_loss, variables_in
 from symnet.derive.build import depends, full
 from symnet.derive.reverse import pullback
-from symnet.errors import CompilerBug, UsageError
+from symnet.errors import CompilerBug
 from symnet.explain import html, text
 from symnet.explain.formula import Equation, latex_lines, legend_lines, where_clauses, written
 from symnet.explain.identifiers import is_plain, symbol
@@ -45,8 +45,6 @@ from symnet.simplify import prepare
 
 if TYPE_CHECKING:
     from symnet.explain.verify import Verification
-    from symnet.optim.base import Optimizer
-    from symnet.optim.formula import UpdateFormula
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,28 +144,9 @@ class Derivation:
         return html.write(self, Path(path))
 
 
-@overload
-def explain(loss: Expr, wrt: Variable | Variables, *, level: Level = ...) -> Derivation: ...
-@overload
-def explain(loss: Optimizer) -> UpdateFormula: ...
-def explain(
-    loss: Expr | Optimizer, wrt: Variable | Variables | None = None, *, level: Level = "normal"
-) -> Derivation | UpdateFormula:
-    """How ∂loss/∂w is derived, for one w or for several with their where clauses in common.
-
-    `loss` is a floating-point scalar and each w a floating-point expression in it, or its name, as for `sn.grad`. For
-    an optimizer, alone, the formula of its update. `level` is how much is shown of the steps: "brief", "normal" or
-    "full".
-    """
-    check_level(level)
-    if not isinstance(loss, Expr) and hasattr(loss, "formula") and not isinstance(loss, type):
-        return loss.formula()
+def derivation_of(loss: Expr, wrt: Variable | Variables, level: Level = "normal") -> Derivation:
+    """How ∂loss/∂w is derived, for one w or for several with their where clauses in common; see `sn.explain`."""
     scalar = scalar_loss(loss, "explain")
-    if wrt is None:
-        raise UsageError(
-            "explain: say by what the loss is differentiated: sn.explain(loss, wrt=weight); "
-            f"it depends on: {depends_on([scalar])}"
-        )
     variables, _ = variables_in(wrt, "explain", scalar)
     check_dependence(scalar, variables, "explain")
     trace = Trace()
@@ -197,9 +176,7 @@ def explain(
         where=where,
         legend=seen.names.legend + _meaning_of_deltas(where, seen.symbol),
         trace=trace,
-        context=Context(
-            Forms({scalar: seen.symbol, **seen.known, **known}, known.loops), seen.cotangents, seen.symbol
-        ),
+        context=Context(Forms({scalar: seen.symbol, **seen.known, **known}, known.loops), seen.cotangents, seen.symbol),
         level=level,
     )
 

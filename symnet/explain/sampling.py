@@ -42,7 +42,8 @@ def sample(roots: Sequence[Expr], rng: np.random.Generator, wanted: Sequence[Exp
     """Random values for all leaves under `roots`, such that the `wanted` nodes are finite where that can be had.
 
     Floats are drawn from all numbers, from (0, 1), from positive ones or from those above 1: the first choice that
-    makes everything wanted finite. State (running statistics, say) is positive. Integers are positions within the axes that they are used for.
+    makes everything wanted finite. State (running statistics, say) is positive. Integers are positions within the axes
+    that they are used for.
     """
     order = postorder(roots)
     names = sorted({name for node in order if node.dtype != "tuple" for dim in node.shape for name in dims.names(dim)})

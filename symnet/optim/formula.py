@@ -1,18 +1,19 @@
 """The update of an optimizer as formulas, written from the expressions that `update` gives.
 
 The values that are stored appear as assignments, m ← β₁ m + (1 − β₁) g, in an order in which they can be carried out:
-whatever needs the old m comes before it, and whatever needs the new one after it.
+whatever needs the old m comes before it, and whatever needs the new one after it. `over_time.py` writes the same as
+papers do, mₜ = β₁ mₜ₋₁ + (1 − β₁) gₜ; `around.py` has what stands around an update: clipping, accumulation, averages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from symnet import ops
 from symnet.derive.build import postorder_above
-from symnet.explain import latex, text
+from symnet.explain import latex, mathml, text
 from symnet.explain.formula import definition, legend_lines
 from symnet.explain.identifiers import symbol
 from symnet.explain.naming import Forms, Names, name_shared
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UpdateFormula", "formula_of"]
 
-_USUAL = {
+USUAL = {
     "eps": Symbol("ε"),
     "weight_decay": Symbol("λ"),
     "momentum": Symbol("μ"),
@@ -41,6 +42,7 @@ _USUAL = {
     "l2_regularization_strength": Symbol("λ", "2"),
     "l2_shrinkage_regularization_strength": Symbol("λ", "s"),
 }
+"""Hyperparameters whose letter is not their name."""
 _PLURALS = {"betas": "β", "etas": "η", "step_sizes": "Δ"}
 
 
@@ -59,7 +61,7 @@ class Line:
 
     left: Form
     right: Form
-    kept: bool
+    kept: bool = False
 
     def __str__(self) -> str:
         return f"{text.write(self.left)} {'←' if self.kept else '='} {text.write(self.right)}"
@@ -68,63 +70,115 @@ class Line:
         sign = r"\leftarrow" if self.kept else "="
         return f"{latex.write(self.left)} {sign} {latex.write(self.right)}"
 
+    def mathml(self) -> str:
+        return mathml.equation(self.left, "←" if self.kept else "=", self.right)
+
 
 @dataclass(frozen=True, eq=False)
 class UpdateFormula:
-    """One step of one parameter p with gradient g: lines in order, and the hyperparameters' names of the symbols."""
+    """One step of one parameter with its gradient.
+
+    lines   the equations, in order
+    legend  what the symbols are called in the program
+    notes   sentences about the whole
+    groups  the formulas of parameter groups where these have another one, by the names of the groups
+    """
 
     lines: list[Line]
     legend: list[tuple[Symbol, Form]]
+    notes: list[str] = field(default_factory=list)
+    groups: Mapping[str, UpdateFormula] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.lines), *legend_lines(self.legend)])
+        parts = [*map(str, self.lines), *legend_lines(self.legend), *self.notes]
+        for name, formula in self.groups.items():
+            parts += [f"its step in the group {name!r}", *(f"  {line}" for line in map(str, formula.lines))]
+        return "\n".join(parts)
 
     def latex(self) -> str:
         lines = [line.latex() for line in self.lines]
         if self.legend:
             lines += [r"\text{with}", *(rf"\quad {latex.write(a)} = {latex.write(b)}" for a, b in self.legend)]
+        lines += [rf"\text{{{_escaped(note)}}}" for note in self.notes]
+        for name, formula in self.groups.items():
+            lines.append(rf"\text{{its step in the group {_escaped(name)}}}")
+            lines += [rf"\quad {line.latex()}" for line in formula.lines]
         return "\\begin{array}{l}\n" + " \\\\\n".join(lines) + "\n\\end{array}"
+
+    def mathml(self) -> str:
+        """The lines as MathML, each in a paragraph of HTML."""
+        return "\n".join(f"<p>{line.mathml()}</p>" for line in self.lines)
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
 
+    def _repr_html_(self) -> str:
+        legend = [f"<p>{mathml.equation(left, '=', right)}</p>" for left, right in self.legend]
+        return "\n".join([self.mathml(), *(["<p>with</p>", *legend] if legend else [])])
+
 
 def formula_of(optimizer: Optimizer) -> UpdateFormula:
-    """The formula of `optimizer.update` with the settings as they are; a number stands for each array."""
-    p, g, t = ops.parameter("p", (), dtype="float64"), ops.input("g", (), "float64"), ops.input("t", (), "float64")
-    state = State(p, "p")
-    optimizer = of_one_member(optimizer)
-    new = optimizer.update(p, g, state, t)
-    kept: list[Kept] = []
-    for old, value, letter in [*((state._old[n], v, symbol(n)) for n, v in state._new.items()), (p, new, Symbol("p"))]:
-        copied = not value.args or any(value is one.value for one in kept)
-        kept.append(Kept(old, ops.reshape(ops.reshape(value, (1,)), ()) if copied else value, letter))
-    values = [one.value for one in kept]
-    changed = _changed_gradient(values, g)
+    """The formula of a step with the settings as they are; a number stands for each array."""
+    from symnet.optim.around import around
+
+    outside = around(optimizer)
+    lines, names = inner_lines(outside.inside)
+    lines = [*outside.before, *map(outside.renamed, lines), *outside.after]
+    legend, groups = [*outside.legend, *names.legend], {}
+    for name, member in outside.groups.items():
+        own_lines, own_names = inner_lines(member)
+        groups[name] = UpdateFormula(own_lines, [])
+        legend += [entry for entry in own_names.legend if entry not in legend]
+    return UpdateFormula(lines, legend, outside.notes, groups)
+
+
+def inner_lines(optimizer: Optimizer) -> tuple[list[Line], Names]:
+    """The assignments of `update` alone, and the names of what they mention."""
+    reading = Reading(optimizer)
+    kept = list(reading.kept)
+    changed = changed_gradient(reading.values, reading.g)
     if changed is not None:
-        kept.insert(0, Kept(g, changed, Symbol("g")))
+        kept.insert(0, Kept(reading.g, changed, Symbol("g")))
     names = Names()
-    for old in (*(one.old for one in kept), g, t):
+    for old in (*(one.old for one in kept), reading.g, reading.t):
         names.give(old, symbol(str(old.name).rpartition(".")[2]))
-    given = {node for node in postorder(values) if node.op == "hyper"}
-    for name, number in optimizer.defaults.items():
-        for part in [f"{name}[{i}]" for i in range(len(number))] if isinstance(number, tuple) else [name]:
-            if (node := ops.hyper(part)) in given:
-                name_hyper(names, node, part)
-    called = [node for node in postorder(values) if node.name is not None and node not in names.forms]
-    for node in called:
+    name_hypers(names, optimizer, reading.values)
+    for node in reading.named:
         if node.op == "constant":  # π
             names.give(node, symbol(node.name or ""))
     stops = Names(Forms({**names.forms, **{one.value: one.letter for one in kept}}), _taken=set(names.forms.values()))
-    for node in called:
-        if node.args:  # a learning rate that follows from the step
-            stops.give(node, stops.free(_USUAL.get(node.name or "", symbol(node.name or ""))))
-    name_shared(stops, [value for value in values if value.args], letter="c")
+    for node in reading.named:
+        if node.args and node not in names.forms:  # a learning rate that follows from the step
+            stops.give(node, stops.free(USUAL.get(node.name or "", symbol(node.name or ""))))
+    name_shared(stops, [value for value in reading.values if value.args], letter="c")
     parts = {node: form for node, form in stops.forms.items() if node.args and all(node is not v.value for v in kept)}
-    return UpdateFormula(_ordered(kept, parts, names.forms), names.legend)
+    return in_order(kept, parts, names.forms), names
 
 
-def _changed_gradient(values: Sequence[Expr], g: Expr) -> Expr | None:
+class Reading:
+    """What `update` gives for one parameter, as expressions; a number stands for each array.
+
+    kept   state and parameter with their new values; each value is a node of its own
+    named  inner values that have a name: a learning rate that follows from the step, π
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.p, self.g = ops.parameter("p", (), dtype="float64"), ops.input("g", (), "float64")
+        self.t = ops.input("t", (), "float64")
+        state = State(self.p, "p")
+        new = of_one_member(optimizer).update(self.p, self.g, state, self.t)
+        self.kept: list[Kept] = []
+        stored = ((state._old[name], value, symbol(name)) for name, value in state._new.items())
+        for old, value, letter in (*stored, (self.p, new, Symbol("p"))):
+            copied = not value.args or any(value is one.value for one in self.kept)
+            self.kept.append(Kept(old, ops.reshape(ops.reshape(value, (1,)), ()) if copied else value, letter))
+        self.values = [one.value for one in self.kept]
+        leaves = {self.g, self.t, *(one.old for one in self.kept)}
+        named = (node for node in postorder(self.values) if node.name is not None and node.op != "hyper")
+        self.named = [node for node in named if node not in leaves]
+
+
+def changed_gradient(values: Sequence[Expr], g: Expr) -> Expr | None:
     """The gradient as the rest of the update takes it: what is made of g and p alone, and used more than once."""
     above = users(values)
     if len(above.get(g, [])) != 1:
@@ -142,19 +196,32 @@ def _made_of(node: Expr, g: Expr) -> bool:
     )
 
 
+def name_hypers(names: Names, optimizer: Optimizer, values: Sequence[Expr]) -> None:
+    """Symbols for the hyperparameters that occur in the values."""
+    given = {node for node in postorder(values) if node.op == "hyper"}
+    for name, number in of_one_member(optimizer).hyperparameters().items():
+        for part in [f"{name}[{i}]" for i in range(len(number))] if isinstance(number, tuple) else [name]:
+            if (node := ops.hyper(part)) in given:
+                name_hyper(names, node, part)
+
+
 def name_hyper(names: Names, node: Expr, name: str) -> None:
-    """Give a hyperparameter its symbol, and the legend a line where that is not its name."""
-    base, _, place = name.partition("[")
-    plain = symbol(name)
-    if place and base in _PLURALS:
-        plain = Symbol(_PLURALS[base], str(int(place[:-1]) + 1))
-    form = names.free(_USUAL.get(name, plain))
+    """The usual symbol for a hyperparameter, and a line of the legend where that is not its name."""
+    form = names.free(hyper_symbol(name))
     names.give(node, form)
     if form != symbol(name):
         names.legend.append((form, Code(name)))
 
 
-def _ordered(kept: Sequence[Kept], parts: Mapping[Expr, Form], leaves: Mapping[Expr, Form]) -> list[Line]:
+def hyper_symbol(name: str) -> Symbol:
+    """The symbol for a hyperparameter, or for one of several numbers: betas[0] is β₁."""
+    base, _, place = name.partition("[")
+    if place and base in _PLURALS:
+        return Symbol(_PLURALS[base], str(int(place[:-1]) + 1))
+    return USUAL.get(name, symbol(name))
+
+
+def in_order(kept: Sequence[Kept], parts: Mapping[Expr, Form], leaves: Mapping[Expr, Form]) -> list[Line]:
     """The assignments, and the parts that they share: each after what it mentions, before what overwrites that."""
     stored = {one.value: one for one in kept}
     known: dict[Expr, Form] = {**leaves, **parts, **{value: one.letter for value, one in stored.items()}}
@@ -167,7 +234,7 @@ def _ordered(kept: Sequence[Kept], parts: Mapping[Expr, Form], leaves: Mapping[E
         if not free:  # what it overwrites gets another name first
             one = stored[chosen]
             known[one.old] = Symbol(one.letter.base, ",".join(filter(None, (one.letter.sub, "old"))))
-            lines.append(Line(known[one.old], one.letter, kept=False))
+            lines.append(Line(known[one.old], one.letter))
         lines.append(Line(known[chosen], definition(chosen, known), kept=chosen in stored))
         del todo[chosen]
     return lines
@@ -176,3 +243,7 @@ def _ordered(kept: Sequence[Kept], parts: Mapping[Expr, Form], leaves: Mapping[E
 def _needed(old: Expr, by: Expr, todo: Mapping[Expr, set[Expr]]) -> bool:
     """Whether another one than `by` still mentions the old value."""
     return any(old in mentioned for node, mentioned in todo.items() if node is not by)
+
+
+def _escaped(note: str) -> str:
+    return note.replace("_", r"\_").replace("%", r"\%")

@@ -9,7 +9,7 @@ compiled step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from symnet.errors import DTypeError, Unsupported, UsageError
 from symnet.expr.node import Expr
 from symnet.optim.base import Limits, Number, Optimizer, Pair, Setting, Value, names_of
 from symnet.optim.clip import NormType, clip_grad_norm, clip_grad_value, norm_order
-
-if TYPE_CHECKING:
-    from symnet.optim.formula import UpdateFormula
 
 __all__ = ["Accumulate", "Averaged", "ClipGradNorm", "ClipGradValue", "Transform"]
 
@@ -53,10 +50,6 @@ class Transform(Optimizer):
 
     def trains(self, parameter: Expr) -> bool:
         return self.optimizer.trains(parameter)
-
-    def formula(self) -> UpdateFormula:
-        """The update of the inner optimizer, whose g is what this one gives it."""
-        return self.optimizer.formula()
 
     def __repr__(self) -> str:
         own = super().__repr__().partition("(")[2]

@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from symnet import ops
 from symnet.errors import DTypeError, Unsupported, UsageError
 from symnet.expr.node import Expr
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from symnet.program.program import Program
 
 __all__ = ["ChainedScheduler", "SequentialLR"]
+
+_TRIED = 20
+"""Steps at which a scheduler is asked whether it multiplies."""
 
 
 class _Composed(LRScheduler):
@@ -131,6 +136,16 @@ class ChainedScheduler(_Composed):
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = self.lrs
+
+
+    def closed_form(self, t: Expr, lr: Expr) -> Expr:
+        """The closed forms inside each other, if each multiplies the learning rate by a factor."""
+        for part in self._schedulers:
+            twice, once = (np.array([part.at(step, lr) for step in range(_TRIED)]) for lr in (2.0, 1.0))
+            if np.any(np.abs(twice - 2.0 * once) > 1e-9):
+                raise Unsupported(f"ChainedScheduler: {part!r} does more than to multiply, so there is no closed form")
+            lr = part.closed_form(t, lr)
+        return lr
 
 
 def _no_jump(scheduler: LRScheduler, epoch: float | None) -> None:

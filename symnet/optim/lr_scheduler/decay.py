@@ -48,11 +48,7 @@ class LambdaLR(LRScheduler):
 
     def closed_form(self, t: Expr, lr: Expr) -> Expr:
         """With the first group's function, where it can be applied to an expression."""
-        try:
-            factor: Any = self.lr_lambdas[0]
-            return ops.multiply(lr, factor(t))
-        except (TypeError, ValueError) as error:
-            raise Unsupported(f"LambdaLR: the function cannot be written as a formula: {error}") from error
+        return lr * _of_expression(self.lr_lambdas[0], t, "LambdaLR")
 
 
 class MultiplicativeLR(LRScheduler):
@@ -71,6 +67,9 @@ class MultiplicativeLR(LRScheduler):
         if self._is_initial:
             return self.lrs
         return [lr * factor(self.last_epoch) for factor, lr in zip(self.lr_lambdas, self.lrs, strict=True)]
+
+    def recurrence(self, t: Expr, lr: Expr) -> Expr:
+        return lr * _of_expression(self.lr_lambdas[0], t, "MultiplicativeLR")
 
 
 class StepLR(LRScheduler):
@@ -198,6 +197,15 @@ def _functions_of(program: Program, given: Factor | Sequence[Factor], title: str
         if not callable(function):
             raise DTypeError(f"{title}: lr_lambda is {function!r}, expected a function of the step's number")
     return functions
+
+
+def _of_expression(function: Any, t: Expr, title: str) -> Expr:
+    """What the function makes of an expression of the step's number, where it can take one."""
+    try:
+        value = function(t)
+        return value if isinstance(value, Expr) else ops.constant(value, "float64")
+    except (TypeError, ValueError) as error:
+        raise Unsupported(f"{title}: the function cannot be written as a formula: {error}") from error
 
 
 def _check_factor(title: str, name: str, value: float) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, SupportsFloat
 
 import numpy as np
 
+from symnet import ops
 from symnet.errors import UsageError
+from symnet.expr.node import Expr
 from symnet.optim.lr_scheduler.base import LRScheduler
 from symnet.optim.lr_scheduler.groups import Rate, each_group, groups_of
 
@@ -55,6 +57,10 @@ class ReduceLROnPlateau(LRScheduler):
         self.best = math.inf if mode == "min" else -math.inf
         self.cooldown_counter = self.num_bad_epochs = self.last_epoch = 0
         self._last_lr = self.lrs
+
+    def recurrence(self, t: Expr, lr: Expr) -> Expr:
+        bad = ops.input("steps without a better figure", (), "float64")
+        return ops.where(bad > self.patience, ops.maximum(self.factor * lr, float(np.max(self.min_lrs[0]))), lr)
 
     def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]
         """Take note of the figure (a validation loss, say); `epoch` is the number of this step, by default the next."""

@@ -1,0 +1,77 @@
+"""`sn.explain`: one door to all that explains itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, overload
+
+from symnet.derive.arguments import Variable, Variables, depends_on, scalar_loss
+from symnet.errors import UsageError
+from symnet.explain.derivation import Derivation, derivation_of
+from symnet.explain.levels import Level, check_level
+from symnet.expr.node import Expr
+
+if TYPE_CHECKING:
+    from symnet.explain.training import TrainingStep
+    from symnet.keras.optimizers.schedules import LearningRateSchedule
+    from symnet.optim.base import Optimizer
+    from symnet.optim.formula import UpdateFormula
+    from symnet.optim.lr_scheduler import LRScheduler
+    from symnet.program.program import Program
+
+
+class Explain:
+    """`sn.explain(what)`: how it came about, or what it does, in formulas.
+
+    a loss, and wrt=    the `Derivation` of ∂loss/∂w, for one w or for several with their where clauses in common. The
+                        loss is a floating-point scalar, each w a floating-point expression in it or its name, as for
+                        `sn.grad`
+    a program           with wrt= the derivation of its loss; alone the whole `TrainingStep`
+    an optimizer        its update in the notation of papers, an `UpdateFormula`
+    a schedule          its learning rate at step t: of `sn.optim.lr_scheduler` or `sn.keras.optimizers.schedules`
+    level=              how much is shown of the steps of a derivation: "brief", "normal" or "full"
+    """
+
+    __name__ = "explain"
+
+    @overload
+    def __call__(self, loss: Expr | Program, wrt: Variable | Variables, *, level: Level = ...) -> Derivation: ...
+    @overload
+    def __call__(self, loss: Program, *, level: Level = ...) -> TrainingStep: ...
+    @overload
+    def __call__(self, loss: Optimizer | LRScheduler | LearningRateSchedule) -> UpdateFormula: ...
+    def __call__(self, loss: Any, wrt: Variable | Variables | None = None, *, level: Level = "normal") -> Any:
+        check_level(level)
+        if isinstance(loss, Expr):
+            if wrt is None:
+                raise UsageError(
+                    "explain: say by what the loss is differentiated: sn.explain(loss, wrt=weight); "
+                    f"it depends on: {depends_on([scalar_loss(loss, 'explain')])}"
+                )
+            return derivation_of(loss, wrt, level)
+        if callable(getattr(loss, "step", None)) and hasattr(loss, "about"):
+            return self._program(loss, wrt, level)
+        return self._update(loss, wrt)
+
+    @staticmethod
+    def _program(program: Any, wrt: Variable | Variables | None, level: Level) -> Derivation | TrainingStep:
+        if wrt is not None:
+            return derivation_of(program.about.plan().loss, wrt, level)
+        from symnet.explain.training import training_step
+
+        return training_step(program, level)
+
+    @staticmethod
+    def _update(subject: Any, wrt: object) -> UpdateFormula:
+        from symnet.keras.optimizers.schedules import LearningRateSchedule
+        from symnet.optim.base import Optimizer
+        from symnet.optim.lr_scheduler import LRScheduler
+        from symnet.optim.over_time import over_time, schedule_over_time
+
+        if not isinstance(subject, (Optimizer, LRScheduler, LearningRateSchedule)):
+            scalar_loss(subject, "explain")
+        if wrt is not None:
+            raise UsageError(f"explain: wrt is for losses; a {type(subject).__name__} is explained by itself")
+        return over_time(subject) if isinstance(subject, Optimizer) else schedule_over_time(subject)
+
+
+explain = Explain()
