@@ -40,6 +40,8 @@ def name(text: str) -> str:
         return text.translate(_ESCAPES)
     if text.endswith(n.BAR):
         return rf"\bar{{{name(text[:-1])}}}"
+    if text.endswith(n.HAT):
+        return rf"\hat{{{name(text[:-1])}}}"
     if "ℓ" in text:
         text = text.replace("ℓ", "l")
     return rf"\mathrm{{{text.translate(_ESCAPES)}}}"

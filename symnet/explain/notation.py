@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import ClassVar
 
 BAR = "\u0304"  # ends the letter of a cotangent: h̄
+HAT = "\u0302"  # ends the letter of an estimate: m̂
 
 
 class Level(IntEnum):
@@ -311,7 +312,7 @@ def factors(product: Product) -> list[Placed]:
     product that stand side by side are a power: X X is X², and Xᵀ Xᵀ is (X²)ᵀ.
     """
     placed = []
-    written = _powers(product.factors) if product.kind == "matrix" else product.factors
+    written = _powers(product.factors) if product.kind == "matrix" else _flat(product)
     for position, factor in enumerate(written):
         bare = binding(factor) >= Level.POSTFIX
         if isinstance(factor, Product):
@@ -320,6 +321,14 @@ def factors(product: Product) -> list[Placed]:
             bare = (factor.kind == product.kind and factor.kind != "dot") or first or scaled
         placed.append(Placed(factor, not bare))
     return placed
+
+
+def _flat(product: Product) -> tuple[Form, ...]:
+    """The factors of a product; of a product of numbers in front of a number times the rest, each number for itself."""
+    first, *rest = product.factors
+    if product.kind == "scale" and isinstance(first, Product) and first.kind == "scale":
+        return (*_flat(first), *rest)
+    return product.factors
 
 
 def _powers(factors: tuple[Form, ...]) -> tuple[Form, ...]:
