@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symnet.explain import windows
-from symnet.explain.contraction import contraction, transposed
+from symnet.explain.contraction import contraction, summed_product, transposed
 from symnet.explain.identifiers import axis_letter, axis_letters, letters
 from symnet.explain.leaves import Writer, extent, number
 from symnet.explain.notation import (
@@ -41,6 +41,9 @@ def _big(sign: str) -> Writer:
 
     def writer(node: Expr, args: Sequence[Form]) -> Form:
         operand, axes = node.args[0], node.attrs["axes"]
+        as_product = summed_product(node, args[0]) if sign == "Σ" else None
+        if as_product is not None:
+            return as_product
         named = len(operand.shape) == 1 and isinstance(operand.shape[0], str)
         subscript = ",".join(axis_letters(operand, axes)) if named else along(node, axes)
         return Big(sign, tuple(subscript.split(",")) if subscript else (), args[0])
@@ -123,6 +126,7 @@ def _slice(node: Expr, args: Sequence[Form]) -> Form:
         for start, step, size, whole in zip(
             node.attrs["start"], node.attrs["step"], node.attrs["size"], operand.shape, strict=True
         )
+        if whole != 1
     ]
     while parts and parts[-1] == Range():
         parts.pop()
@@ -159,12 +163,20 @@ def _place(node: Expr, args: Sequence[Form]) -> Form:
 
 
 def _concat(node: Expr, args: Sequence[Form]) -> Form:
+    """Parts with one element along the axis are stacked."""
     axis = node.attrs["axis"]
+    if all(arg.shape[axis] == 1 for arg in node.args):
+        last = all(dim == 1 for dim in node.shape[axis + 1 :])
+        return Call("stack", tuple(args), "" if last else letters(node.shape)[axis])
     return Call("concat", tuple(args), "" if axis == len(node.shape) - 1 else letters(node.shape)[axis])
 
 
 def _gather(node: Expr, args: Sequence[Form]) -> Form:
-    return Index(args[0], _positions(node.attrs["axes"], args[1:]))
+    """Axes of size 1 have no position, as they are not written."""
+    shape = node.args[0].shape
+    places = {axis: sum(dim != 1 for dim in shape[:axis]) for axis in node.attrs["axes"] if shape[axis] != 1}
+    indices = [index for axis, index in zip(node.attrs["axes"], args[1:], strict=True) if axis in places]
+    return Index(args[0], _positions(list(places.values()), indices)) if places else args[0]
 
 
 def _positions(axes: Sequence[int], indices: Sequence[Form]) -> tuple[Form, ...]:

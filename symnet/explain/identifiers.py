@@ -15,7 +15,7 @@ from symnet.expr.node import Expr
 _GREEK = {name: letter for letter, name in GREEK.items()}
 _TRAILING = re.compile(r"([A-Za-z]+?)_?(\d+)\Z")
 _WORDS = re.compile(r"([A-Za-z]+)_(\w+)\Z")
-_AXIS_LETTERS = "ijklmpq"
+POSITIONS = "ijklmpq"
 
 
 def symbol(name: str) -> Symbol:
@@ -93,7 +93,7 @@ def axis_letter(dim: Dim, axis: int) -> str:
     """The index letter of an axis: n for a named dimension N, else i, j, k… by position."""
     if isinstance(dim, str) and dim.isidentifier():
         return dim.lower()
-    return _AXIS_LETTERS[axis] if axis < len(_AXIS_LETTERS) else f"i{axis}"
+    return POSITIONS[axis] if axis < len(POSITIONS) else f"i{axis}"
 
 
 def letters(shape: Shape) -> tuple[str, ...]:
