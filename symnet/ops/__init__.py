@@ -12,6 +12,8 @@ from symnet.ops import (
     conditional,
     convolution,
     custom,
+    diagonals,
+    differences,
     euclidean,
     front,
     index,
@@ -29,8 +31,10 @@ from symnet.ops import (
     pool,
     products,
     random,
+    ratios,
     reduce,
     require,
+    saturation,
     scalar,
     shape,
     special,
@@ -43,6 +47,8 @@ from symnet.ops.composite import *  # noqa: F403
 from symnet.ops.conditional import *  # noqa: F403
 from symnet.ops.convolution import *  # noqa: F403
 from symnet.ops.custom import *  # noqa: F403
+from symnet.ops.diagonals import *  # noqa: F403
+from symnet.ops.differences import *  # noqa: F403
 from symnet.ops.front import *  # noqa: F403
 from symnet.ops.index import *  # noqa: F403
 from symnet.ops.interpret import *  # noqa: F403
@@ -57,8 +63,10 @@ from symnet.ops.noise import *  # noqa: F403
 from symnet.ops.normalize import *  # noqa: F403
 from symnet.ops.pool import *  # noqa: F403
 from symnet.ops.products import *  # noqa: F403
+from symnet.ops.ratios import *  # noqa: F403
 from symnet.ops.reduce import *  # noqa: F403
 from symnet.ops.require import *  # noqa: F403
+from symnet.ops.saturation import *  # noqa: F403
 from symnet.ops.scalar import *  # noqa: F403
 from symnet.ops.shape import *  # noqa: F403
 from symnet.ops.special import *  # noqa: F403
@@ -71,7 +79,9 @@ __all__ += composite.__all__
 __all__ += conditional.__all__
 __all__ += convolution.__all__
 __all__ += custom.__all__
+__all__ += diagonals.__all__
 __all__ += euclidean.__all__
+__all__ += differences.__all__
 __all__ += front.__all__
 __all__ += index.__all__
 __all__ += interpret.__all__
@@ -86,8 +96,10 @@ __all__ += pool.__all__
 __all__ += noise.__all__
 __all__ += normalize.__all__
 __all__ += products.__all__
+__all__ += ratios.__all__
 __all__ += reduce.__all__
 __all__ += require.__all__
+__all__ += saturation.__all__
 __all__ += scalar.__all__
 __all__ += shape.__all__
 __all__ += special.__all__
