@@ -154,6 +154,17 @@ def _shifted_axis(node: Expr, args: Sequence[Batched], b: Batching) -> Expr:
     return make(node.declaration, _first(args), {**node.attrs, "axis": node.attrs["axis"] + 1})
 
 
+def _per_length(node: Expr, args: Sequence[Batched], b: Batching) -> Expr:
+    """Every member divided by the same norm, or by one of its own."""
+    top, x = args
+    if x is None:
+        return make(node.declaration, (*_first(args), node.args[1]), node.attrs)
+    axes = tuple(axis + 1 for axis in node.attrs["axes"])
+    if len(node.shape) != len(node.args[1].shape):
+        return _composite(node, args, b)
+    return make(node.declaration, (b.repeated(node.args[0], top), x), {"axes": axes})
+
+
 def _first(args: Sequence[Batched]) -> tuple[Expr]:
     assert args[0] is not None
     return (args[0],)
@@ -334,7 +345,8 @@ _RULES: dict[str, Rule] = {
     ),
     **dict.fromkeys(("solve", "solve_triangular"), _system),
     **dict.fromkeys(("norm", "unit"), _shifted_axes),
-    **dict.fromkeys(("windows", "overlap_add", "one_hot"), _same),
+    "per_length": _per_length,
+    **dict.fromkeys(("windows", "overlap_add", "one_hot", "diag", "diagonal", "tril", "triu"), _same),
     **dict.fromkeys(("sum", "prod", "max", "min", "any", "all", "mean", "var", "logsumexp"), _shifted_axes),
     **dict.fromkeys(("argmax", "argmin", "cumsum", "softmax", "log_softmax"), _shifted_axis),
     "stop_gradient": _same,

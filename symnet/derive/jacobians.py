@@ -32,8 +32,16 @@ def jacobian_of(output: Expr, wrt: Sequence[Expr], trace: Trace | None = None) -
 
 
 def _basis(output: Expr) -> Expr:
-    """The unit cotangents of `output`: element [i, j, …, k, l, …] is 1 where (i, j, …) = (k, l, …), else 0."""
+    """The unit cotangents of `output`: element [i, j, …, k, l, …] is 1 where (i, j, …) = (k, l, …), else 0.
+
+    For a vector that is the identity, for a matrix the Jᵢⱼ, which have a single entry.
+    """
     rank = len(output.shape)
+    positions = [apply("iota", size=size) for size in output.shape]
+    if rank == 1:
+        return apply("one_hot", *positions, classes=output.shape[0], dtype=output.dtype)
+    if rank == 2:
+        return apply("single_entries", *positions, dtype=output.dtype)
     same = [
         apply("equal", _positions(size, axis, 2 * rank), _positions(size, axis + rank, 2 * rank))
         for axis, size in enumerate(output.shape)

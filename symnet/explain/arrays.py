@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symnet.explain import windows
+from symnet.explain.alignment import squeezed
 from symnet.explain.contraction import contraction, summed_product, transposed
 from symnet.explain.identifiers import axis_letter, axis_letters, letters
 from symnet.explain.leaves import Writer, extent, number
 from symnet.explain.notation import (
     Big,
     Call,
+    Entries,
     Fence,
     Form,
     Index,
@@ -23,7 +25,7 @@ from symnet.explain.notation import (
     Transposed,
 )
 from symnet.expr import dims
-from symnet.expr.dims import Dim
+from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr
 
 # --- reductions and what acts along axes -------------------------------------------------------------------------
@@ -104,7 +106,19 @@ def _transpose(node: Expr, args: Sequence[Form]) -> Form:
         return Transposed(args[0]) if _is_plain_product(args[0]) else transposed(args[0])
     if isinstance(args[0], Transposed) and axes == tuple(range(rank)):
         return args[0]
-    return Call("transpose", (args[0], *(Number(str(axis)) for axis in axes)))
+    return _permuted(args[0], node.args[0].shape, axes)
+
+
+def _permuted(form: Form, shape: Shape, axes: Sequence[int]) -> Form:
+    """The array with its axes in another order, (x[i, j, k])ₖᵢⱼ; axes of size 1 do not matter."""
+    own = letters(shape)
+    order = [own[axis] for axis in axes if own[axis]]
+    plain = [letter for letter in own if letter]
+    if order == plain:
+        return form
+    if order == [*plain[:-2], plain[-1], plain[-2]]:
+        return transposed(form)
+    return Entries(Index(form, tuple(map(Symbol, plain))), tuple(order))
 
 
 def _is_plain_product(form: Form) -> bool:
@@ -149,7 +163,7 @@ def _signed(dim: Dim) -> str:
 
 
 def _place(node: Expr, args: Sequence[Form]) -> Form:
-    """The operand in its place among the fill value: place(x, 1:4 of 7)."""
+    """The operand in its places in an array that has the fill value elsewhere: pad(x, 7[1:4])."""
     operand = node.args[0]
     parts = []
     for start, step, size, whole in zip(
@@ -159,7 +173,7 @@ def _place(node: Expr, args: Sequence[Form]) -> Form:
         parts.append(Symbol(":") if part == Range() else part)
     fill = node.attrs["fill"]
     extra = () if fill == 0 else (number(fill),)
-    return Call("place", (args[0], Index(extent(node.shape), tuple(parts)), *extra))
+    return Call("pad", (args[0], Index(extent(node.shape), tuple(parts)), *extra))
 
 
 def _concat(node: Expr, args: Sequence[Form]) -> Form:
@@ -187,6 +201,14 @@ def _positions(axes: Sequence[int], indices: Sequence[Form]) -> tuple[Form, ...]
 
 
 def _scatter_add(node: Expr, args: Sequence[Form]) -> Form:
+    """Rows added up at the places of indices, as with a table that is looked up: onehot(y)ᵀ u."""
+    axes, index = node.attrs["axes"], node.args[1]
+    rows = len(squeezed(index.shape))
+    if axes == (0,) and rows in (1, 2) and len(node.shape) in (1, 2) and node.shape[0] != 1:
+        hot = Transposed(Call("onehot", (args[1],), str(node.shape[0])))
+        if rows == 1 or len(node.shape) == 2:
+            product = Product("matrix", (hot, args[0]))
+            return product if rows == 1 else Big("Σ", letters(squeezed(index.shape))[:1], product)
     target = extent(node.shape)
     return Call("scatter", (args[0], Index(target, _positions(node.attrs["axes"], args[1:]))))
 

@@ -15,6 +15,7 @@ from symnet.explain.notation import (
     Negative,
     Number,
     Position,
+    Power,
     Product,
     Quotient,
     Symbol,
@@ -36,6 +37,7 @@ def contraction(node: Expr, left: Form, right: Form) -> Form:
     names = _letters(node, parts)
     first, second, out = (tuple(_renamed(index, names) for index in part) for part in parts)
     if is_plain(node.attrs["spec"]):
+        left, right = (as_matrices(arg, form) for arg, form in zip(node.args, (left, right), strict=True))
         form = _matrix_product(first, second, out, left, right) or _elementwise(first, second, out, left, right)
         form = form or stacked_product(first, second, out, left, right, _core_product)
         if form is not None:
@@ -45,6 +47,43 @@ def contraction(node: Expr, left: Form, right: Form) -> Form:
         if form is not None:
             return form
     return _indexed(first, second, out, tuple(names.values()), left, right)
+
+
+def as_matrices(node: Expr, form: Form) -> Form:
+    """A matrix whose rows or columns are scaled, as a factor of a product: diag(u) A diag(v), and not A ⊙ v.
+
+    Rows without a number of their own (a batch) are left as they are.
+    """
+    if len(node.shape) != 2 or not all(isinstance(dim, int) and dim != 1 for dim in node.shape):
+        return form
+    left: list[Form] = []
+    right: list[Form] = []
+    while node.op == "multiply" and isinstance(form, Product) and form.kind == "hadamard" and len(form.factors) == 2:
+        whole = next((i for i in (0, 1) if node.args[i].shape == node.shape), None)
+        if whole is None or node.args[1 - whole].shape == node.shape:
+            break
+        vector, text = node.args[1 - whole], form.factors[1 - whole]
+        (left if vector.shape == (node.shape[0], 1) else right).append(text)
+        node, form = node.args[whole], form.factors[whole]
+    sides = [Call("diag", (Product("hadamard", tuple(side)) if len(side) > 1 else side[0],)) if side else None
+             for side in (left, right[::-1])]  # fmt: skip
+    return product(*(part for part in (sides[0], form, sides[1]) if part is not None)) if left or right else form
+
+
+def summed_product(node: Expr, form: Form) -> Form | None:
+    """Σⱼ A ⊙ v, the sum over the rows or the columns of a matrix times a vector: A v."""
+    (inside,), axes = node.args, node.attrs["axes"]
+    hadamard = inside.op == "multiply" and isinstance(form, Product) and form.kind == "hadamard"
+    if not hadamard or len(inside.shape) != 2 or len(axes) != 1:
+        return None
+    assert isinstance(form, Product)
+    rows, columns = inside.shape
+    vectors = ((columns,), (1, columns)) if axes == (1,) else ((rows, 1),)
+    for i in (0, 1):
+        if 1 not in inside.shape and inside.args[i].shape == inside.shape and inside.args[1 - i].shape in vectors:
+            matrix = form.factors[i] if axes == (1,) else transposed(form.factors[i])
+            return product(matrix, form.factors[1 - i])
+    return None
 
 
 def _letters(node: Expr, parts: Sequence[Indices]) -> dict[str, str]:
@@ -135,10 +174,20 @@ def product(*forms: Form) -> Form:
         factors.extend(form.factors if isinstance(form, Product) and form.kind == "matrix" else (form,))
     whole: Form = Product("matrix", tuple(factors))
     for divisor in divisors:
-        whole = Quotient(whole, divisor, scalar=True)
+        whole = over(whole, divisor, scalar=True)
     for scale in reversed(scales):
         whole = Product("scale", (scale, whole))
     return Negative(whole) if negative else whole
+
+
+def over(numerator: Form, denominator: Form, scalar: bool) -> Form:
+    """numerator / denominator; by the same number twice is by its square."""
+    if scalar and isinstance(numerator, Quotient) and numerator.scalar:
+        given = numerator.denominator
+        base, times = (given.base, given.exponent) if isinstance(given, Power) else (given, Number("1"))
+        if base == denominator and isinstance(times, Number) and times.text.isdigit():
+            return Quotient(numerator.numerator, Power(base, Number(str(int(times.text) + 1))), scalar=True)
+    return Quotient(numerator, denominator, scalar)
 
 
 def transposed(form: Form) -> Form:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from symnet.explain.contraction import product
-from symnet.explain.notation import Call, Fence, Form, Inverse, Product, Transposed
+from symnet.explain.contraction import over, product
+from symnet.explain.identifiers import axis_letters
+from symnet.explain.leaves import number
+from symnet.explain.notation import Call, Fence, Form, Inverse, Product, Symbol, Transposed
 from symnet.expr.node import Expr
 from symnet.simplify.symmetry import is_symmetric
 
@@ -36,6 +38,19 @@ def _is_packed(node: Expr) -> bool:
     return node.attrs["unit"] or node.args[0].op != "cholesky"
 
 
+def _part(name: str) -> Callable[[Expr, Sequence[Form]], Form]:
+    """tril(X), with the number of the diagonal where it is not the main one."""
+    return lambda node, args: Call(name, (args[0], number(node.attrs["k"])) if node.attrs["k"] else tuple(args))
+
+
+def _per_length(node: Expr, args: Sequence[Form]) -> Form:
+    """g / ‖x‖; 0 where x is 0 is not said, as of x / ‖x‖."""
+    (_, x), axes = node.args, node.attrs["axes"]
+    rest = [axis for axis, dim in enumerate(x.shape) if axis not in axes and dim != 1]
+    along = ",".join(axis_letters(x, axes)) if rest else ""
+    return over(args[0], Fence("‖", "‖", args[1], along), scalar=not along)
+
+
 def _logabsdet(node: Expr, args: Sequence[Form]) -> Form:
     return Call("log", (Fence("|", "|", Call("det", tuple(args))),))
 
@@ -47,5 +62,9 @@ TABLE: dict[str, Callable[[Expr, Sequence[Form]], Form]] = {
     "logabsdet": _logabsdet,
     "logdet": lambda node, args: Call("log", (Call("det", tuple(args)),)),
     "det_sign": lambda node, args: Call("sign", (Call("det", tuple(args)),)),
+    "per_length": _per_length,
+    "single_entries": lambda node, args: Symbol("J", "i,j"),
+    "tril": _part("tril"),
+    "triu": _part("triu"),
     "kron": lambda node, args: Product("kron", tuple(args)),
 }

@@ -17,6 +17,7 @@ from typing import ClassVar
 
 BAR = "\u0304"  # ends the letter of a cotangent: h̄
 HAT = "\u0302"  # ends the letter of an estimate: m̂
+HAT = "\u0302"  # ends the letter of what is standardized: x̂
 
 
 class Level(IntEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from symnet.explain.contraction import product, transposed
+from symnet.explain.contraction import over, product, transposed
 from symnet.explain.leaves import Writer, is_number
 from symnet.explain.notation import (
     Call,
@@ -22,18 +22,35 @@ from symnet.explain.notation import (
     Root,
     Sum,
     Symbol,
+    Transposed,
     binding,
 )
 from symnet.expr import dtypes
 from symnet.expr.node import ArrayValue, Expr
+from symnet.simplify.symmetry import holds_identity
 
 
 def _add(node: Expr, args: Sequence[Form]) -> Form:
-    return Sum(((args[0], True), (args[1], True)))
+    return Sum(((_repeated(node, args, 0), True), (_repeated(node, args, 1), True)))
 
 
 def _subtract(node: Expr, args: Sequence[Form]) -> Form:
-    return Sum(((args[0], True), (args[1], False)))
+    return Sum(((_repeated(node, args, 0), True), (_repeated(node, args, 1), False)))
+
+
+def _repeated(node: Expr, args: Sequence[Form], i: int) -> Form:
+    """A term of a sum; a column beside a matrix is repeated, u 𝟏ᵀ, and so is a row beside the identity, 𝟏 vᵀ.
+
+    Where rows have no number of their own (a batch) nothing is written: x W + b.
+    """
+    shape, form = node.args[i].shape, args[i]
+    if len(node.shape) != 2 or not all(isinstance(dim, int) and dim != 1 for dim in node.shape):
+        return form
+    ones = Number("1", bold=True)
+    if shape == (node.shape[0], 1):
+        return product(form, Transposed(ones))
+    row = shape in ((node.shape[1],), (1, node.shape[1]))
+    return product(ones, transposed(form)) if row and holds_identity(node.args[1 - i]) else form
 
 
 def _negative(node: Expr, args: Sequence[Form]) -> Form:
@@ -76,7 +93,7 @@ def _scaled(factor: Form, body: Form) -> Form:
 
 
 def _divide(node: Expr, args: Sequence[Form]) -> Form:
-    return Quotient(args[0], args[1], scalar=is_number(node.args[1]))
+    return over(args[0], args[1], scalar=is_number(node.args[1]))
 
 
 def _power(node: Expr, args: Sequence[Form]) -> Form:
@@ -99,7 +116,7 @@ def _one_over(form: Form, node: Expr) -> Form:
 def _cast(node: Expr, args: Sequence[Form]) -> Form:
     source, target = node.args[0].dtype, node.attrs["dtype"]
     if source == "bool":
-        return Indicator(args[0])
+        return Symbol("I") if holds_identity(node) else Indicator(args[0])
     if target == "bool":
         return Relation("!=", args[0], Number("0"))
     if dtypes.is_float(source) and dtypes.is_int(target):

@@ -11,13 +11,12 @@ from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
 from symnet.ops.coerce import Axes, axes_of, axis_of, operands, static, to_expr
 from symnet.ops.leaves import Operand, Scalar, iota, number
-from symnet.ops.scalar import add, cast, equal, greater_equal, less_equal, where
+from symnet.ops.scalar import add, cast, equal
 from symnet.ops.shape import broadcast_to, concat, place, reshape, take_slice, transpose
 
 __all__ = [
     "arange", "expand_dims", "eye", "flip", "full", "full_like", "matrix_transpose", "moveaxis", "ones", "ones_like",
-    "pad", "ravel", "repeat", "roll", "split", "squeeze", "stack", "swapaxes", "tile", "tril", "triu", "zeros",
-    "zeros_like",
+    "pad", "ravel", "repeat", "roll", "split", "squeeze", "stack", "swapaxes", "tile", "zeros", "zeros_like",
 ]  # fmt: skip
 
 # --- new arrays --------------------------------------------------------------------------------------------------
@@ -83,33 +82,9 @@ def _size(dim: Dim) -> Expr:
 
 def eye(rows: Dim, columns: Dim | None = None, k: int = 0, dtype: object = "float32") -> Expr:
     """Ones where column - row = k, zeros elsewhere."""
-    row, column = _grid(dims.canonical(rows), dims.canonical(rows if columns is None else columns))
-    return cast(equal(add(row, k), column), dtype)
-
-
-def _grid(rows: Dim, columns: Dim) -> tuple[Expr, Expr]:
-    return reshape(iota(rows), (rows, 1)), iota(columns)
-
-
-def tril(x: Operand, k: int = 0) -> Expr:
-    """`x` with zeros above diagonal `k` of its last two axes."""
-    node = _matrix("tril", x)
-    row, column = _grid(*node.shape[-2:])
-    return where(less_equal(column, add(row, k)), node, 0)
-
-
-def triu(x: Operand, k: int = 0) -> Expr:
-    """`x` with zeros below diagonal `k` of its last two axes."""
-    node = _matrix("triu", x)
-    row, column = _grid(*node.shape[-2:])
-    return where(greater_equal(column, add(row, k)), node, 0)
-
-
-def _matrix(op: str, x: Operand) -> Expr:
-    node = to_expr(x, op)
-    if node.ndim < 2:
-        raise ShapeError(f"{op}: got {dims.show(node.shape)}, expected at least two axes")
-    return node
+    height, width = dims.canonical(rows), dims.canonical(rows if columns is None else columns)
+    row = reshape(iota(height), (height, 1))
+    return cast(equal(add(row, k) if k else row, iota(width)), dtype)
 
 
 # --- axes --------------------------------------------------------------------------------------------------------
@@ -160,7 +135,10 @@ def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequenc
 
 def matrix_transpose(x: Operand) -> Expr:
     """The last two axes exchanged."""
-    return swapaxes(_matrix("matrix_transpose", x), -2, -1)
+    node = to_expr(x, "matrix_transpose")
+    if node.ndim < 2:
+        raise ShapeError(f"matrix_transpose: got {dims.show(node.shape)}, expected at least two axes")
+    return swapaxes(node, -2, -1)
 
 
 def ravel(x: Operand) -> Expr:

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from symnet.errors import ShapeError
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
 from symnet.expr.work import elements, per_operand
-from symnet.ops.coerce import Axes, axes_of
+from symnet.ops.coerce import Axes, axes_of, show
 from symnet.ops.composite import floating, infer_reduction, reduction_samples
 from symnet.ops.leaves import Operand, input
 from symnet.ops.reduce import restore, sum
@@ -47,23 +48,42 @@ def _pull_norm(node: Expr, g: Expr) -> list[Expr | None]:
     return [restore(g, axes, node.attrs["keepdims"], x.shape) * unit(x, axes)]
 
 
-def _lengths(node: Expr) -> tuple[Expr, Expr]:
-    """Where the norm of the operand is 0, and the norm, 1 there."""
-    length = euclidean_norm(node.args[0], node.attrs["axes"], keepdims=True)
+def _lengths(x: Expr, axes: tuple[int, ...]) -> tuple[Expr, Expr]:
+    """Where the norm over `axes` is 0, and the norm, 1 there."""
+    length = euclidean_norm(x, axes, keepdims=True)
     zero = equal(length, 0)
     return zero, where(zero, 1, length)
 
 
 def _define_unit(node: Expr) -> Expr:
-    _, length = _lengths(node)
+    _, length = _lengths(node.args[0], node.attrs["axes"])
     return node.args[0] / length
+
+
+def _define_per_length(node: Expr) -> Expr:
+    g, x = node.args
+    zero, length = _lengths(x, node.attrs["axes"])
+    return where(zero, 0, g / length)
+
+
+def _infer_per_length(args: Sequence[Expr], attrs: Mapping[str, Any]) -> tuple[Shape, str]:
+    _, dtype = infer_reduction(args[1:], {**attrs, "keepdims": True})
+    g, x = args
+    if g.dtype != dtype or g.shape[g.ndim - x.ndim :] != x.shape:
+        raise ShapeError(f"got {show(g)} and {show(x)}, expected the same type and the same last axes")
+    return g.shape, dtype
+
+
+def _per_length_samples(rng: np.random.Generator) -> list[Expr]:
+    g, x = input("g", (3, 4), "float64"), input("x", (3, 4), "float64")
+    more = input("h", ("N", 3, 4), "float64")
+    return [make(PER_LENGTH, (top, x), {"axes": axes}) for top, axes in ((g, (0, 1)), (g, (1,)), (more, (0,)))]
 
 
 def _pull_unit(node: Expr, g: Expr) -> list[Expr | None]:
     """(g - u (u·g)) / ‖x‖, the part of g across the direction u; 0 where x is 0."""
-    zero, length = _lengths(node)
     across = g - node * sum(node * g, node.attrs["axes"], keepdims=True)
-    return [where(zero, 0, across / length)]
+    return [make(PER_LENGTH, (across, node.args[0]), node.attrs)]
 
 
 NORM = register(
@@ -102,5 +122,16 @@ UNIT = register(
         cost=per_operand(4.0), finite=True,
         reason="∂(x/‖x‖)/∂x keeps the part across x, divided by ‖x‖",
         doc="The operand divided by its Euclidean norm over axes, 0 where it is 0.",
+    )
+)
+PER_LENGTH = register(
+    Op(
+        name="per_length",
+        kind="composite",
+        infer=_infer_per_length,
+        define=_define_per_length,
+        samples=_per_length_samples,
+        cost=1.5, finite=True,
+        doc="The first operand divided by the norm of the second over axes, 0 where that is 0.",
     )
 )

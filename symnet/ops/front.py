@@ -12,7 +12,7 @@ from symnet.errors import DTypeError, IndexOutOfRange, ShapeError
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
-from symnet.ops import arrange, composite, index, products, reduce, scalar, shape
+from symnet.ops import arrange, composite, diagonals, index, products, reduce, scalar, shape
 from symnet.ops.coerce import to_expr
 from symnet.ops.leaves import Operand
 from symnet.ops.shape import reshape, take_slice, transpose
@@ -236,7 +236,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "broadcast_to": shape.broadcast_to,
     "astype": scalar.cast,
     "take": index.take,
-    "diagonal": index.diagonal,
+    "diagonal": diagonals.diagonal,
     "trace": products.trace,
     "dot": products.dot,
 }

@@ -16,9 +16,9 @@ from symnet.expr.work import elements
 from symnet.ops.coerce import axis_of, check_axes, to_expr
 from symnet.ops.leaves import Operand, constant, dim, input, iota
 from symnet.ops.scalar import add, where
-from symnet.ops.shape import broadcast_to, reshape, take_slice, transpose
+from symnet.ops.shape import broadcast_to, reshape, transpose
 
-__all__ = ["diagonal", "take", "take_along_axis"]
+__all__ = ["take", "take_along_axis"]
 
 
 def _index_shape(args: Sequence[Expr], count: int) -> Shape:
@@ -215,29 +215,3 @@ def take_along_axis(x: Operand, indices: Operand, axis: int | None = -1) -> Expr
 def along(axis: int, ndim: int, size: Dim) -> Shape:
     """The shape that has `size` along one axis and 1 along the others."""
     return tuple(size if a == axis else 1 for a in range(ndim))
-
-
-def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
-    """NumPy's diagonal: the elements with equal positions (up to `offset`) along two axes, as a new last axis."""
-    node = to_expr(x, "diagonal")
-    first, second = axis_of("diagonal", axis1, node.ndim), axis_of("diagonal", axis2, node.ndim)
-    if first == second:
-        raise ShapeError(f"diagonal: axis1 and axis2 are both axis {first}")
-    rest = [a for a in range(node.ndim) if a not in (first, second)]
-    node = transpose(node, [*rest, first, second])
-    rows, columns = node.shape[-2:]
-    lead, zeros, ones = node.shape[:-2], [0] * len(rest), [1] * len(rest)
-    down, right = (-offset, 0) if offset < 0 else (0, offset)
-    if not (isinstance(rows, int) and isinstance(columns, int)):
-        if rows != columns or offset:
-            raise ShapeError(
-                f"diagonal: {dims.show((rows, columns))} has named sizes; expected equal ones and no offset"
-            )
-        index = iota(rows)
-        gathered = gather(node, (node.ndim - 2, node.ndim - 1), [index, index])
-        return transpose(gathered, [*range(1, gathered.ndim), 0])
-    size = max(min(rows - down, columns - right), 0)
-    # Neighbours on a diagonal are `columns + 1` apart in row-major order.
-    flat = reshape(node, (*lead, rows * columns))
-    start = min(down * columns + right, rows * columns - 1) if size else 0
-    return take_slice(flat, [*zeros, start], [*ones, columns + 1], (*lead, size))

@@ -12,7 +12,7 @@ from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
 from symnet.ops.coerce import arity, axis_of, operands, show
 from symnet.ops.contract import LETTERS, contract
-from symnet.ops.index import diagonal
+from symnet.ops.diagonals import diagonal
 from symnet.ops.leaves import Operand, input, iota
 from symnet.ops.reduce import sum
 from symnet.ops.scalar import cast, equal, multiply

@@ -24,7 +24,7 @@ def is_symmetric(node: Expr) -> bool:
     waiting = [node]
     while waiting:
         part = waiting.pop()
-        declared = not part.shape or part.attrs.get("symmetric")
+        declared = not part.shape or part.op == "diag" or part.attrs.get("symmetric")
         if declared or holds_identity(part) or _is_gram(part) or _is_with_transpose(part):
             continue
         repeated = part.op == "broadcast_to" and not part.args[0].shape

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from symnet.expr.node import Expr
 from symnet.ops.arrange import matrix_transpose
-from symnet.ops.index import diagonal as _diagonal
+from symnet.ops.diagonals import diagonal as _diagonal
 from symnet.ops.leaves import Operand
 from symnet.ops.linalg.cholesky import cholesky
 from symnet.ops.linalg.determinants import det, logdet, slogdet

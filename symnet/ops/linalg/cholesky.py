@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
 from symnet.expr.work import per_matrix
-from symnet.ops.arrange import eye, matrix_transpose, tril
+from symnet.ops.arrange import eye, matrix_transpose
+from symnet.ops.diagonals import tril
 from symnet.ops.leaves import Operand, input
 from symnet.ops.linalg import elimination
 from symnet.ops.linalg.common import infer_square, square

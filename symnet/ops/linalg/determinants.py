@@ -10,7 +10,7 @@ from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
 from symnet.expr.work import per_matrix
 from symnet.ops.arrange import matrix_transpose
-from symnet.ops.index import diagonal
+from symnet.ops.diagonals import diagonal
 from symnet.ops.leaves import Operand, iota
 from symnet.ops.linalg.common import infer_square, regular, square
 from symnet.ops.linalg.lu import packed_lu

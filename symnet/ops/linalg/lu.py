@@ -15,8 +15,9 @@ from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
 from symnet.expr.work import per_matrix
-from symnet.ops.arrange import eye, matrix_transpose, tril, triu
+from symnet.ops.arrange import eye, matrix_transpose
 from symnet.ops.composite import one_hot
+from symnet.ops.diagonals import tril, triu
 from symnet.ops.leaves import Operand, iota
 from symnet.ops.linalg import elimination
 from symnet.ops.linalg.common import infer_square, regular, square

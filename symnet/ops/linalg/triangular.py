@@ -14,8 +14,9 @@ from symnet.errors import UsageError
 from symnet.expr.node import Expr, make
 from symnet.expr.op import Op, register
 from symnet.expr.work import per_matrix
-from symnet.ops.arrange import matrix_transpose, tril, triu
+from symnet.ops.arrange import matrix_transpose
 from symnet.ops.coerce import operands
+from symnet.ops.diagonals import tril, triu
 from symnet.ops.leaves import Operand, input
 from symnet.ops.linalg.common import infer_system, regular, square, stacked, turned
 from symnet.ops.linalg.elimination import substitute

@@ -8,6 +8,7 @@ from symnet.simplify.tables import (
     assumptions,
     constants,
     contractions,
+    diagonals,
     exponentials,
     indexing,
     linear_algebra,
@@ -33,6 +34,7 @@ TOPICS: dict[str, list[Rule]] = {
     "contractions": contractions.RULES,
     "linear algebra": linear_algebra.RULES,
     "matrix products": matrix_products.RULES,
+    "diagonals": diagonals.RULES,
     "assumptions": assumptions.RULES,
     "lowering": lowering.RULES,
 }

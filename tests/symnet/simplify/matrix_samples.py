@@ -120,4 +120,40 @@ PRODUCTS: dict[str, Samples] = {
     ],
     "times-scaled-inverse-of-product": lambda rng: [turning @ (2.0 * linalg.inv(product))],
 }  # fmt: skip
-MATRICES: dict[str, Samples] = {**SYMMETRIC, **KRONECKER, **SCALES, **PRODUCTS}
+hot = sn.one_hot(sn.arange(3), 3, "float64")
+diagonal, row = _raw("diag", vector), vector[None, :]
+DIAGONALS: dict[str, Samples] = {
+    "identity-times-vector": lambda rng: [hot * vector, vector[:, None] * hot, row * hot],
+    "vector-times-identity-less": lambda rng: [vector * (hot - square), vector[:, None] * (hot - row)],
+    "vector-times-diagonal-less": lambda rng: [row * (diagonal - square), vector[:, None] * (diagonal - row)],
+    "diagonal-of-ones": lambda rng: [_raw("diag", sn.ones((3,), "float64")), _raw("diag", sn.ones(("N",), "float64"))],
+    "diagonal-times-vector": lambda rng: [diagonal * f64("w", 3), f64("w", 3)[:, None] * diagonal],
+    "diagonal-divided-by-vector": lambda rng: [diagonal / f64("w", 3), diagonal / f64("w", 3)[:, None]],
+    "sum-of-diagonals": lambda rng: [diagonal + _raw("diag", f64("w", 3))],
+    "difference-of-diagonals": lambda rng: [diagonal - _raw("diag", f64("w", 3))],
+    "part-of-negative": lambda rng: _parts(-square, -vector),
+    "part-of-scaled": lambda rng: _parts(s * square, s * vector),
+    "part-of-divided": lambda rng: _parts(square / s, vector / s),
+    "diagonal-matrix-times": lambda rng: [diagonal @ tall, diagonal @ vector, contract(diagonal, tall, "ab,bc->ca")],
+    "times-diagonal-matrix": lambda rng: [tall.T @ diagonal, contract(tall, diagonal, "ab,ac->bc")],
+    "diagonal-of-product": lambda rng: [sn.diagonal(tall @ tall.T), sn.diagonal(contract(tall, tall, "ab,cb->ac"))],
+    "diagonal-of-diagonal-matrix": lambda rng: [sn.diagonal(diagonal)],
+    "diagonal-of-identity": lambda rng: [sn.diagonal(hot)],
+    "diagonal-of-transpose": lambda rng: [sn.diagonal(square.T), _raw("diagonal", sn.matrix_transpose(stack))],
+    "transpose-of-diagonal-matrix": lambda rng: [diagonal.T, sn.matrix_transpose(_raw("diag", tall))],
+    "sum-of-diagonal-matrix": lambda rng: [sn.sum(diagonal, 0), sn.sum(_raw("diag", tall), -1, keepdims=True)],
+    "trace-of-diagonal-matrix": lambda rng: [linalg.trace(diagonal), linalg.trace(_raw("diag", tall))],
+    "determinant-of-diagonal-matrix": lambda rng: [linalg.det(diagonal), linalg.det(_raw("diag", tall))],
+    "inverse-of-diagonal-matrix": lambda rng: [linalg.inv(diagonal), linalg.inv(_raw("diag", tall))],
+    "triangle-of-diagonal-matrix": lambda rng: [sn.tril(diagonal)],
+    "upper-triangle-of-diagonal-matrix": lambda rng: [sn.triu(diagonal)],
+    "triangle-twice": lambda rng: [sn.tril(sn.tril(square, 1), 1)],
+    "upper-triangle-twice": lambda rng: [sn.triu(sn.triu(stack))],
+}
+
+
+def _parts(matrix: Expr, diagonal: Expr) -> list[Expr]:
+    return [sn.tril(matrix), sn.triu(matrix, 1), _raw("diagonal", matrix), _raw("diag", diagonal)]
+
+
+MATRICES: dict[str, Samples] = {**SYMMETRIC, **KRONECKER, **SCALES, **PRODUCTS, **DIAGONALS}
