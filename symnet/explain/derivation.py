@@ -23,6 +23,7 @@ from symnet.derive.reverse import pullback
 from symnet.errors import CompilerBug
 from symnet.explain import html, text
 from symnet.explain.formula import Equation, latex_lines, legend_lines, where_clauses, written
+from symnet.explain.functions import own_functions
 from symnet.explain.identifiers import is_plain, symbol
 from symnet.explain.levels import Level, check_level, lines_of
 from symnet.explain.naming import (
@@ -55,6 +56,7 @@ class Derivation:
     where      equations for the named values in them: cotangents first, then the values of the forward pass
     value      the loss, simplified together with the gradients
     start      the loss as it was differentiated: with what is abbreviated in formulas in its short form
+    functions  what the user's own functions in them are, with their derivatives
     legend     what a symbol stands for where the parameter's own name cannot stand in a formula
     steps      every rule that was applied, in order: `Step(rule, before, after, reason, kind, assumption)`
     trace      the steps in their stages, from which `replay` makes the gradients again
@@ -70,6 +72,7 @@ class Derivation:
     gradients: list[Expr]
     formulas: list[Equation]
     where: list[Equation]
+    functions: list[Equation]
     legend: list[tuple[Symbol, Form]]
     trace: Trace
     context: Context
@@ -120,8 +123,8 @@ class Derivation:
     def summary(self) -> str:
         """The formulas with the equations of the values they mention, without the steps."""
         lines = [str(equation) for equation in self.formulas]
-        if self.where:
-            lines += ["where", *(f"  {equation}" for equation in self.where)]
+        if self.where or self.functions:
+            lines += ["where", *(f"  {equation}" for equation in (*self.where, *self.functions))]
         return "\n".join(lines + legend_lines(self.legend))
 
     def __str__(self) -> str:
@@ -131,7 +134,8 @@ class Derivation:
 
     def latex(self) -> str:
         """The formulas and their where clauses in LaTeX, without delimiters."""
-        return latex_lines([equation.latex() for equation in self.formulas], self.where, self.legend)
+        where = [*self.where, *self.functions]
+        return latex_lines([equation.latex() for equation in self.formulas], where, self.legend)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
@@ -174,6 +178,7 @@ def derivation_of(loss: Expr, wrt: Variable | Variables, level: Level = "normal"
         gradients=gradients,
         formulas=formulas,
         where=where,
+        functions=own_functions([start], derivatives=True),
         legend=seen.names.legend + _meaning_of_deltas(where, seen.symbol),
         trace=trace,
         context=Context(Forms({scalar: seen.symbol, **seen.known, **known}, known.loops), seen.cotangents, seen.symbol),

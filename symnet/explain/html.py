@@ -44,7 +44,7 @@ def fragment(derivation: Derivation) -> str:
     """The formulas and what they mention."""
     parts = [*map(_equation, derivation.formulas)]
     if derivation.where:
-        parts += ["<h2>where</h2>", *map(_equation, derivation.where)]
+        parts += ["<h2>where</h2>", *map(_equation, (*derivation.where, *derivation.functions))]
     if derivation.legend:
         parts.append("<h2>with</h2>")
         parts += [f'<p class="equation">{mathml.equation(left, "=", right)}</p>' for left, right in derivation.legend]

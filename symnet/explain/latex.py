@@ -22,7 +22,7 @@ _RELATIONS = {
 _PRODUCTS = {"matrix": r" \, ", "hadamard": r" \odot ", "scale": r" \, ", "dot": r" \cdot ", "kron": r" \otimes "}
 _FENCES = {"|": "|", "‖": r"\|", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil"}
 _BUILT_IN = {"exp", "log", "sin", "cos", "tanh", "max", "min"}
-_ESCAPES = str.maketrans({c: "\\" + c for c in "_%&#${}"})
+_ESCAPES = str.maketrans({**{c: "\\" + c for c in "_%&#${}"}, "′": "'"})
 
 
 def write(form: Form) -> str:
@@ -38,8 +38,8 @@ def name(text: str) -> str:
         return r" \times ".join(map(name, text.split("×")))
     if len(text) == 1 or text.isdigit():
         return text.translate(_ESCAPES)
-    if text.endswith(n.BAR):
-        return rf"\bar{{{name(text[:-1])}}}"
+    if text.endswith((n.BAR, n.HAT)):
+        return rf"\{'bar' if text.endswith(n.BAR) else 'hat'}{{{name(text[:-1])}}}"
     if text.endswith(n.HAT):
         return rf"\hat{{{name(text[:-1])}}}"
     if "ℓ" in text:

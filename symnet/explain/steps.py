@@ -84,8 +84,14 @@ def _chain(step: ChainStep, context: Context, several: bool) -> StepView:
     left = context.cotangent(operand, _bounded(operand, context.known, _DEPTH))
     right = known.get(step.after)
     if right is None or right == left:
-        right = _opened(step.after, known)
+        right = _opened(step.after, _without(known, left, step.after))
     return StepView(step, left, "+=" if several else "=", right, through)
+
+
+def _without(known: MutableMapping[Expr, Form], form: Form, node: Expr) -> Mapping[Expr, Form]:
+    """The names without `form` for the operands of `node`: they are about to be multiplied up to what it names."""
+    hidden = [arg for arg in node.args if arg.args and known.get(arg) == form]
+    return {other: name for other, name in known.items() if name != form} if hidden else known
 
 
 def _rewrite(step: Step, context: Context) -> StepView:

@@ -122,6 +122,7 @@ class Elementwise:
             raise type(error)(f"elementwise: {self.name!r}: {error}") from None
         return {
             "function": self.name,
+            "parameters": tuple(map(str, self._symbols)),
             "formula": str(self.formula),
             "body": Function(parameters, [body]),
             "partials": Function([*parameters, g], partials),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symnet import ops
+from symnet.errors import Unsupported
 from symnet.explain.formula import definition, written
 from symnet.explain.identifiers import symbol
 from symnet.explain.leaves import number
@@ -46,7 +47,7 @@ def over_time(optimizer: Optimizer) -> UpdateFormula:
     written = set(postorder(reading.values))
     notes = [f"{name} is 0, and left out" for name in zeros if ops.hyper(name) in written]
     if outside.before:
-        notes.insert(0, "ĝ is the gradient after: " + "; ".join(map(str, outside.before)))
+        notes.insert(0, f"g{HAT} is the gradient after: " + "; ".join(map(str, outside.before)))
     if outside.after:
         notes.insert(len(notes), "then: " + "; ".join(map(str, outside.after)))
     return UpdateFormula(writing.lines(), writing.legend(), [*notes, *outside.notes])
@@ -54,7 +55,7 @@ def over_time(optimizer: Optimizer) -> UpdateFormula:
 
 def schedule_over_time(schedule: LRScheduler | LearningRateSchedule) -> UpdateFormula:
     """The learning rate ηₜ of a schedule at step t, which is 0 in the first, or as it follows from the one before."""
-    value, before = schedule.formula(), Symbol("η", "t−1")
+    value, before = _rate(schedule), Symbol("η", "t−1")
     names, new = Names(), Symbol("η", "t")
     for leaf in postorder([value]):
         if leaf.op == "input":
@@ -71,6 +72,19 @@ def schedule_over_time(schedule: LRScheduler | LearningRateSchedule) -> UpdateFo
         Line(names.forms[n], definition(n, names.forms)) for n in postorder([value]) if n.args and n in names.forms
     ]
     return UpdateFormula(lines, [])
+
+
+def _rate(schedule: LRScheduler | LearningRateSchedule) -> Expr:
+    """The closed form, or where there is none, the learning rate as it follows from the one before."""
+    try:
+        return schedule.formula()
+    except Unsupported as error:
+        t, before = ops.input("t", (), "float64"), ops.input("lr_before", (), "float64")
+        try:
+            value: Expr = getattr(schedule, "recurrence")(t, before)  # noqa: B009 (Keras's schedules have none)
+        except (AttributeError, Unsupported):
+            raise error from None
+        return value
 
 
 class _Writing:

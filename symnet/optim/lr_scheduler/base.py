@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LRScheduler"]
 
-_STEP, _START, _BEFORE = "t", "lr_0", "lr_before"
+_STEP, _START = "t", "lr_0"
 _NOT_KEPT = ("optimizer", "_groups")
 _NOT_SHOWN = ("self", "optimizer", "lr_lambda", "last_epoch")
 
@@ -119,18 +119,11 @@ class LRScheduler:
 
     def recurrence(self, t: Expr, lr: Expr) -> Expr:
         """The learning rate at step `t`, where `lr` is the one before; for what has no closed form."""
-        raise Unsupported(
-            f"{type(self).__name__} has no formula: write closed_form(t, lr) beside get_lr, or recurrence(t, lr)"
-        )
+        raise Unsupported(f"{type(self).__name__} has no recurrence: write recurrence(t, lr), or closed_form(t, lr)")
 
     def formula(self) -> Expr:
-        """The learning rate as an expression of the step `t` and of the initial learning rate `lr_0`, or where there is
-        no closed form, of the one before, `lr_before`."""
-        t = ops.input(_STEP, (), "float64")
-        try:
-            return self.closed_form(t, ops.input(_START, (), "float64"))
-        except Unsupported:
-            return self.recurrence(t, ops.input(_BEFORE, (), "float64"))
+        """The learning rate as an expression of the step `t` and of the initial learning rate `lr_0`."""
+        return self.closed_form(ops.input(_STEP, (), "float64"), ops.input(_START, (), "float64"))
 
     def latex(self) -> str:
         """The formula in LaTeX."""

@@ -110,8 +110,9 @@ class SequentialLR(_Composed):
         self._last_lr = scheduler.get_last_lr()
 
     def closed_form(self, t: Expr, lr: Expr) -> Expr:
-        if isinstance(self._schedulers[0], SequentialLR):
-            raise Unsupported("SequentialLR: one inside another begins a step early, as PyTorch's; there is no formula")
+        if isinstance(self._schedulers[0], _Composed):
+            inner = type(self._schedulers[0]).__name__
+            raise Unsupported(f"SequentialLR: a {inner} in it begins a step early, as PyTorch's; there is no formula")
         starts = [0, *self._milestones]
         forms = [part.closed_form(t - start if start else t, lr)
                  for part, start in zip(self._schedulers, starts, strict=True)]  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from symnet import ops
 from symnet.errors import UsageError
 from symnet.expr.node import Expr
@@ -134,6 +136,15 @@ class SWALR(LRScheduler):
             raise UsageError(f"SWALR: anneal_epochs is {anneal_epochs!r}, expected a whole number from 0")
         self.anneal_strategy, self.anneal_epochs = anneal_strategy, anneal_epochs
         super().__init__(optimizer, last_epoch)
+
+    def formula(self) -> Expr:
+        t, lr = ops.input("t", (), "float64"), ops.input("lr_0", (), "float64")
+        if not self.anneal_epochs:
+            return ops.constant(float(np.ravel(self._groups[0].notes["swa_lr"])[0]), "float64")
+        share = ops.minimum(t, float(max(1, self.anneal_epochs))) / float(max(1, self.anneal_epochs))
+        pi = ops.name("pi", ops.constant(math.pi, "float64"))
+        alpha = ops.name("alpha", share if self.anneal_strategy == "linear" else (1 - ops.cos(pi * share)) / 2)
+        return alpha * float(np.ravel(self._groups[0].notes["swa_lr"])[0]) + (1 - alpha) * lr
 
     def _alpha(self, step: int) -> float:
         share = max(0.0, min(1.0, step / max(1, self.anneal_epochs)))

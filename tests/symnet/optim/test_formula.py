@@ -58,7 +58,7 @@ FORMULAS: list[tuple[sn.optim.Optimizer, list[str]]] = [
 
 @pytest.mark.parametrize(("optimizer", "wanted"), FORMULAS, ids=lambda value: type(value).__name__)
 def test_formulas(optimizer: sn.optim.Optimizer, wanted: list[str]) -> None:
-    assert [str(line) for line in sn.explain(optimizer).lines] == wanted
+    assert [str(line) for line in optimizer.formula().lines] == wanted
 
 
 def test_symbols_say_which_hyperparameters_they_are() -> None:
@@ -79,9 +79,9 @@ def test_every_optimizer_has_a_formula() -> None:
 
 
 def test_printing_an_optimizer_shows_settings_and_formula() -> None:
-    clipped = sn.optim.ClipGradNorm(sn.optim.SGD(lr=0.1), 1.0)
-    settings, *formula = str(clipped).splitlines()
-    assert settings == repr(clipped)
+    optimizer = sn.optim.SGD(lr=0.1)
+    settings, *formula = str(optimizer).splitlines()
+    assert settings == repr(optimizer)
     assert formula == ["p ← p − lr (g + λ p)", "with", "  λ = weight_decay"]
     assert r"p \leftarrow p - " in sn.optim.SGD().formula().latex()
 
@@ -97,3 +97,69 @@ class Swapping(sn.optim.Optimizer):
 
 def test_an_old_value_that_is_needed_later_gets_another_name() -> None:
     assert str(Swapping(lr=1.0).formula()) == "a_old = a\na ← b + g\nb ← a_old\np ← p − lr a"
+
+
+AROUND: list[tuple[sn.optim.Optimizer, list[str]]] = [
+    (
+        sn.optim.ClipGradNorm(sn.optim.SGD(), 1.0),
+        ["grad_norm ← ‖g‖", "g ← min(1, max_norm / (grad_norm + 1e−6)) g", "p ← p − lr (g + λ p)"],
+    ),
+    (sn.optim.ClipGradValue(sn.optim.SGD(), 1.0), ["g ← min(max(g, −clip_value), clip_value)", "p ← p − lr (g + λ p)"]),
+    (
+        sn.optim.Accumulate(sn.optim.SGD(), 4),
+        [
+            "collected_old = collected",
+            "collected ← (collected_old + g) ⊙ 1[not(accumulated + 1 ≥ steps)]",
+            "g ← (collected_old + g) / (accumulated + 1)",
+            "p′ = p − lr (g + λ p)",
+            "p ← where(accumulated + 1 ≥ steps, p′, p)",
+            "s ← where(accumulated + 1 ≥ steps, s′, s)",
+            "accumulated ← (accumulated + 1) 1[not(accumulated + 1 ≥ steps)]",
+        ],
+    ),
+    (
+        sn.optim.Averaged(sn.optim.ClipGradValue(sn.optim.SGD(), 1.0), 0.99),
+        [
+            "g ← min(max(g, −clip_value), clip_value)",
+            "p ← p − lr (g + λ p)",
+            "average_steps ← average_steps + 1",
+            "c = average_steps − start > 0 ∧ ((average_steps − start) mod every) = 0",
+            "average ← where(averaged = 0, p, where(c, average + (1 − decay) (p − average), average))",
+            "averaged ← averaged + 1[c]",
+        ],
+    ),
+    (
+        sn.keras.optimizers.SGD(global_clipnorm=1.0),
+        ["c = global_clipnorm / max(‖g‖, global_clipnorm)", "g ← where(c > 0, c, nan) g", "p ← p − η g"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "wanted"), AROUND, ids=lambda value: type(value).__name__)
+def test_what_stands_around_an_update(optimizer: sn.optim.Optimizer, wanted: list[str]) -> None:
+    assert [str(line) for line in optimizer.formula().lines] == wanted
+
+
+class Centred(sn.optim.SGD):
+    """A user's own: every gradient less its mean."""
+
+    def updates(self, parameters: Any, gradients: Any) -> Any:
+        return super().updates(parameters, [g - sn.mean(g) for g in gradients])
+
+
+def test_an_optimizer_that_overrides_updates() -> None:
+    formula = Centred(lr=0.1).formula()
+    assert [str(line) for line in formula.lines] == ["g ← g − mean(g)", "p ← p − lr (g + λ p)"]
+    assert formula.notes == ["g and p stand for all parameters together in norms and sums"]
+
+
+def test_groups() -> None:
+    a, b = sn.parameter("a", (3,)), sn.parameter("b", (3,))
+    groups = [{"params": [a]}, {"params": [b], "name": "head", "lr": 0.01, "momentum": 0.9}]
+    text = str(sn.optim.SGD(groups, lr=0.1).formula())
+    assert "in the group 'head': lr = 0.01, momentum = 0.9" in text
+    assert "its step in the group 'head'\n  v ← μ v + g + λ p\n  p ← p − lr v" in text
+    assert "μ = momentum" in text
+    same = sn.optim.SGD([{"params": [a]}, {"params": [b], "name": "head", "lr": 0.01}], lr=0.1).formula()
+    assert not same.groups
+    assert same.notes == ["in the group 'head': lr = 0.01"]
