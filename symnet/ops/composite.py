@@ -16,7 +16,7 @@ from symnet.expr.work import per_operand
 from symnet.ops.coerce import Axes, arity, as_type, axes_of, axis_of, check_axes, to_expr, without
 from symnet.ops.leaves import Operand, dim, input, iota, number
 from symnet.ops.reduce import max, restore, spread, sum
-from symnet.ops.scalar import absolute, cast, equal, exp, log, maximum, sqrt, square, where
+from symnet.ops.scalar import absolute, cast, equal, exp, log1p, maximum, sqrt, square, where
 from symnet.ops.shape import reshape
 
 __all__ = [
@@ -196,11 +196,14 @@ STOP_GRADIENT = register(
 
 
 def _define_logsumexp(node: Expr) -> Expr:
-    """m + log Σ exp(x - m): with m the largest no exponential overflows; m = 0 where the largest is infinite."""
+    """m + log Σ exp(x - m): with m the largest no exponential overflows; m = 0 where the largest is infinite.
+
+    Where m is 0 and the others are far below, the logarithm is as small as their exponentials, and keeps their digits.
+    """
     (x,), axes, keepdims = node.args, node.attrs["axes"], node.attrs["keepdims"]
     largest = stop_gradient(max(x, axes, keepdims=True))
     shift = where(equal(absolute(largest), float("inf")), 0, largest)
-    total = log(sum(exp(x - shift), axes, keepdims=True)) + shift
+    total = log1p(_beyond_one(exp(x - shift), axes)) + shift
     return total if keepdims else reshape(total, without(x.shape, axes, False))
 
 
@@ -241,15 +244,26 @@ def _shifted(x: Expr, axis: int) -> Expr:
     return x - maximum(largest, float(np.finfo(x.dtype).min))
 
 
-def _total(powers: Expr, axis: int) -> Expr:
-    """The sum of exponentials of which the largest is 1: at least 1, but for a row that is -inf throughout."""
-    return maximum(sum(powers, axis, keepdims=True), 1)
+def _beyond_one(powers: Expr, axes: Axes) -> Expr:
+    """Σ powers - 1, with the digits that the sum would lose where all but the largest, a 1, are small: the ones are
+    counted apart."""
+    ones = equal(powers, 1)
+    rest = sum(where(ones, 0, powers), axes, keepdims=True)
+    return rest + (sum(where(ones, 1.0, 0.0), axes, keepdims=True) - 1)
+
+
+def softmax_parts(x: Expr, axis: int) -> tuple[Expr, Expr]:
+    """softmax(x) along `axis`, and what the largest share lacks to 1, which is the sum of the others."""
+    powers = exp(_shifted(x, axis))
+    others = maximum(_beyond_one(powers, axis), 0)
+    return powers / (1.0 + others), others / (1.0 + others)
 
 
 def _define_softmax(node: Expr) -> Expr:
+    """The sum is at least 1, the exponential of the largest, but for a row that is -inf throughout."""
     (x,), axis = node.args, node.attrs["axis"]
     powers = exp(_shifted(x, axis))
-    return powers / _total(powers, axis)
+    return powers / maximum(sum(powers, axis, keepdims=True), 1)
 
 
 def _pull_softmax(node: Expr, g: Expr) -> list[Expr | None]:
@@ -283,7 +297,7 @@ SOFTMAX = register(
 def _define_log_softmax(node: Expr) -> Expr:
     (x,), axis = node.args, node.attrs["axis"]
     shifted = _shifted(x, axis)
-    return shifted - log(_total(exp(shifted), axis))
+    return shifted - log1p(maximum(_beyond_one(exp(shifted), axis), 0))
 
 
 def _pull_log_softmax(node: Expr, g: Expr) -> list[Expr | None]:

@@ -19,6 +19,7 @@ from symnet.ops.tidy import tidy_loops
 from symnet.simplify.engine import rewrite_with
 from symnet.simplify.rule import RuleSet
 from symnet.simplify.tables import TOPICS
+from symnet.simplify.tables.lowering import SATURATION
 
 UNDONE_IN_LOWERING = frozenset((
     "multiply-reciprocal", "multiply-minus-reciprocal", "reciprocal",  # prefer divisions, for the sake of formulas
@@ -29,7 +30,8 @@ UNDONE_IN_LOWERING = frozenset((
 
 def expand(roots: Sequence[Expr]) -> list[Expr]:
     """The roots in terms of primitives and scalar functions of the loop program, ready for lowering."""
-    simple = rewrite_with(lowering_rules(), expand_definitions(sink(tidy_loops(roots))))
+    whole = rewrite_with(saturation_rules(), sink(tidy_loops(roots)))
+    simple = rewrite_with(lowering_rules(), expand_definitions(whole))
     return expand_definitions(simple)  # a rule may have computed what no table can tell: a one_hot, say
 
 
@@ -82,6 +84,12 @@ def _with_definition(roots: Sequence[Expr]) -> set[str]:
 
     rewrite(roots, look)
     return found
+
+
+@lru_cache(maxsize=1)
+def saturation_rules() -> RuleSet:
+    """The rules that put operations in the place of differences, before these are expanded with the rest."""
+    return RuleSet(tuple(SATURATION))
 
 
 @lru_cache(maxsize=1)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from symnet.expr.node import Expr
 from symnet.expr.work import elements
-from symnet.simplify.pattern import computed, variables
-from symnet.simplify.rule import rule
-from symnet.simplify.vocabulary import stop_gradient
+from symnet.simplify.pattern import attributes, computed, variables
+from symnet.simplify.rule import rule, stabilising
+from symnet.simplify.shapes import constant_along, is_axis, single
+from symnet.simplify.vocabulary import (
+    softmax,
+    softmax_residual,
+    softmax_slope,
+    square,
+    stop_gradient,
+    sum_,
+    tanh,
+    tanh_slope,
+)
 
-x, y = variables("x y")
+g, s, t, x, y, z = variables("g s t x y z")
+A, B = attributes("A B")
 
 
 @computed
@@ -17,7 +28,36 @@ def is_smaller(y: Expr, x: Expr) -> bool:
     return elements(y.shape) < elements(x.shape)
 
 
+@computed
+def same_shape(x: Expr, y: Expr) -> bool:
+    return x.shape == y.shape
+
+
+SATURATION = [
+    rule("softmax-less-target", softmax(z, axis=A) - t, softmax_residual(z, 1, t, axis=A), kind=stabilising,
+         condition=same_shape(z, t), lowering=True,
+         reason="the other shares add up to what a share lacks to 1, which the difference loses where it rounds to 1"),
+    rule("target-less-softmax", t - softmax(z, axis=A), -softmax_residual(z, 1, t, axis=A), kind=stabilising,
+         condition=same_shape(z, t), lowering=True,
+         reason="the other shares add up to what a share lacks to 1, which the difference loses where it rounds to 1"),
+    rule("softmax-share-less-target", softmax(z, axis=A) * s - t, softmax_residual(z, s, t, axis=A), kind=stabilising,
+         condition=(same_shape(z, t), constant_along(s, single(A), z)), lowering=True,
+         reason="the other shares add up to what a share lacks to 1, which the difference loses where it rounds to 1"),
+    rule("target-less-softmax-share", t - softmax(z, axis=A) * s, -softmax_residual(z, s, t, axis=A), kind=stabilising,
+         condition=(same_shape(z, t), constant_along(s, single(A), z)), lowering=True,
+         reason="the other shares add up to what a share lacks to 1, which the difference loses where it rounds to 1"),
+    rule("one-less-softmax", 1 - softmax(z, axis=A), -softmax_residual(z, 1, 1, axis=A), kind=stabilising,
+         lowering=True, reason="the other shares add up to what a share lacks to 1, which the difference loses where it rounds to 1"),
+    rule("softmax-slope", softmax(z, axis=A) * (g - sum_(softmax(z, axis=A) * g, axes=B, keepdims=True)),
+         softmax_slope(z, g, axis=A), kind=stabilising, condition=(is_axis(B, A), same_shape(z, g)), lowering=True,
+         reason="the shares add up to 1, so g may be taken from its value at the largest share before terms cancel"),
+    rule("tanh-slope", 1 - square(tanh(x)), tanh_slope(x), kind=stabilising, lowering=True,
+         reason="1 - tanh² from e⁻²ˣ keeps the digits that the difference loses where tanh rounds to 1"),
+]  # fmt: skip
+"""Applied before definitions are expanded."""
+
 RULES = [
+    *SATURATION,
     rule("divide-by-few", x / y, x * (1 / y), condition=is_smaller(y, x), lowering=True,
          reason="one division for all elements and a product for each is faster, and differs in the last bit"),
     rule("no-more-gradients", stop_gradient(x), x, lowering=True, reason="no derivative is taken any more"),

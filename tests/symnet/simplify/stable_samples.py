@@ -68,4 +68,17 @@ LENGTHS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     ),
 }
 
-STABLE = {**LENGTHS}
+p, t = sn.softmax(z, axis=1), f64("t", 3, 4)
+hot = sn.one_hot(input("y", (3,), "int64"), 4, "float64")
+row = f64("row", 3, 1)
+
+SATURATION: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
+    "softmax-less-target": lambda rng: [p - t, p - hot, sn.softmax(z, axis=0) - t],
+    "target-less-softmax": lambda rng: [t - p, hot - p],
+    "softmax-share-less-target": lambda rng: [p * row - t, p * row - hot * row, p * sn.constant(np.array(0.5)) - hot],
+    "target-less-softmax-share": lambda rng: [t - p * row, hot * row - p * row, hot - row * p],
+    "one-less-softmax": lambda rng: [1.0 - p],
+    "softmax-slope": lambda rng: [p * (t - sn.sum(t * p, axis=1, keepdims=True))],
+}
+
+STABLE = {**LENGTHS, **SATURATION}
