@@ -14,7 +14,7 @@ from symnet.accuracy.domains import domain
 from symnet.expr.node import Expr, make
 from symnet.expr.traverse import postorder
 from symnet.ops.leaves import input
-from symnet.simplify.facts import is_finite, is_nonnegative, is_positive
+from symnet.simplify.facts import is_nonnegative
 
 POINTS = "S"
 """The size of the inputs of a closed chain: the number of points at which it is examined."""
@@ -102,10 +102,10 @@ class _Groups:
             return not self._below(a) or not self._below(b) or bool(self._below(a) & self._below(b))
         if op in ("divide", "multiply"):
             a, b = args
-            harmless = is_finite(a) and is_finite(b) and (op == "multiply" or is_positive(b))
-            return not harmless and bool(self._below(a) & self._below(b)) and (self._computed(a) or self._computed(b))
+            shared = bool(self._below(a) & self._below(b)) and (self._computed(a) or self._computed(b))
+            return shared and (op == "divide" or a.op in GROWS or b.op in GROWS)
         if op in ("log", "sqrt", "rsqrt", "reciprocal", "power", "log1p"):
-            return self._computed(args[0]) and args[0].op in GROWS
+            return self._computed(args[0]) and args[0].op not in ("negative", "absolute")
         return False
 
 

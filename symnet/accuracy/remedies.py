@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from symnet.accuracy import series
+from symnet.accuracy import far, series
 from symnet.accuracy.measure import ILL, Judge, constants_of
 from symnet.accuracy.widen import widened
 from symnet.expr.node import Expr
@@ -22,7 +22,7 @@ LEVEL = 0.005
 COVERED = ILL / 8
 """A polynomial that is needed anyway covers all points near by with an error above this."""
 RADII = (4.0, 1.0, 0.25, 2.0**-4, 2.0**-7, 2.0**-10, 2.0**-14, 2.0**-20)
-FAR = (8.0, 64.0, 128.0, 1024.0, 2.0**14, 2.0**20, 2.0**27, 2.0**40, 2.0**54)
+FAR = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1024.0, 2.0**14, 2.0**20, 2.0**27, 2.0**40, 2.0**54)
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,7 @@ def best(patient: Patient) -> Form:
     forms = [plain, *_widened(patient, plain)]
     for base in list(forms):
         forms += _with_branches(patient, base)
-    fewest = min(form.ill for form in forms)
-    slack = LEVEL * len(patient.judge.columns[0]) if fewest else 0
-    return min((form for form in forms if form.ill <= fewest + slack), key=lambda form: form.work)
+    return _fewest(forms, patient)
 
 
 def _widened(patient: Patient, plain: Form) -> list[Form]:
@@ -163,23 +161,27 @@ def _far(patient: Patient, variable: Variable, base: Form) -> Form | None:
     current = base
     for side in (1, -1):
         if (patient.ill_at(current.node) & (side * x > FAR[0])).any():
-            found = series.asymptote(f, side)
-            for radius in FAR:
-                node = _beyond(variable, f, found, side, radius, current.node)
-                form = None if node is None else patient.changed(current, "asymptote", node)
-                if form is not None and form.ill < current.ill:
-                    current = form
-                    break
+            found = far.expansion(f, side)
+            forms = [] if found is None else _from_radius(patient, current, variable.now, f, found, side)
+            current = _fewest([current, *forms], patient)
     return current if current is not base else None
 
 
-def _beyond(
-    variable: Variable, f: series.Function, found: series.Asymptote | None, side: int, radius: float, base: Expr
-) -> Expr | None:
-    """The base, but far out the first terms, or 0 where nothing else is left of the function."""
-    if found is not None:
-        return series.far(variable.now, f, found, radius, base)
-    return series.beyond(variable.now, side, radius, 0.0, base) if series.vanishes(f, side, radius) else None
+def _from_radius(
+    patient: Patient, base: Form, x: Expr, f: series.Function, found: far.Expansion, side: int
+) -> Iterator[Form]:
+    """The base with the first terms from one radius or another on."""
+    for radius in FAR:
+        node = far.beyond(x, f, found, side, radius, base.node)
+        if node is not None:
+            yield patient.changed(base, "asymptote", node)
+
+
+def _fewest(forms: Sequence[Form], patient: Patient) -> Form:
+    """The form with the fewest ill points; among equally good ones, that with the least work."""
+    fewest = min(form.ill for form in forms)
+    slack = LEVEL * len(patient.judge.columns[0]) if fewest else 0
+    return min((form for form in forms if form.ill <= fewest + slack), key=lambda form: form.work)
 
 
 def with_limits(patient: Patient, form: Form) -> Form:

@@ -1,4 +1,4 @@
-"""Branches for chains of one source: a Taylor polynomial around a point, a limit, the first terms far out.
+"""Branches for functions of one variable near a point: a Taylor polynomial, a limit.
 
 What is needed of the function is its values at a few points, to several hundred digits: the polynomial through many
 points close together has the Taylor coefficients of the function to all digits that matter.
@@ -13,7 +13,7 @@ from typing import Any
 from symnet.accuracy.chains import POINTS
 from symnet.expr.node import Expr
 from symnet.ops.leaves import constant
-from symnet.ops.scalar import absolute, divide, equal, greater, less, multiply, negative, sqrt, square, where
+from symnet.ops.scalar import absolute, equal, less, square, where
 
 Number = Any
 """An mpmath number."""
@@ -26,8 +26,6 @@ STEP = 2.0**-24
 """… which are as far from the centre as this."""
 DEGREE = 14
 """The highest degree of a polynomial in the result."""
-VANISHED = 2.0**-151
-"""What is smaller than this is 0 in float32."""
 NEGLIGIBLE = 2.0**-27
 """What a polynomial may leave out, relative to its value: far below the rounding of float32."""
 
@@ -71,8 +69,8 @@ def taylor(f: Function, centre: float) -> Taylor | None:
     with mp.workdps(DIGITS + 30):
         step = mp.mpf(STEP) / NODES
         offsets = [(2 * i - NODES + 1) * step for i in range(NODES)]
-        found = _interpolated(offsets, f([centre + t for t in offsets]))
-        return None if found is None else _without_zeros(centre, found)
+        found = interpolated(offsets, f([centre + t for t in offsets]))
+        return None if found is None else without_zeros(centre, found)
 
 
 def limit(f: Function, centre: float) -> float | None:
@@ -108,71 +106,20 @@ def holds(f: Function, series: Taylor, kept: Sequence[Number], radius: float) ->
     with mp.workdps(DIGITS):
         offsets = [mp.mpf(sign * radius) / 2 ** (k / 3) for k in range(7) for sign in (1, -1)]
         values = f([series.centre + t for t in offsets])
-        return all(_close(_value(kept, t) * t**series.lead, v) for t, v in zip(offsets, values, strict=True))
+        return all(close(evaluated(kept, t) * t**series.lead, v) for t, v in zip(offsets, values, strict=True))
 
 
-def _close(approximate: Number, true: Number) -> bool:
+def close(approximate: Number, true: Number) -> bool:
     return bool(abs(approximate - true) <= 2 * NEGLIGIBLE * abs(true))
 
 
-def _value(coefficients: Sequence[Number], t: Number) -> Number:
+def evaluated(coefficients: Sequence[Number], t: Number) -> Number:
     from mpmath import mp
 
     return mp.polyval(list(reversed(coefficients)), t)
 
 
-@dataclass(frozen=True)
-class Asymptote:
-    """f(x) = |x|^power · (c₀ + c₁ t + c₂ t² + …) with t = 1/|x|, for x far out on one side."""
-
-    side: int
-    halves: int
-    """twice the power"""
-    series: Taylor
-
-
-def holds_far(f: Function, found: Asymptote, kept: Sequence[Number], radius: float) -> bool:
-    """Whether the first terms are the function from the radius on."""
-    from mpmath import mp
-
-    with mp.workdps(DIGITS):
-        sizes = [mp.mpf(radius) * 2 ** (k / 3) for k in range(13)]
-        values = f([found.side * size for size in sizes])
-        terms = [_value(kept, 1 / size) * mp.sqrt(size) ** found.halves for size in sizes]
-        return all(map(_close, terms, values))
-
-
-def vanishes(f: Function, side: int, radius: float) -> bool:
-    """Whether the function is below every float32 number from the radius on."""
-    from mpmath import mp
-
-    with mp.workdps(DIGITS):
-        return all(abs(v) < VANISHED for v in f([side * mp.mpf(radius) * 2**k for k in range(0, 110, 3)]))
-
-
-def asymptote(f: Function, side: int) -> Asymptote | None:
-    """The behaviour for x → side · ∞, where it is that of a power of √x times a series in 1/x."""
-    from mpmath import mp
-
-    with mp.workdps(DIGITS + 30):
-        far = mp.mpf(2) ** 300
-        a, b = f([side * far, side * 4 * far])
-        if not (mp.isfinite(a) and mp.isfinite(b)) or a == 0 or b == 0 or b / a < 0:
-            return None
-        power = mp.log(b / a) / mp.log(2)
-        halves = int(mp.nint(power))
-        if abs(power - halves) > mp.mpf(2) ** -60 or abs(halves) > 8:
-            return None
-        step = mp.mpf(STEP) / NODES
-        offsets = [(i + 1) * step for i in range(NODES)]
-        values = f([side / t for t in offsets])
-        scaled = [v * mp.sqrt(t) ** halves for v, t in zip(values, offsets, strict=True)]
-        found = _interpolated(offsets, scaled)
-        series = None if found is None else _without_zeros(0.0, found)
-        return None if series is None or series.lead else Asymptote(side, halves, series)
-
-
-def _interpolated(offsets: Sequence[Number], values: Sequence[Number]) -> list[Number] | None:
+def interpolated(offsets: Sequence[Number], values: Sequence[Number]) -> list[Number] | None:
     """The coefficients of the polynomial through the points, the first DEGREE + 3 of them; None where the values do not
     come from an analytic function."""
     from mpmath import mp
@@ -199,7 +146,7 @@ def _interpolated(offsets: Sequence[Number], values: Sequence[Number]) -> list[N
     return [c if abs(c) > small or abs(c) * reach**k > noise else mp.mpf(0) for k, c in enumerate(kept)]
 
 
-def _without_zeros(centre: float, coefficients: Sequence[Number]) -> Taylor | None:
+def without_zeros(centre: float, coefficients: Sequence[Number]) -> Taylor | None:
     lead = next((k for k, c in enumerate(coefficients) if c != 0), None)
     if lead is None or lead > DEGREE // 2:
         return None
@@ -220,27 +167,7 @@ def near(x: Expr, f: Function, series: Taylor, radius: float, otherwise: Expr) -
     if kept is None or not holds(f, series, kept, radius):
         return None
     t = x - constant(series.centre, x.dtype) if series.centre else x
-    return where(less(absolute(t), constant(radius, x.dtype)), _times(t, series.lead, polynomial(t, kept)), otherwise)
-
-
-def far(x: Expr, f: Function, found: Asymptote, radius: float, otherwise: Expr) -> Expr | None:
-    """The first terms where x is further out than the radius, on one side; None if it takes too many."""
-    kept = found.series.kept(1.0 / radius)
-    if kept is None or not holds_far(f, found, kept, radius):
-        return None
-    size = x if found.side > 0 else negative(x)
-    t = divide(constant(1.0, x.dtype), size)
-    value = polynomial(t, kept)
-    if found.halves % 2:
-        value = multiply(sqrt(size if found.halves > 0 else t), value)
-    value = _times(size if found.halves > 0 else t, abs(found.halves) // 2, value)
-    return where(greater(size, constant(radius, x.dtype)), value, otherwise)
-
-
-def beyond(x: Expr, side: int, radius: float, value: float, otherwise: Expr) -> Expr:
-    """A value where x is further out than the radius, on one side."""
-    size = x if side > 0 else negative(x)
-    return where(greater(size, constant(radius, x.dtype)), constant(value, x.dtype), otherwise)
+    return where(less(absolute(t), constant(radius, x.dtype)), times(t, series.lead, polynomial(t, kept)), otherwise)
 
 
 def polynomial(t: Expr, coefficients: Sequence[Number]) -> Expr:
@@ -255,7 +182,7 @@ def polynomial(t: Expr, coefficients: Sequence[Number]) -> Expr:
     return total
 
 
-def _times(t: Expr, count: int, value: Expr) -> Expr:
+def times(t: Expr, count: int, value: Expr) -> Expr:
     """value · t^count."""
     for _ in range(count // 2):
         value = square(t) * value
