@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from symnet.program.build import Plan
 
 _LEAF_ROLES: Mapping[str, Role] = {"input": "input", "parameter": "parameter", "state": "state", "hyper": "hyper"}
+
+
+_NOT_WRITTEN = ("cast", "broadcast_to", "reshape")
+_NAMED_FROM = 3
+"""Operations from which on a part that several formulas share has a name of its own."""
 
 
 class MathTable:
@@ -269,12 +275,16 @@ def _primed(form: Form) -> Form:
 
 def _name_shared(names: Names, values: Sequence[Expr]) -> None:
     """A letter for what several new values have in common, as the correction of Adam's bias."""
-    order = postorder_above(values, names.forms)
-    uses: dict[Expr, int] = {}
-    for node in order:
-        if node not in names.forms:
-            for arg in set(node.args):
-                uses[arg] = uses.get(arg, 0) + 1
-    for node in order:
-        if uses.get(node, 0) > 1 and node not in names.forms and any(arg.args for arg in node.args):
-            names.give(node, names.free(Name("c")))
+    order = postorder_above([arg for value in values for arg in value.args], names.forms)
+    open_nodes = dict.fromkeys([node for node in (*order, *values) if node not in names.forms] + list(values))
+    uses = Counter(arg for node in open_nodes for arg in set(node.args))
+    shared = [node for node in order if uses[node] > 1 and node not in names.forms]
+    shared = [node for node in shared if _operations(node, names.forms) >= _NAMED_FROM]
+    for number, node in enumerate(shared, 1):
+        names.give(node, names.free(Name("c", str(number) if len(shared) > 1 else "")))
+
+
+def _operations(node: Expr, known: Mapping[Expr, Form]) -> int:
+    """The operations in a formula that stops at known values."""
+    inside = (part for part in postorder_above([node], known) if part not in known)
+    return sum(bool(part.args) and part.op not in _NOT_WRITTEN for part in inside)

@@ -135,7 +135,7 @@ def test_statements_of_an_mlp_belong_to_the_formulas_they_compute() -> None:
     lines = found["loops"]["text"].split("\n")
     kernel = found["kernels"][named(found, "∂L/∂W₁")["kernels"][0]]
     assert "update_p0.weight" in lines[kernel["lines"][0] - 1]
-    assert {name_of(found, symbol) for symbol in kernel["symbols"]} == {"∂L/∂W₁", "m′_{W,1}", "v′_{W,1}", "W′₁"}
+    assert {name_of(found, symbol) for symbol in kernel["symbols"]} == {"∂L/∂W₁", "m′_{W,1}", "v′_{W,1}", "c₂", "W′₁"}
 
 
 def test_the_step_of_a_loop_belongs_to_the_values_at_that_step() -> None:
