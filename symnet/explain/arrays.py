@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from symnet.explain import windows
 from symnet.explain.alignment import squeezed
 from symnet.explain.contraction import contraction, summed_product, transposed
-from symnet.explain.identifiers import axis_letter, axis_letters, letters
+from symnet.explain.identifiers import axis_letters, letters
 from symnet.explain.leaves import Writer, extent, number
 from symnet.explain.notation import (
     Big,
@@ -92,9 +92,6 @@ def _reshape(node: Expr, args: Sequence[Form]) -> Form:
     """Axes of size 1 are not written; any other reshape is."""
     operand = node.args[0]
     if [dim for dim in operand.shape if dim != 1] == [dim for dim in node.shape if dim != 1]:
-        if operand.op == "iota":
-            axis = next((axis for axis, dim in enumerate(node.shape) if dim != 1), 0)
-            return Symbol(axis_letter(operand.attrs["size"], axis))
         return args[0]
     return Call("reshape", (args[0], extent(node.shape)))
 
@@ -189,8 +186,32 @@ def _gather(node: Expr, args: Sequence[Form]) -> Form:
     """Axes of size 1 have no position, as they are not written."""
     shape = node.args[0].shape
     places = {axis: sum(dim != 1 for dim in shape[:axis]) for axis in node.attrs["axes"] if shape[axis] != 1}
-    indices = [index for axis, index in zip(node.attrs["axes"], args[1:], strict=True) if axis in places]
+    forms = _index_forms(node.args[1:], args[1:])
+    indices = [index for axis, index in zip(node.attrs["axes"], forms, strict=True) if axis in places]
     return Index(args[0], _positions(list(places.values()), indices)) if places else args[0]
+
+
+def _index_forms(indices: Sequence[Expr], forms: Sequence[Form]) -> list[Form]:
+    """Positions along an axis of the other indices have its letter: x[n, y]."""
+    whole = dims.broadcast(*(index.shape for index in indices))
+    own = letters(whole)
+    others = [index for index in indices if _iota_axis(index) is None and squeezed(index.shape) == squeezed(whole)]
+    result = []
+    for index, form in zip(indices, forms, strict=True):
+        axis = _iota_axis(index)
+        letter = "" if axis is None else own[axis + len(whole) - len(index.shape)]
+        result.append(Symbol(letter) if letter and others else form)
+    return result
+
+
+def _iota_axis(node: Expr) -> int | None:
+    """The axis along which a node holds positions, if it holds nothing else."""
+    inner = node
+    while inner.op in ("reshape", "cast"):
+        inner = inner.args[0]
+    if inner.op != "iota" or len(squeezed(node.shape)) != 1:
+        return None
+    return next(axis for axis, dim in enumerate(node.shape) if dim != 1)
 
 
 def _positions(axes: Sequence[int], indices: Sequence[Form]) -> tuple[Form, ...]:

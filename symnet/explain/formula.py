@@ -12,9 +12,10 @@ from symnet.explain import latex, text
 from symnet.explain.leaves import dimension
 from symnet.explain.naming import Forms, Names, find_layers, name_layers, name_leaves, name_shared
 from symnet.explain.naming_loops import at, timing
-from symnet.explain.notation import Big, Cut, Form, Stepwise, Sum, Symbol
+from symnet.explain.notation import Big, Form, Stepwise, Sum, Symbol
 from symnet.explain.operations import form_of
-from symnet.explain.recurrences import Loops, Recurrence, is_zero
+from symnet.explain.placing import Placed, named, placed
+from symnet.explain.recurrences import OPENED, Loops, Recurrence, is_zero, opened
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 from symnet.ops.usually import in_short
@@ -46,22 +47,25 @@ class Equation:
 def definition(node: Expr, known: Mapping[Expr, Form]) -> Form:
     """The form of the operation at `node`, down to the values that have a form in `known`."""
     loops = _loops(known)
-    forms: dict[Expr, Form] = {}
+    forms: dict[Expr, Placed] = {}
     for inner in loops.postorder(loops.below(node), known):
-        forms[inner] = known[inner] if inner in known else _operation(inner, forms, loops)
-    return _operation(node, forms, loops)
+        forms[inner] = (known[inner], named(inner)) if inner in known else _operation(inner, forms, loops)
+    return _operation(node, forms, loops)[0]
 
 
-def _operation(node: Expr, forms: Mapping[Expr, Form], loops: Loops) -> Form:
+def _operation(node: Expr, forms: Mapping[Expr, Placed], loops: Loops) -> Placed:
     """The form of one operation, whose operands have forms; of a value that a loop adds up, Σₜ."""
     if node.op == "item" and node.args[0].op == "scan":
         added = loops.added(node)
         if added is not None:
             loop = loops.of(node.args[0])
             start = loop.starts[node.attrs["index"]]
-            whole = Big("Σ", (loop.letter,), forms[added])
-            return whole if is_zero(start) else Sum(((forms[start], True), (whole, True)))
-    return form_of(node, [forms.get(arg, Cut()) for arg in node.args])
+            whole = Big("Σ", (loop.letter,), forms[added][0])
+            return (whole if is_zero(start) else Sum(((forms[start][0], True), (whole, True)))), named(node)
+        return form_of(node, []), named(node)
+    if node.op in OPENED:
+        return forms[opened(node)]
+    return placed(node, [forms[arg] for arg in node.args])
 
 
 def _loops(known: Mapping[Expr, Form]) -> Loops:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from symnet.errors import UsageError
-from symnet.explain.notation import BAR
+from symnet.explain.notation import BAR, HAT
 from symnet.expr import dims
 from symnet.expr.dims import Shape
 
@@ -330,7 +330,7 @@ class _Parser:
 
     def name(self) -> str:
         start = self.at
-        while self.peek() and (_is_letter(self.peek()) or self.peek() == BAR):
+        while self.peek() and (_is_letter(self.peek()) or self.peek() in (BAR, HAT)):
             self.at += 1
         if self.at == start:
             raise self.error("a name or a number")

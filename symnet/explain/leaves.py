@@ -72,8 +72,14 @@ _LARGEST_ROOT = 64.0
 
 
 def _iota(node: Expr, args: Sequence[Form]) -> Form:
+    """Positions along an axis: n for that of a named dimension N, else range(5)."""
     size = node.attrs["size"]
-    return Symbol(axis_letter(size, 1))
+    return Symbol(axis_letter(size, 0)) if is_named(size) else Call("range", (dimension(size),))
+
+
+def is_named(dim: Dim) -> bool:
+    """Whether an axis has a letter of its own, that of its named dimension."""
+    return isinstance(dim, str) and dim.isidentifier()
 
 
 def _dim(node: Expr, args: Sequence[Form]) -> Form:

@@ -39,8 +39,8 @@ def operator(sign: str) -> str:
 
 
 def _identifier(text: str) -> str:
-    if text.endswith(n.BAR):
-        return f"<mover>{_identifier(text[:-1])}<mo>¯</mo></mover>"
+    if text.endswith((n.BAR, n.HAT)):
+        return f"<mover>{_identifier(text[:-1])}<mo>{'¯' if text.endswith(n.BAR) else '^'}</mo></mover>"
     if text.endswith(n.HAT):
         return f"<mover>{_identifier(text[:-1])}<mo>^</mo></mover>"
     return f"<mi>{escape(text)}</mi>"

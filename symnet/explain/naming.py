@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from symnet.explain.identifiers import is_plain, layer_symbols, symbol
 from symnet.explain.naming_loops import name_loops
-from symnet.explain.notation import Code, Form, Symbol
+from symnet.explain.notation import HAT, Code, Form, Symbol
 from symnet.explain.recurrences import Loops
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, users
@@ -190,6 +190,7 @@ def name_shared(names: Names, roots: Sequence[Expr], letter: str | None = None) 
     for node in order:
         if node.name is not None and node.op not in _LEAVES and loops.owner(node) is not None:
             names.give(node, names.free(symbol(node.name), _time(loops, node)))
+    _name_standardized(names, order)
     uses = Counter(part for node in order for part in set(loops.below(node)))
     uses.update(roots)
     tops = set(roots)
@@ -208,15 +209,25 @@ def name_shared(names: Names, roots: Sequence[Expr], letter: str | None = None) 
         if repeated or large:
             chosen.append(node)
             size[node], depth[node] = 0, 0
-    letters = [(letter or _letter_of(loops, node), _time(loops, node)) for node in chosen]
+    plain = "t" if not any("T" in map(str, node.shape) for node in order) else "a"  # t counts the axis T
+    letters = [(letter or _letter_of(loops, node, plain), _time(loops, node)) for node in chosen]
     for (base, time), count in Counter(letters).items():
         group = [node for node, own in zip(chosen, letters, strict=True) if own == (base, time)]
         for number, node in enumerate(group, 1):
             names.give(node, names.free(Symbol(base, str(number) if count > 1 else ""), time))
 
 
-def _letter_of(loops: Loops, node: Expr) -> str:
-    return _LETTERS.get(node.op, "u" if loops.owner(node) else "t")
+def _name_standardized(names: Names, order: Iterable[Expr]) -> None:
+    """What has the mean 0 and the size 1 has a hat: x̂ for x."""
+    for node in order:
+        if node.op in ("standardize", "scale_to_unit"):
+            own = names.forms.get(node.args[0])
+            plain = own if isinstance(own, Symbol) and len(own.base) == 1 else Symbol("x")
+            names.give(node, names.free(Symbol(plain.base + HAT, plain.sub), _time(names.forms.loops, node)))
+
+
+def _letter_of(loops: Loops, node: Expr, plain: str) -> str:
+    return _LETTERS.get(node.op, plain if loops.owner(node) is None else "u")
 
 
 def _time(loops: Loops, node: Expr) -> str:

@@ -115,10 +115,13 @@ class Reader:
         self.steps: dict[str, dict[int, Array]] = {}
         self.times: dict[str, int] = {}
         self.indices: dict[str, int] = {}
+        self.bounds: dict[str, str] = {}
+        self.sequences: set[str] = set()
 
     def read(self, text: str) -> dict[str, np.ndarray]:
         """The value of every name that the text defines, by its key."""
         document = equations(text)
+        self.sequences = set(document.loops)
         for unit in _ordered(document):
             if isinstance(unit, Loop):
                 self._run(unit)
@@ -130,7 +133,7 @@ class Reader:
         array = self.conform(value, self.shape_of(name))
         time = re.match(r"(.*?)(?:_|,)([^_,]+)\Z", name)
         self.found[name] = array
-        if time:
+        if time and time[1] in self.sequences:
             index = self._time(time[2])
             if index is not None:
                 self.steps.setdefault(time[1], {})[index] = array
@@ -446,7 +449,9 @@ class Reader:
         return None if size is None else (0, dims.evaluate(size, self.sizes))
 
     def _counted(self, letter: str, body: Tree) -> Dim | None:
-        """The size of the axis that a letter is a position of, somewhere in a formula."""
+        """The size of the axis that a letter is a position of, somewhere in a formula, or that is told: i<5."""
+        if letter in self.bounds:
+            return dimension(self.bounds[letter])
         for tree in _walk(body):
             if tree.kind == "index":
                 for axis, part in enumerate(tree.trees()[1:]):
@@ -458,7 +463,9 @@ class Reader:
     def _entries(self, tree: Tree) -> Operand:
         """The array with the body's value at each value of the indices behind the brackets."""
         body, indices = tree.tree(0), tree.text(1)
-        parts = indices.split(",") if "," in indices or ":" in indices else _LETTERS.findall(indices)
+        parts = indices.split(",") if re.search("[,:<]", indices) else _LETTERS.findall(indices)
+        self.bounds.update(dict(part.split("<") for part in parts if "<" in part))
+        parts = [part.partition("<")[0] for part in parts]
         names = [part for part in parts if _LETTERS.fullmatch(part)]
         plain = len(names) == len([part for part in parts if part != ":"])
         if not plain:
@@ -624,6 +631,13 @@ _METHODS = {
 }  # fmt: skip
 
 
+def _belongs(name: str, base: str, letter: str) -> bool:
+    """Whether a name is a sequence, or its value at some step."""
+    if _timed(name, letter):
+        return _sequence(name, letter)[0] == base
+    return name == base or re.match(rf"{re.escape(base)}[_,][^_,]+\Z", name) is not None
+
+
 def _walk(tree: Tree) -> Iterable[Tree]:
     stack = [tree]
     while stack:
@@ -649,7 +663,7 @@ def _ordered(document: Document) -> list[str | Loop]:
             if name in document.equations:
                 found.append(name)
                 continue
-            found += [document.loops[base] for base in bases if name == base or re.match(rf"{re.escape(base)}[_,\d]", name)]
+            found += [loop for base, loop in document.loops.items() if _belongs(name, base, loop.letter)]
         if isinstance(unit, Loop):
             starts = [base for base in bases if document.loops[base] is unit]
             found += [name for name in document.equations if any(re.match(rf"{re.escape(b)}[_,]", name) for b in starts)]

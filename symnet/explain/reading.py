@@ -232,6 +232,11 @@ def _plain(tree: Tree) -> str:
     return tree.text(0)
 
 
+def _range(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
+    (size,) = _shape(arguments[0])
+    return Array(np.arange(dims.evaluate(size, reader.sizes)), (size,))
+
+
 def _pad(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
     """pad(x, 7×5[1:6:2, :]): an array of this shape with x in these places and 0, or a third argument, elsewhere."""
     x, target = reader.array(arguments[0]), arguments[1]
@@ -454,7 +459,7 @@ _CONVOLUTIONS = {"∗": _convolved, "∗ᵀ": _spread, "⋆": _correlated}
 
 FUNCTIONS: dict[str, Callable[[Reader, str, Sequence[Tree]], Operand]] = {
     "softmax": _softmax, "logsoftmax": _log_softmax, "cumsum": _cumsum, "revcumsum": _reversed_cumsum,
-    "concat": _concat, "stack": _stack, "reshape": _reshape, "repeat": _repeat, "pad": _pad, "onehot": _one_hot, "dropout": _dropout,
+    "range": _range, "concat": _concat, "stack": _stack, "reshape": _reshape, "repeat": _repeat, "pad": _pad, "onehot": _one_hot, "dropout": _dropout,
     "det": _matrix(np.linalg.det, 2), "tr": _matrix(lambda x: np.trace(x, axis1=-2, axis2=-1), 2),
     "chol": _matrix(np.linalg.cholesky), "tril": _matrix(np.tril), "triu": _matrix(np.triu), "diag": _diag,
     "maxpool": _pool("max"), "argmaxpool": _pool("argmax"), "windows": _windows, "overlapadd": _overlap_add,

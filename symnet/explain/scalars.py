@@ -166,10 +166,7 @@ def _is_constant(node: Expr, value: float) -> bool:
 
 def _relation(sign: str) -> Writer:
     def writer(node: Expr, args: Sequence[Form]) -> Form:
-        left, right = args
-        if left == right and isinstance(right, Symbol) and node.args[0] is not node.args[1]:
-            right = Symbol(f"{right.base}′", right.sub)  # positions along two axes of the same name
-        return Relation(sign, left, right)
+        return Relation(sign, *args)
 
     return writer
 

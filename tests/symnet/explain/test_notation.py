@@ -93,7 +93,7 @@ FORMULAS = {
     "P A": sn.input("P", (2, 5, 3)) @ A,
     "Σ_b Pᵀ R": sn.einsum("bij,bik->jk", sn.input("P", ("B", 3, 4)), sn.input("R", ("B", 3, 5))),
     "I": sn.one_hot(sn.arange(4), 4),
-    "1[i ≤ j]": sn.cast(sn.arange(4)[:, None] <= sn.arange(4), "float32"),
+    "1[(i ≤ j)_{i<4,j<4}]": sn.cast(sn.arange(4)[:, None] <= sn.arange(4), "float32"),
     "1[n ≤ n′]": sn.cast(sn.iota("N")[:, None] <= sn.iota("N"), "float32"),
     "x / N": x / sn.dim("N", "float32"),
 }
