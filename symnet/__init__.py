@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symnet import data as data
+    from symnet import interop as interop
     from symnet import keras as keras
     from symnet import losses as losses
     from symnet import nn as nn
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from symnet.program import Program as Program
     from symnet.program import compile as compile
     from symnet.program import function as function
+    from symnet.report import report as report
     from symnet.simplify import rules as rules
     from symnet.simplify import simplify as simplify
     from symnet.train import History as History
@@ -96,6 +98,7 @@ _HOME = {
     "accuracy": "symnet.accuracy",
     **dict.fromkeys(("explain", "draw"), "symnet.explain"),
     **dict.fromkeys(("dumps", "loads"), "symnet.expr.text"),
+    "report": "symnet.report",
     **dict.fromkeys(("function", "compile", "Program"), "symnet.program"),
     **dict.fromkeys(
         ("CompilerBug", "DTypeError", "FileError", "IndexOutOfRange", "NotFinite", "ShapeError", "SymnetError",
@@ -106,7 +109,7 @@ _HOME = {
     "Expr": "symnet.expr.node",
     "init": "symnet.nn",
 }  # fmt: skip
-_SUBPACKAGES = ("data", "keras", "losses", "nn", "optim")
+_SUBPACKAGES = ("data", "interop", "keras", "losses", "nn", "optim")
 
 
 class _Package(ModuleType):
