@@ -21,6 +21,7 @@ from symnet.explain.notation import (
     Product,
     Quotient,
     Range,
+    Relation,
     Symbol,
     Transposed,
 )
@@ -54,7 +55,20 @@ def _big(sign: str) -> Writer:
 
 
 def _reduction(name: str) -> Writer:
-    return lambda node, args: Call(name, tuple(args), along(node, node.attrs["axes"]))
+    """A function along axes; of a variance also what is taken from the number of elements, where that is not 0."""
+
+    def writer(node: Expr, args: Sequence[Form]) -> Form:
+        if _is_idle(node) and name in ("max", "min", "mean", "logsumexp", "any", "all"):
+            return args[0] if node.args[0].dtype == node.dtype else Relation("!=", args[0], Number("0"))
+        less = node.attrs.get("correction", 0)
+        return Call(name, (*args, *([number(less)] if less else [])), along(node, node.attrs["axes"]))
+
+    return writer
+
+
+def _is_idle(node: Expr) -> bool:
+    """Whether a node reduces axes of size 1 only."""
+    return all(node.args[0].shape[axis] == 1 for axis in node.attrs["axes"])
 
 
 def _norm(node: Expr, args: Sequence[Form]) -> Form:
@@ -188,7 +202,22 @@ def _gather(node: Expr, args: Sequence[Form]) -> Form:
     places = {axis: sum(dim != 1 for dim in shape[:axis]) for axis in node.attrs["axes"] if shape[axis] != 1}
     forms = _index_forms(node.args[1:], args[1:])
     indices = [index for axis, index in zip(node.attrs["axes"], forms, strict=True) if axis in places]
-    return Index(args[0], _positions(list(places.values()), indices)) if places else args[0]
+    if not places:
+        return args[0]
+    form = Index(args[0], _positions(list(places.values()), indices))
+    return _indices_first(form, node, list(places.values()))
+
+
+def _indices_first(form: Form, node: Expr, places: Sequence[int]) -> Form:
+    """The axes of the indices come first in the graph, and in a formula where the indices stand."""
+    count = len(squeezed(node.shape)) - len(squeezed(node.args[0].shape)) + len(places)
+    first = places[0]
+    if first == 0 or count == 0 or list(places) != list(range(first, places[-1] + 1)):
+        return form
+    shape = squeezed(node.shape)
+    stands = (*shape[count : count + first], *shape[:count], *shape[count + first :])
+    order = [*range(first, first + count), *range(first), *range(first + count, len(shape))]
+    return _permuted(form, stands, order)
 
 
 def _index_forms(indices: Sequence[Expr], forms: Sequence[Form]) -> list[Form]:

@@ -161,6 +161,7 @@ class Formula:
     right: Form
     where: list[Equation]
     legend: list[tuple[Symbol, Form]]
+    known: Forms
 
     def __str__(self) -> str:
         lines = [text.write(self.right)]
@@ -181,7 +182,7 @@ def formula(value: Expr) -> Formula:
     if value.args:
         names.forms.pop(value, None)
     name_shared(names, [value])
-    return Formula(value, written(value, names.forms), where_clauses([value], names.forms), names.legend)
+    return Formula(value, written(value, names.forms), where_clauses([value], names.forms), names.legend, names.forms)
 
 
 def legend_lines(legend: Sequence[tuple[Symbol, Form]]) -> list[str]:

@@ -267,7 +267,13 @@ class _Parser:
                 (condition,) = self.index_parts()
                 return Tree("indicator", (condition,))
             return Tree("number", (match[0],))
+        if here == "∛":
+            self.at += 1
+            return self.call(here)
         name = self.name()
+        if self.text.startswith("⁻¹(", self.at):  # the inverse of a function
+            self.at += 2
+            return self.call(f"{name}⁻¹")
         return self.call(name) if self.peek() == "(" else Tree("name", (name,))
 
     def parenthesised(self) -> Tree:

@@ -55,9 +55,21 @@ def _constant(node: Expr, args: Sequence[Form]) -> Form:
     if array.size and (array == array.flat[0]).all():
         plain = number(array.flat[0].item())
         return Number(plain.text, bold=bool(array.shape))
-    if array.ndim == 1 and array.size <= 4:
+    if array.ndim == 1 and array.size <= _WRITTEN_OUT:
         return Vector(tuple(number(entry) for entry in array.tolist()))
     return Call("array", (extent(array.shape),))
+
+
+def is_table(node: Expr) -> bool:
+    """Whether a constant is an array that is not written out: it has a name and a line in the legend."""
+    value = node.attrs["value"]
+    if not isinstance(value, ArrayValue) or not value.array.size:
+        return False
+    array = value.array
+    return not ((array == array.flat[0]).all() or (array.ndim == 1 and array.size <= _WRITTEN_OUT))
+
+
+_WRITTEN_OUT = 4
 
 
 def _root(value: float | int | bool) -> Root | None:

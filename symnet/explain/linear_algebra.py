@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from symnet.explain.contraction import over, product
 from symnet.explain.identifiers import axis_letters
 from symnet.explain.leaves import number
-from symnet.explain.notation import Call, Fence, Form, Inverse, Product, Symbol, Transposed
+from symnet.explain.notation import Call, Fence, Form, Inverse, Product, Sum, Symbol, Transposed
 from symnet.expr.node import Expr
 from symnet.simplify.symmetry import is_symmetric
 
@@ -29,7 +29,11 @@ def inverted(node: Expr, matrix: Form, turned: bool = False) -> Form:
 
 def _triangular(node: Expr, args: Sequence[Form]) -> Form:
     """As of any matrix; the triangle that is read is told where the matrix is made no triangle."""
-    part = Call("tril" if node.attrs["lower"] else "triu", (args[0],)) if _is_packed(node) else args[0]
+    name = "tril" if node.attrs["lower"] else "triu"
+    part = Call(name, (args[0],)) if _is_packed(node) else args[0]
+    if node.attrs["unit"]:  # with ones on the diagonal
+        strict = Call(name, (args[0], number(-1 if node.attrs["lower"] else 1)))
+        part = Sum(((strict, True), (Symbol("I"), True)))
     return _solve(node, (part, args[1]))
 
 
@@ -41,6 +45,14 @@ def _is_packed(node: Expr) -> bool:
 def _part(name: str) -> Callable[[Expr, Sequence[Form]], Form]:
     """tril(X), with the number of the diagonal where it is not the main one."""
     return lambda node, args: Call(name, (args[0], number(node.attrs["k"])) if node.attrs["k"] else tuple(args))
+
+
+def _diag(node: Expr, args: Sequence[Form]) -> Form:
+    """diag(v); the diagonal of a matrix X on a diagonal, which is X ⊙ I."""
+    (vector,) = args
+    if node.args[0].op == "diagonal" and isinstance(vector, Call):
+        return Product("hadamard", (vector.arguments[0], Symbol("I")))
+    return Call("diag", (vector,))
 
 
 def _per_length(node: Expr, args: Sequence[Form]) -> Form:
@@ -63,6 +75,7 @@ TABLE: dict[str, Callable[[Expr, Sequence[Form]], Form]] = {
     "logdet": lambda node, args: Call("log", (Call("det", tuple(args)),)),
     "det_sign": lambda node, args: Call("sign", (Call("det", tuple(args)),)),
     "per_length": _per_length,
+    "diag": _diag,
     "single_entries": lambda node, args: Symbol("J", "i,j"),
     "tril": _part("tril"),
     "triu": _part("triu"),

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symnet.explain.identifiers import is_plain, layer_symbols, symbol
+from symnet.explain.leaves import extent, is_table
 from symnet.explain.naming_loops import name_loops
-from symnet.explain.notation import HAT, Code, Form, Symbol
+from symnet.explain.notation import HAT, Call, Code, Form, Symbol
 from symnet.explain.recurrences import Loops
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, users
@@ -53,8 +54,8 @@ class Names:
             self.forms[node] = form
             self._taken.add(form)
 
-    def is_free(self, form: Form) -> bool:
-        return form not in self._taken
+    def is_free(self, form: Form, sequence: bool = False) -> bool:
+        return form not in self._taken and not (sequence and form in self._sequences)
 
     def free(self, wanted: Symbol, time: str = "", sequence: bool = False) -> Symbol:
         """`wanted`, or the same letter with the next free number; behind it `time`, the step of a loop.
@@ -109,6 +110,12 @@ def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
     for node in order:
         if node.name is not None and node.op not in _NAMED_LEAVES:
             names.give(node, names.free(symbol(node.name)))
+    for node in order:
+        if node.op == "constant" and is_table(node):
+            names.give(node, names.free(Symbol("C")))
+            own = names.forms[node]
+            if isinstance(own, Symbol):
+                names.legend.append((own, Call("constant", (extent(node.shape),))))
     inside = {arg for node in order if node.op.startswith("standard_") for arg in node.args}
     for node in order:
         if node.op in _DRAWN and node not in inside:

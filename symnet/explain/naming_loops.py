@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from symnet.explain.naming import Names
 
 _CARRIED = {1: "h", 2: "hc"}
+_OTHERS = "hsqv"
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,14 @@ def name_loops(names: Names, order: list[Expr]) -> None:
         if isinstance(form, Symbol) and whole.args:
             names.give(step, at(form, t))
     for node, (loop, index) in carried:
-        times, letter = timing(loop), _letter(names, loop, index, [i for _, (one, i) in carried if one is loop])
-        names.give(node, at(letter, times.before))
-        new = loop.new(index)
+        loop.letters[index] = _letter(names, loop, index, [i for _, (one, i) in carried if one is loop])
+        names.give(node, at(loop.letters[index], timing(loop).before))
+    for _, (loop, index) in carried:
+        times, letter, new = timing(loop), loop.letters[index], loop.new(index)
         if new in names.forms or times.after != loop.letter:
             for results in loop.results.values():
                 results[index] = new if new not in names.forms else _again(new)
         names.give(loop.new(index), at(letter, times.after))
-        loop.letters[index] = letter
     for node in items:
         loop, index = loops.of(node.args[0]), node.attrs["index"]
         if index < len(loop.carried):
@@ -94,8 +95,10 @@ def _letter(names: Names, loop: Recurrence, index: int, used: list[int]) -> Symb
         if len(places) == len(used):
             letter = forward.letters[places[used.index(index)]]
             return names.free(Symbol(letter.base + BAR, letter.sub), sequence=True)
-    plain = _CARRIED.get(len(used), "")
-    return names.free(Symbol(plain[used.index(index)] if plain else "h", ""), sequence=True)
+    plain = _CARRIED.get(len(used), "h" * len(used))[used.index(index)]
+    letters = [Symbol(letter) for letter in dict.fromkeys((plain, *_OTHERS))]
+    free = next((letter for letter in letters if names.is_free(letter, sequence=True)), letters[0])
+    return names.free(free, sequence=True)
 
 
 def _name_slice(names: Names, node: Expr) -> None:

@@ -73,6 +73,8 @@ def placed(node: Expr, operands: Sequence[Placed]) -> Placed:
     if node.declaration.kind == "scalar" and node.args:
         return _elementwise(node, operands)
     full = [_full(operand, arg) for operand, arg in zip(operands, node.args, strict=True)]
+    if node.op == "kron":
+        full = [_with_ones(operand, arg) for operand, arg in zip(full, node.args, strict=True)]
     form = form_of(node, [form for form, _ in full])
     if node.op in _REDUCTIONS:
         return form, _reduced(node, full[0][1])
@@ -101,6 +103,14 @@ def _full(operand: Placed, node: Expr) -> Placed:
     if reading.axes == visible(node.shape):
         return form, reading
     return Call("repeat", (form, extent(node.shape))), named(node)
+
+
+def _with_ones(operand: Placed, node: Expr) -> Placed:
+    """An operand of which also the axes of size 1 count."""
+    form, reading = operand
+    if reading.shape == node.shape:
+        return operand
+    return Call("reshape", (form, extent(node.shape))), named(node)
 
 
 def _sized(form: Form, node: Expr) -> Form:

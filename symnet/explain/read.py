@@ -345,7 +345,8 @@ class Reader:
     # --- products ------------------------------------------------------------------------------------------------
 
     def squeeze(self, array: Array) -> Array:
-        return Array(array.value.reshape(dims.evaluate_shape(squeezed(array.shape), self.sizes)), squeezed(array.shape))
+        shape = squeezed(array.shape)
+        return Array(array.value.reshape(dims.evaluate_shape(shape, self.sizes)), shape, array.row)
 
     def _transposed(self, tree: Tree) -> Operand:
         array = self.array(tree.tree(0))
@@ -593,16 +594,13 @@ class Reader:
         return slice(at, at + 1)
 
     def _slice(self, part: Tree, size: Dim) -> tuple[slice, Dim]:
-        ends = [None if not text.strip() else dims.evaluate(dimension(text), self.sizes) for text in part.parts]  # type: ignore[union-attr,arg-type]
-        step = part.text(2).replace("−", "-")
-        chosen = slice(ends[0], ends[1], int(step) if step else None)
+        start, stop, step = (dimension(text) if text.strip() else None for text in map(part.text, range(3)))
+        ends = [None if end is None else dims.evaluate(end, self.sizes) for end in (start, stop, step)]
+        chosen = slice(*ends)
+        if step is None:
+            return chosen, dims.sub(size if stop is None else stop, 0 if start is None else start)
         count = len(range(*chosen.indices(dims.evaluate(size, self.sizes))))
-        if count == dims.evaluate(size, self.sizes):
-            return chosen, size
-        for name in (*self.sizes, size):
-            if not part.text(0).strip() and not step and part.text(1).strip() == str(name):
-                return chosen, name
-        return chosen, count
+        return chosen, size if count == dims.evaluate(size, self.sizes) else count
 
     def _vector(self, tree: Tree) -> Operand:
         values = [self.array(part).value for part in tree.trees()]
@@ -615,6 +613,10 @@ class Reader:
         named = FUNCTIONS.get(function)
         if named is not None:
             return named(self, subscript, arguments)
+        if function == "var" and len(arguments) == 2:  # n less 1 in the place of n
+            less = int(self.array(arguments[1]).value)
+            spread = lambda x, axis, keepdims: np.var(x, axis=axis, keepdims=keepdims, ddof=less)  # noqa: E731
+            return self._reduced(spread, self.array(arguments[0]), subscript)
         if function in REDUCTIONS and len(arguments) == 1:
             return self._reduced(REDUCTIONS[function], self.array(arguments[0]), subscript)
         apply = scalar_function(key(tree.text(0)))

@@ -248,6 +248,18 @@ def _pad(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
     return Array(result, shape)
 
 
+def _scatter(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
+    """scatter(u, 7×5[:, y]): zeros of this shape, to which u is added at these places; u has the axes of y first."""
+    u, target = reader.array(arguments[0]), arguments[1]
+    shape = extent(target.text(0))
+    result = np.zeros(dims.evaluate_shape(shape, reader.sizes))
+    axes = [axis for axis, part in enumerate(target.trees()) if part.kind != "range"]
+    indices = [reader.array(part) for part in target.trees() if part.kind != "range"]
+    places = np.broadcast_arrays(*(one.value.astype(int) for one in indices))
+    np.add.at(np.moveaxis(result, axes, range(len(axes))), tuple(places), u.value)
+    return Array(result, shape)
+
+
 def _one_hot(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
     """onehot₅(y) has 5 classes; without a number as many as what it meets has in its last axis."""
     y = reader.array(arguments[0])
@@ -279,6 +291,17 @@ def _matrix(function: Callable[[np.ndarray], Any], drops: int = 0) -> Callable[.
     def apply(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
         x = reader.squeeze(reader.array(arguments[0]))
         return Array(np.asarray(function(x.value)), x.shape[: len(x.shape) - drops])
+
+    return apply
+
+
+def _triangle(function: Callable[..., Any]) -> Callable[..., Operand]:
+    """tril(x, k): what is below diagonal k, 0 without."""
+
+    def apply(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
+        x = reader.squeeze(reader.array(arguments[0]))
+        k = int(reader.array(arguments[1]).value) if len(arguments) > 1 else 0
+        return Array(function(x.value, k), x.shape)
 
     return apply
 
@@ -459,9 +482,9 @@ _CONVOLUTIONS = {"∗": _convolved, "∗ᵀ": _spread, "⋆": _correlated}
 
 FUNCTIONS: dict[str, Callable[[Reader, str, Sequence[Tree]], Operand]] = {
     "softmax": _softmax, "logsoftmax": _log_softmax, "cumsum": _cumsum, "revcumsum": _reversed_cumsum,
-    "range": _range, "concat": _concat, "stack": _stack, "reshape": _reshape, "repeat": _repeat, "pad": _pad, "onehot": _one_hot, "dropout": _dropout,
+    "range": _range, "concat": _concat, "stack": _stack, "reshape": _reshape, "repeat": _repeat, "pad": _pad, "scatter": _scatter, "onehot": _one_hot, "dropout": _dropout,
     "det": _matrix(np.linalg.det, 2), "tr": _matrix(lambda x: np.trace(x, axis1=-2, axis2=-1), 2),
-    "chol": _matrix(np.linalg.cholesky), "tril": _matrix(np.tril), "triu": _matrix(np.triu), "diag": _diag,
+    "chol": _matrix(np.linalg.cholesky), "tril": _triangle(np.tril), "triu": _triangle(np.triu), "diag": _diag,
     "maxpool": _pool("max"), "argmaxpool": _pool("argmax"), "windows": _windows, "overlapadd": _overlap_add,
     "unpool": _unpool,
 }  # fmt: skip
