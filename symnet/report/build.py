@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,11 @@ def document(
         listings = codegen.listings(plan.module, ENTRY, code.metadata["target"]["name"])
     formulas = _Formulas(derivation, lineage)
     formulas.legend += add_updates(formulas.table, derivation, plan)
-    owners = Ownership(plan.roots(ENTRY), _named(formulas.table, lineage), lineage)
+    table, came_from = formulas.table, lineage.ancestors()
+    named = [*((entry.symbol.id, entry.node) for entry in table.entries), *table.also]
+    owners = Ownership(
+        plan.roots(ENTRY), _with_copied(named, came_from), _with_copied(table.inside, came_from), lineage
+    )
     parts = Code(listings, owners)
     machine = _machine(code, listings)
     kernels = bounded(parts.kernels(code.threads(ENTRY)), machine)
@@ -112,10 +116,11 @@ class _Formulas:
         )
 
 
-def _named(table: SymbolTable, lineage: Lineage) -> Iterator[tuple[int, Expr]]:
-    """Every symbol with the nodes it names: in a loop those of its body, of which the formula has a copy."""
-    came_from = lineage.ancestors()
-    for number, node in (*((entry.symbol.id, entry.node) for entry in table.entries), *table.also):
+def _with_copied(
+    pairs: Sequence[tuple[int, Expr]], came_from: Mapping[Expr, Sequence[Expr]]
+) -> Iterator[tuple[int, Expr]]:
+    """Symbols and nodes, and of those in loops also the nodes of the body, of which formulas have copies."""
+    for number, node in pairs:
         yield number, node
         yield from ((number, before) for before in came_from.get(node, ()))
 

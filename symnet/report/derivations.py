@@ -6,9 +6,10 @@ together. A step belongs to a gradient if what it changed became a part of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from symnet.expr.function import bodies
 from symnet.expr.lineage import Lineage
 from symnet.expr.node import Expr
 from symnet.expr.trace import Stage
@@ -56,8 +57,6 @@ def relevant(derivation: Derivation, lineage: Lineage) -> list[list[Taken]]:
     position = next(number for number, stage in enumerate(stages) if stage.kind == "differentiate")
     before, chain, after = stages[:position], stages[position], stages[position + 1 :]
     derivatives = chain.end[len(chain.end) - len(derivation.wrt) :]
-    changes = [taken for stage in after for taken in _all_steps(stage)]
-    earlier = [taken for stage in before for taken in _all_steps(stage)]
     came_from = lineage.ancestors()
     result = []
     for derivative in derivatives:
@@ -66,13 +65,23 @@ def relevant(derivation: Derivation, lineage: Lineage) -> list[list[Taken]]:
         forward = _made_of({*parts, *(taken.before for taken in contributions)}, came_from)
         becoming = _becoming(parts, lineage)
         own = {id(taken) for taken in contributions}
-        own |= {id(taken) for taken in earlier if taken.before in forward}
-        own |= {id(taken) for taken in changes if taken.before in becoming}
+        own |= {id(taken) for stage in before for taken in _touching(stage, forward)}
+        own |= {id(taken) for stage in after for taken in _touching(stage, becoming)}
         result.append([taken for taken in derivation.steps if id(taken) in own])
     return result
 
 
-def _all_steps(stage: Stage) -> Iterable[Taken]:
+def _touching(stage: Stage, nodes: set[Expr]) -> Iterator[Taken]:
+    """The steps of a stage that change one of these nodes, and those that simplify the body of one."""
+    yield from (taken for taken in stage.steps if taken.before in nodes)
+    if stage.bodies:
+        functions = {body for node in nodes for body in bodies(node).values()}
+        for body, stages in stage.bodies.items():
+            if body in functions:
+                yield from (taken for inner in stages for taken in _all_steps(inner))
+
+
+def _all_steps(stage: Stage) -> Iterator[Taken]:
     """The steps of a stage, those inside loops too."""
     yield from stage.steps
     for stages in stage.bodies.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,8 @@ class SymbolTable:
     """The symbols in order.
 
     by_node  which one a value of a formula is shown as
-    also     other nodes that hold what a symbol stands for: the array of what a loop takes at step t
+    also     (symbol, node) for other nodes that hold what a symbol stands for: the array of what a loop takes at step t
+    inside   (symbol, node) for the nodes in the formula of a symbol that have no name
     """
 
     def __init__(self, math: MathTable) -> None:
@@ -67,6 +68,7 @@ class SymbolTable:
         self.entries: list[Entry] = []
         self.by_node: dict[Expr, int] = {}
         self.also: list[tuple[int, Expr]] = []
+        self.inside: list[tuple[int, Expr]] = []
         self._by_name: dict[Form, int] = {}
 
     def add(self, node: Expr, name: Form, role: Role) -> int:
@@ -95,8 +97,9 @@ class SymbolTable:
         if node in self.by_node:
             self._by_name.setdefault(name, self.by_node[node])
 
-    def define(self, number: int, formula: Form) -> None:
-        """Give a symbol its formula, once all that it mentions are symbols."""
+    def define(self, number: int, formula: Form, nodes: Iterable[Expr]) -> None:
+        """Give a symbol its formula, of these `nodes`, once all that it mentions are symbols."""
+        self.inside += ((number, node) for node in nodes)
         uses = tuple(dict.fromkeys(used for used in self.mentioned(formula) if used != number))
         self.update(number, formula=self.math.add(formula), uses=uses)
 
@@ -189,7 +192,8 @@ def add_derivation(table: SymbolTable, derivation: Derivation) -> Gradients:
         if step in table.by_node:
             table.also.append((table.by_node[step], whole))
     for number, equation in numbers:
-        table.define(number, equation.right)
+        parts = loops.postorder(loops.below(table.entries[number].node), known)
+        table.define(number, equation.right, (part for part in parts if part not in known))
     _pair(table, derivation, numbers)
     found = [number for number, _ in numbers[len(numbers) - len(derivation.formulas) :]]
     clauses = [named.node(equation) for equation in derivation.where]
@@ -233,7 +237,12 @@ def add_updates(table: SymbolTable, derivation: Derivation, plan: Plan) -> list[
 
     names = Names(Forms(derivation.context.known), _taken=set(derivation.context.known.values()))
     for node, equation in zip(derivation.wrt, derivation.formulas, strict=True):
-        names.forms[plan.watched.gradients[str(node.name)]] = names.forms[equation.value] = equation.left
+        computed = plan.watched.gradients[str(node.name)]
+        names.forms[computed] = names.forms[equation.value] = equation.left
+        if computed not in table.by_node:  # the same by other steps
+            gradient = table.by_node[equation.value]
+            table.by_node[computed] = gradient
+            table.also.append((gradient, computed))
     values = [value for _, value in plan.written]
     owners = {str(node.name): names.forms[node] for node in derivation.wrt if node in names.forms}
     for node in postorder_above(values, names.forms):
@@ -252,7 +261,8 @@ def add_updates(table: SymbolTable, derivation: Derivation, plan: Plan) -> list[
     stored = [node for node in order if node in names.forms and node not in table.by_node]
     old_of = {value: old for old, value in plan.written}
     for number, node in [(table.add(node, names.forms[node], "update"), node) for node in stored]:
-        table.define(number, definition(node, names.forms))
+        parts = postorder_above(node.args, names.forms)
+        table.define(number, definition(node, names.forms), (part for part in parts if part not in names.forms))
         table.update(number, of=table.by_node.get(old_of.get(node, node)) if node in old_of else None)
     return names.legend
 

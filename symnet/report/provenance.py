@@ -2,8 +2,9 @@
 
 The formulas are written from the simplified graph, and the code is made from that graph simplified with the optimizer's
 update, expanded and prepared for lowering. A `Lineage` that recorded all of this tells what a named value has become.
-What has no name belongs to the named values that it is computed for: ownership goes down from users to operands, as far
-as the next named value, and through loops from what they give to what a step computes to what they take.
+What stands in a formula without a name of its own belongs to the values of those formulas. All else belongs to what it
+is computed for: ownership goes down from users to operands, as far as the next value of a formula, and through loops
+from what they give to what a step computes to what they take.
 """
 
 from __future__ import annotations
@@ -21,18 +22,23 @@ Symbols = set[int]
 class Ownership:
     """The owners of the nodes under `roots`, the results that are lowered.
 
-    named  (id of a symbol, a node it names), as often as it is known under different nodes
+    named    (id of a symbol, a node it names), as often as it is known under different nodes
+    written  (id of a symbol, a node inside its formula)
     """
 
-    def __init__(self, roots: Sequence[Expr], named: Iterable[tuple[int, Expr]], lineage: Lineage) -> None:
+    def __init__(
+        self,
+        roots: Sequence[Expr],
+        named: Iterable[tuple[int, Expr]],
+        written: Iterable[tuple[int, Expr]],
+        lineage: Lineage,
+    ) -> None:
         self._lineage = lineage
-        self._marks: dict[Expr, Symbols] = {}
-        for symbol, node in named:
-            for become in lineage.descendants(node):
-                if become.args:
-                    self._marks.setdefault(become, set()).add(symbol)
+        self._marks = self._become(named)
+        inside = self._become(written)
+        self._marks = {**inside, **self._marks}
         self._owners: dict[Expr, Symbols] = {}
-        self._known: dict[tuple[Expr, Function], Sequence[Symbols]] = {}
+        self._known: dict[tuple[Expr, Function, tuple[frozenset[int], ...]], Sequence[Symbols]] = {}
         self._graph(roots, [set() for _ in roots])
         self._along_lineage()
 
@@ -45,6 +51,15 @@ class Ownership:
         groups = {frozenset(self._owners.get(node, ())) for node in nodes} - {frozenset()}
         narrow = [group for group in groups if not any(other < group for other in groups)]
         return tuple(sorted(frozenset().union(*narrow)))
+
+    def _become(self, pairs: Iterable[tuple[int, Expr]]) -> dict[Expr, Symbols]:
+        """All that the nodes have become, with the symbols."""
+        marks: dict[Expr, Symbols] = {}
+        for symbol, node in pairs:
+            for become in self._lineage.descendants(node):
+                if become.args:
+                    marks.setdefault(become, set()).add(symbol)
+        return marks
 
     def _graph(self, results: Sequence[Expr], inherited: Sequence[Symbols]) -> Mapping[Expr, Symbols]:
         """Give owners to the nodes under some results, which belong to `inherited` if they have no name.
@@ -82,11 +97,21 @@ class Ownership:
     def _of_parameters(
         self, node: Expr, body: Function, items: Mapping[tuple[Expr, int], Symbols]
     ) -> Sequence[Symbols]:
-        """The symbols that each parameter of a body is needed for, once those of the results are known."""
-        key = (node, body)
+        """The symbols that each parameter of a body is needed for, once those of the results are known.
+
+        What a loop carries is needed for all that the next step needs it for.
+        """
+        needed = [set(items.get((node, index), ())) for index in range(len(body.results))]
+        key = (node, body, tuple(map(frozenset, needed)))
         if key not in self._known:
-            found = self._graph(body.results, [items.get((node, index), set()) for index in range(len(body.results))])
-            self._known[key] = [found.get(parameter, set()) for parameter in body.parameters]
+            carries, consts = node.attrs.get("carries", 0), node.attrs.get("consts", 0)
+            size = -1
+            while size != sum(map(len, needed)):
+                size = sum(map(len, needed))
+                found = self._graph(body.results, needed)
+                self._known[key] = [found.get(parameter, set()) for parameter in body.parameters]
+                for index in range(carries):
+                    needed[index] |= self._known[key][consts + index]
         return self._known[key]
 
     def _give(self, node: Expr, owners: Symbols, parameters: dict[Expr, Symbols]) -> None:
