@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from symnet.explain import latex, text
+from symnet.explain import latex, mathml, text
 from symnet.explain.leaves import dimension
 from symnet.explain.naming import Forms, Names, find_layers, name_layers, name_leaves, name_shared
 from symnet.explain.naming_loops import at, timing
@@ -19,6 +20,9 @@ from symnet.explain.recurrences import OPENED, Loops, Recurrence, is_zero, opene
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 from symnet.ops.usually import in_short
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +175,21 @@ class Formula:
 
     def latex(self) -> str:
         return latex_lines([latex.write(self.right)], self.where, self.legend)
+
+    def mathml(self) -> str:
+        """The formula as a `<math>` element, without its where clauses."""
+        return mathml.document(self.right)
+
+    def evaluate(self, values: Mapping[Any, Any], sizes: Mapping[str, int] | None = None) -> np.ndarray:
+        """What the formula says, computed in float64 from its text, where clauses and all, and not from the graph.
+
+        `values` holds arrays for inputs, parameters and random draws, by name or symbol; `sizes` the named dimensions
+        that do not follow from them.
+        """
+        from symnet.explain.read import evaluate
+
+        found = evaluate(f"result = {self}", self.known, values, sizes, {"result": self.value.shape})
+        return found["result"]
 
 
 def formula(value: Expr) -> Formula:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from symnet.explain.identifiers import is_plain, layer_symbols, symbol
 from symnet.explain.leaves import extent, is_table
@@ -100,7 +100,8 @@ def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
     by_layer = layer_symbols((node for node in leaves if node.op in ("parameter", "state")), users(roots))
     for node in leaves:
         if node not in by_layer:
-            names.give(node, names.free(symbol(str(node.name)) if is_plain(str(node.name)) else Symbol(str(node.name))))
+            own = names.free(symbol(str(node.name)) if is_plain(str(node.name)) else Symbol(str(node.name)))
+            names.give(node, replace(own, symmetric=True) if node.attrs.get("symmetric") else own)
     for node, wanted in by_layer.items():
         if node not in names.forms:
             names.give(node, names.free(wanted))
@@ -112,10 +113,10 @@ def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
             names.give(node, names.free(symbol(node.name)))
     for node in order:
         if node.op == "constant" and is_table(node):
-            names.give(node, names.free(Symbol("C")))
-            own = names.forms[node]
-            if isinstance(own, Symbol):
-                names.legend.append((own, Call("constant", (extent(node.shape),))))
+            table = names.free(Symbol("C"))
+            if node not in names.forms:
+                names.legend.append((table, Call("constant", (extent(node.shape),))))
+            names.give(node, table)
     inside = {arg for node in order if node.op.startswith("standard_") for arg in node.args}
     for node in order:
         if node.op in _DRAWN and node not in inside:

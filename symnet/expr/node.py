@@ -95,6 +95,12 @@ class Expr(Surface):
 
         return formula(self).latex()
 
+    def mathml(self) -> str:
+        """The expression as a formula in MathML: a `<math>` element that browsers show, without where clauses."""
+        from symnet.explain.formula import formula
+
+        return formula(self).mathml()
+
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
 

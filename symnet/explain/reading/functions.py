@@ -1,48 +1,25 @@
-"""What the functions in formulas mean, in NumPy: tables for `read.py`."""
+"""What the functions in formulas mean, in NumPy."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symnet.errors import UnknownName, UsageError
+from symnet.errors import UnknownName
 from symnet.explain.alignment import squeezed, visible
-from symnet.explain.grammar import Tree, dimension, extent
 from symnet.explain.identifiers import POSITIONS, letters
+from symnet.explain.reading import convolutions
+from symnet.explain.reading.elements import places
+from symnet.explain.reading.grammar import Tree, dimension, extent
+from symnet.explain.reading.values import Array, Lazy, Operand
 from symnet.expr import dims
 from symnet.expr.dims import Dim, Shape
 
 if TYPE_CHECKING:
-    from symnet.explain.read import Reader
-
-
-@dataclass(frozen=True)
-class Array:
-    """A value with its shape in sizes and named dimensions; axes over which it was summed are there with size 1.
-
-    `row` marks the transpose of a vector.
-    """
-
-    value: np.ndarray
-    shape: Shape
-    row: bool = False
-
-
-@dataclass(frozen=True)
-class Lazy:
-    """A value whose size is not written: positions along an axis, one-hot vectors. It follows from what it meets."""
-
-    what: str
-    resolve: Callable[[Shape], Array]
-
-
-Operand = Array | Lazy
+    from symnet.explain.reading.reader import Reader
 
 
 # --- functions of each element -----------------------------------------------------------------------------------
@@ -228,7 +205,9 @@ def _plain(tree: Tree) -> str:
     if tree.kind == "times":
         return f"{_plain(tree.tree(0))}*{_plain(tree.tree(1))}"
     if tree.kind == "sum":
-        return " ".join(part if isinstance(part, str) else _plain(part) for part in tree.parts if isinstance(part, (str, Tree)))
+        return " ".join(
+            part if isinstance(part, str) else _plain(part) for part in tree.parts if isinstance(part, (str, Tree))
+        )
     return tree.text(0)
 
 
@@ -243,8 +222,8 @@ def _pad(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
     shape = extent(target.text(0))
     fill = reader.array(arguments[2]).value if len(arguments) > 2 else 0.0
     result = np.full(dims.evaluate_shape(shape, reader.sizes), fill, np.float64)
-    places = tuple(reader.places(part, size) for part, size in zip(target.trees(), shape, strict=False))
-    result[places] = x.value.reshape(result[places].shape)
+    chosen = tuple(places(reader, part, size) for part, size in zip(target.trees(), shape, strict=False))
+    result[chosen] = x.value.reshape(result[chosen].shape)
     return Array(result, shape)
 
 
@@ -314,177 +293,11 @@ def _diag(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
     return Array(np.diagonal(x.value, axis1=-2, axis2=-1), x.shape[:-1])
 
 
-# --- windows -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The subscript of a pool or a convolution: `sizes` of the windows and what the letters say."""
-
-    sizes: tuple[int, ...]
-    given: dict[str, tuple[Any, ...]]
-    groups: bool
-
-    def each(self, letter: str, rank: int, usual: Any) -> tuple[Any, ...]:
-        values = self.given.get(letter, (usual,) if not isinstance(usual, tuple) else usual)
-        return tuple(values) * rank if len(values) == 1 else tuple(values)
-
-
-def settings(subscript: str) -> Settings:
-    """2×2,s2,p1×0 as numbers."""
-    sizes: tuple[int, ...] = ()
-    given: dict[str, tuple[Any, ...]] = {}
-    parts = [part for part in subscript.split(",") if part]
-    for part in parts:
-        if re.match(r"[spdnok]", part):
-            given[part[0]] = tuple(dimension(value) if value[0] != "−" else -int(value[1:]) for value in part[1:].split("×"))
-        elif part != "g":
-            sizes = tuple(int(value) for value in part.split("×"))
-    return Settings(sizes, given, "g" in parts)
-
-
-def _places(count: int, size: int, stride: int, padding: int, dilation: int) -> np.ndarray:
-    """The place of element k of window n, [n, k]."""
-    return stride * np.arange(count)[:, None] + dilation * np.arange(size) - padding
-
-
-def _count(extent: Dim, size: int, stride: int, padding: int, dilation: int, sizes: Mapping[str, int]) -> Dim:
-    span = dims.sub(dims.add(extent, 2 * padding), dilation * (size - 1) + 1)
-    if isinstance(span, int):
-        return span // stride + 1
-    whole = dims.divide(span, stride)
-    if whole is None:
-        return (dims.evaluate(span, sizes)) // stride + 1
-    return dims.add(whole, 1)
-
-
-def _view(x: Array, own: Settings, stride: Any, fill: float, sizes: Mapping[str, int]) -> tuple[np.ndarray, tuple[Dim, ...]]:
-    """All windows over the last axes: [*lead, *counts, *sizes], and the counts."""
-    rank = len(own.sizes)
-    strides, pads, steps = own.each("s", rank, stride), own.each("p", rank, 0), own.each("d", rank, 1)
-    extents = x.shape[len(x.shape) - rank :]
-    usual = tuple(map(lambda e, k, s, p, d: _count(e, k, s, p, d, sizes), extents, own.sizes, strides, pads, steps))
-    counts = own.each("n", rank, usual)
-    lead = x.value.shape[: x.value.ndim - rank]
-    numbers = tuple(dims.evaluate(count, sizes) for count in counts)
-    places = [_places(*one) for one in zip(numbers, own.sizes, strides, pads, steps, strict=True)]
-    result = np.full((*lead, *numbers, *own.sizes), fill, np.float64)
-    for at in product(*(np.ndindex(*one.shape) for one in places)):
-        source = tuple(int(one[index]) for one, index in zip(places, at, strict=True))
-        if all(0 <= i < size for i, size in zip(source, x.value.shape[x.value.ndim - rank :], strict=True)):
-            result[(..., *(i[0] for i in at), *(i[1] for i in at))] = x.value[(..., *source)]
-    return result, tuple(counts)
-
-
-def _pool(choice: str) -> Callable[..., Operand]:
-    def apply(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
-        x, own = reader.array(arguments[0]), settings(subscript)
-        seen, counts = _view(x, own, own.sizes, -np.inf, reader.sizes)
-        flat = seen.reshape(*seen.shape[: seen.ndim - len(own.sizes)], -1)
-        value = flat.max(axis=-1) if choice == "max" else flat.argmax(axis=-1)
-        return Array(value, (*x.shape[: len(x.shape) - len(own.sizes)], *counts))
-
-    return apply
-
-
-def _windows(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
-    x, own = reader.array(arguments[0]), settings(subscript)
-    fill = float(reader.array(arguments[1]).value) if len(arguments) > 1 else 0.0
-    seen, counts = _view(x, own, 1, fill, reader.sizes)
-    return Array(seen, (*x.shape[: len(x.shape) - len(own.sizes)], *counts, *own.sizes))
-
-
-def _overlap_add(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
-    g, own = reader.array(arguments[0]), settings(subscript)
-    rank = len(own.sizes)
-    return _added_up(g.value, g.shape[len(g.shape) - 2 * rank : -rank], g.shape[: -2 * rank], own, 1, reader.sizes)
-
-
-def _unpool(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
-    g, chosen, own = reader.array(arguments[0]), reader.array(arguments[1]), settings(subscript)
-    rank = len(own.sizes)
-    spread = np.where(chosen.value[..., None] == np.arange(math.prod(own.sizes)), g.value[..., None], 0)
-    spread = spread.reshape(*g.value.shape, *own.sizes)
-    return _added_up(spread, g.shape[len(g.shape) - rank :], g.shape[:-rank], own, own.sizes, reader.sizes)
-
-
-def _added_up(
-    g: np.ndarray, counts: Shape, lead: Shape, own: Settings, stride: Any, sizes: Mapping[str, int]
-) -> Array:
-    """What windows hold, added up in the array that they lie in."""
-    rank = len(own.sizes)
-    strides, pads, steps = own.each("s", rank, stride), own.each("p", rank, 0), own.each("d", rank, 1)
-    usual = tuple(
-        dims.add(dims.mul(dims.sub(n, 1), s), d * (k - 1) + 1 - 2 * p)
-        for n, k, s, p, d in zip(counts, own.sizes, strides, pads, steps, strict=True)
-    )
-    extents = own.each("o", rank, usual)
-    numbers = dims.evaluate_shape(tuple(extents), sizes)
-    places = [
-        _places(dims.evaluate(n, sizes), *one) for n, *one in zip(counts, own.sizes, strides, pads, steps, strict=True)
-    ]
-    result = np.zeros((*dims.evaluate_shape(lead, sizes), *numbers))
-    for at in product(*(np.ndindex(*one.shape) for one in places)):
-        target = tuple(int(one[index]) for one, index in zip(places, at, strict=True))
-        if all(0 <= i < size for i, size in zip(target, numbers, strict=True)):
-            result[(..., *target)] += g[(..., *(i[0] for i in at), *(i[1] for i in at))]
-    return Array(result, (*lead, *extents))
-
-
-def windowed(sign: str, left: Array, right: Array, subscript: str, sizes: Mapping[str, int]) -> Array:
-    """A convolution: x ∗ W, δ ∗ᵀ W, x ⋆ δ; images [n, (g,) c, …], kernels [(g,) o, c, …], maps [n, (g,) o, …]."""
-    own = settings(subscript)
-    if not own.groups:
-        left = Array(left.value[:, None], (left.shape[0], 1, *left.shape[1:]))
-        right_axis = 1 if sign == "⋆" else 0
-        right = Array(
-            np.expand_dims(right.value, right_axis), (*right.shape[:right_axis], 1, *right.shape[right_axis:])
-        )
-    rank = len(left.shape) - 3
-    if len(right.shape) != len(left.shape):
-        raise UsageError(f"{sign} joins {dims.show(left.shape)} and {dims.show(right.shape)}")
-    result = _CONVOLUTIONS[sign](left, right, own, rank, sizes)
-    if own.groups:
-        return result
-    axis = 0 if sign == "⋆" else 1
-    return Array(result.value.squeeze(axis), (*result.shape[:axis], *result.shape[axis + 1 :]))
-
-
-def _convolved(x: Array, w: Array, own: Settings, rank: int, sizes: Mapping[str, int]) -> Array:
-    kernel = Settings(tuple(int(size) for size in w.shape[3:]), own.given, own.groups)
-    seen, counts = _view(x, kernel, 1, 0.0, sizes)
-    y, k = "uvw"[:rank], "xyz"[:rank]
-    value = np.einsum(f"ngc{y}{k},goc{k}->ngo{y}", seen, w.value)
-    return Array(value, (x.shape[0], w.shape[0], w.shape[1], *counts))
-
-
-def _spread(d: Array, w: Array, own: Settings, rank: int, sizes: Mapping[str, int]) -> Array:
-    y, k = "uvw"[:rank], "xyz"[:rank]
-    held = np.einsum(f"ngo{y},goc{k}->ngc{y}{k}", d.value, w.value)
-    kernel = Settings(tuple(int(size) for size in w.shape[3:]), own.given, own.groups)
-    return _added_up(held, d.shape[3:], (d.shape[0], d.shape[1], w.shape[2]), kernel, 1, sizes)
-
-
-def _correlated(x: Array, d: Array, own: Settings, rank: int, sizes: Mapping[str, int]) -> Array:
-    strides, pads, steps = own.each("s", rank, 1), own.each("p", rank, 0), own.each("d", rank, 1)
-    usual = []
-    for extent, count, s, p, step in zip(x.shape[3:], d.shape[3:], strides, pads, steps, strict=True):
-        span = dims.evaluate(extent, sizes) + 2 * p - s * (dims.evaluate(count, sizes) - 1) - 1
-        usual.append(span // step + 1)
-    kernel = Settings(own.each("k", rank, tuple(usual)), {**own.given, "n": d.shape[3:]}, own.groups)
-    seen, _ = _view(x, kernel, 1, 0.0, sizes)
-    y, k = "uvw"[:rank], "xyz"[:rank]
-    value = np.einsum(f"ngc{y}{k},ngo{y}->goc{k}", seen, d.value)
-    return Array(value, (x.shape[1], d.shape[2], x.shape[2], *kernel.sizes))
-
-
-_CONVOLUTIONS = {"∗": _convolved, "∗ᵀ": _spread, "⋆": _correlated}
-
 FUNCTIONS: dict[str, Callable[[Reader, str, Sequence[Tree]], Operand]] = {
     "softmax": _softmax, "logsoftmax": _log_softmax, "cumsum": _cumsum, "revcumsum": _reversed_cumsum,
-    "range": _range, "concat": _concat, "stack": _stack, "reshape": _reshape, "repeat": _repeat, "pad": _pad, "scatter": _scatter, "onehot": _one_hot, "dropout": _dropout,
+    "range": _range, "concat": _concat, "stack": _stack, "reshape": _reshape, "repeat": _repeat,
+    "pad": _pad, "scatter": _scatter, "onehot": _one_hot, "dropout": _dropout,
     "det": _matrix(np.linalg.det, 2), "tr": _matrix(lambda x: np.trace(x, axis1=-2, axis2=-1), 2),
     "chol": _matrix(np.linalg.cholesky), "tril": _triangle(np.tril), "triu": _triangle(np.triu), "diag": _diag,
-    "maxpool": _pool("max"), "argmaxpool": _pool("argmax"), "windows": _windows, "overlapadd": _overlap_add,
-    "unpool": _unpool,
+    **convolutions.FUNCTIONS,
 }  # fmt: skip

@@ -1,0 +1,89 @@
+"""Products as they are read: of matrices and vectors, Kronecker's, convolutions; transposes, inverses and powers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from symnet.errors import ShapeError
+from symnet.explain.alignment import squeezed, visible
+from symnet.explain.reading.convolutions import windowed
+from symnet.explain.reading.grammar import Tree
+from symnet.explain.reading.values import Array, Lazy, Operand
+from symnet.expr import dims
+
+if TYPE_CHECKING:
+    from symnet.explain.reading.reader import Reader
+
+
+def times(reader: Reader, tree: Tree) -> Operand:
+    left, right = reader.evaluate(tree.tree(0)), reader.evaluate(tree.tree(1))
+    if isinstance(left, Lazy) or isinstance(right, Lazy):
+        return reader.elementwise(np.multiply, left, right)
+    if not squeezed(left.shape) or not squeezed(right.shape):
+        scaled = reader.elementwise(np.multiply, left, right)
+        assert isinstance(scaled, Array)
+        return Array(scaled.value, scaled.shape, row=left.row or right.row)
+    return _matrix_product(reader.squeeze(left), reader.squeeze(right))
+
+
+def _matrix_product(left: Array, right: Array) -> Array:
+    """Rows times columns, on the last two axes; a vector is a column, its transpose a row."""
+    one, other = len(left.shape) == 1, len(right.shape) == 1
+    if one and other and right.row and not left.row:
+        return Array(np.outer(left.value, right.value), (*left.shape, *right.shape))
+    if one and other:
+        return Array(np.dot(left.value, right.value), ())
+    stacks = (left.shape[:-2], right.shape[:-2])
+    lead = max(stacks, key=len)
+    if any(stack not in ((), lead) for stack in stacks):
+        raise ShapeError(f"no product of {dims.show(left.shape)} and {dims.show(right.shape)}")
+    value = np.matmul(left.value, right.value)
+    if one:
+        return Array(value, (*lead, right.shape[-1]), row=left.row)
+    return Array(value, (*lead, left.shape[-2], *(() if other else right.shape[-1:])))
+
+
+def dot(reader: Reader, tree: Tree) -> Operand:
+    left, right = reader.array(tree.tree(0)), reader.array(tree.tree(1))
+    if not squeezed(left.shape) or not squeezed(right.shape):
+        return reader.elementwise(np.multiply, left, right)
+    return Array(np.dot(left.value.ravel(), right.value.ravel()), ())
+
+
+def kron(reader: Reader, tree: Tree) -> Operand:
+    left, right = reader.array(tree.tree(0)), reader.array(tree.tree(1))
+    shape = tuple(map(dims.mul, left.shape, right.shape))
+    return Array(np.kron(left.value, right.value), shape)
+
+
+def convolved(reader: Reader, tree: Tree) -> Operand:
+    return windowed(tree.kind, reader.array(tree.tree(0)), reader.array(tree.tree(1)), tree.text(2), reader.sizes)
+
+
+def transposed(reader: Reader, tree: Tree) -> Operand:
+    array = reader.array(tree.tree(0))
+    axes = visible(array.shape)
+    if len(axes) < 2:
+        return Array(array.value, array.shape, row=not array.row)
+    order = list(range(len(array.shape)))
+    order[axes[-1]], order[axes[-2]] = axes[-2], axes[-1]
+    return Array(array.value.transpose(order), tuple(array.shape[axis] for axis in order))
+
+
+def inverse(reader: Reader, tree: Tree) -> Operand:
+    base = reader.array(tree.tree(0))
+    if len(squeezed(base.shape)) < 2:
+        return reader.elementwise(np.reciprocal, base)
+    return Array(np.linalg.inv(base.value), base.shape)
+
+
+def power(reader: Reader, tree: Tree) -> Operand:
+    base, exponent = reader.evaluate(tree.tree(0)), reader.evaluate(tree.tree(1))
+    matrix = isinstance(base, Array) and len(squeezed(base.shape)) >= 2
+    if matrix and not tree.text(2):
+        assert isinstance(base, Array)
+        assert isinstance(exponent, Array)
+        return Array(np.linalg.matrix_power(base.value, int(exponent.value)), base.shape)
+    return reader.elementwise(np.power, base, exponent)

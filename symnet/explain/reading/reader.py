@@ -1,0 +1,286 @@
+"""Formulas read back: what a text says, computed in NumPy from the text alone.
+
+The proof that a formula is the program: it is parsed (`grammar.py`) and evaluated here, in float64, by the rules of the
+notation that docs/formulas.md tells, without the graph it was written from. What the text does not say is given: the
+values of inputs, parameters and random draws, the sizes of named dimensions, and the shapes of the symbols.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symnet.errors import ShapeError, UnknownName, UsageError
+from symnet.explain.alignment import align, squeezed
+from symnet.explain.identifiers import letters
+from symnet.explain.reading import elements, products
+from symnet.explain.reading.document import Loop, equations, key, ordered, sequence, timed
+from symnet.explain.reading.functions import FUNCTIONS, REDUCTIONS, scalar_function
+from symnet.explain.reading.grammar import Tree, dimension
+from symnet.explain.reading.values import Array, Lazy, Operand
+from symnet.expr import dims
+from symnet.expr.dims import Shape
+
+
+class Reader:
+    """Values of the names in a text.
+
+    values  arrays by symbol (as it is printed)      sizes   of named dimensions
+    shapes  of symbols, given and defined; those of given values may be left out
+    """
+
+    def __init__(self, values: Mapping[str, Any], shapes: Mapping[str, Shape], sizes: Mapping[str, int]) -> None:
+        self.sizes = dict(sizes)
+        self.shapes = {key(name): shape for name, shape in shapes.items()}
+        self.given = {
+            key(name): Array(np.asarray(value), self.shapes.get(key(name), np.shape(value)))
+            for name, value in values.items()
+        }
+        self.found: dict[str, Array] = {}
+        self.steps: dict[str, dict[int, Array]] = {}
+        self.times: dict[str, int] = {}
+        self.indices: dict[str, int] = {}
+        self.bounds: dict[str, str] = {}
+        self.sequences: set[str] = set()
+
+    def read(self, text: str) -> dict[str, np.ndarray]:
+        """The value of every name that the text defines, by its key."""
+        document = equations(text)
+        self.sequences = set(document.loops)
+        for unit in ordered(document):
+            if isinstance(unit, Loop):
+                self._run(unit)
+            elif unit not in self.given:
+                self._define(unit, self.evaluate(document.equations[unit]))
+        return {name: array.value for name, array in self.found.items()}
+
+    def _define(self, name: str, value: Operand) -> None:
+        array = self.conform(value, self.shape_of(name))
+        time = re.match(r"(.*?)(?:_|,)([^_,]+)\Z", name)
+        self.found[name] = array
+        if time and time[1] in self.sequences:
+            index = self._time(time[2])
+            if index is not None:
+                self.steps.setdefault(time[1], {})[index] = array
+
+    def _time(self, text: str) -> int | None:
+        """The step that a subscript means: a number, or a sum of named dimensions."""
+        try:
+            return dims.evaluate(dimension(text), self.sizes)
+        except (UnknownName, ShapeError, ValueError):
+            return None
+
+    def _run(self, loop: Loop) -> None:
+        first, last = (dims.evaluate(dimension(text), self.sizes) for text in (loop.first, loop.last))
+        for step in range(first, last + 1) if first <= last else range(first, last - 1, -1):
+            self.times[loop.letter] = step
+            for name, tree in loop.lines:
+                base, shift = sequence(name, loop.letter)
+                value = self.conform(self.evaluate(tree), self.shape_of(name))
+                self.steps.setdefault(base, {})[step + shift] = value
+        del self.times[loop.letter]
+
+    def shape_of(self, name: str) -> Shape | None:
+        """The shape of a name, of a value at a step also by the others of its sequence."""
+        if name in self.shapes:
+            return self.shapes[name]
+        base = re.match(r"(.*?)(?:_|,)([^_,]+)\Z", name)
+        if base is None:
+            return None
+        own = re.compile(rf"{re.escape(base[1])}[_,]\w([+−]1)?\Z")
+        return next((shape for other, shape in self.shapes.items() if own.match(other)), None)
+
+    def conform(self, value: Operand, shape: Shape | None) -> Array:
+        """A value in the shape that its name has: resolved, and broadcast where that is not written."""
+        if isinstance(value, Lazy):
+            if shape is None:
+                raise UsageError(f"the shape of {value.what} is not known from the formula alone")
+            value = value.resolve(shape)
+        if shape is None or value.shape == shape:
+            return value
+        if squeezed(value.shape) == squeezed(shape):
+            return Array(value.value.reshape(dims.evaluate_shape(shape, self.sizes)), shape)
+        frame, (own, _) = align([value.shape, shape])
+        if frame != shape:
+            raise ShapeError(f"a value {dims.show(value.shape)} is called by a name of shape {dims.show(shape)}")
+        full = value.value.reshape(dims.evaluate_shape(own, self.sizes))
+        return Array(np.broadcast_to(full, dims.evaluate_shape(shape, self.sizes)), shape)
+
+    # --- names ---------------------------------------------------------------------------------------------------
+
+    def name(self, name: str) -> Operand:
+        own = key(name)
+        for store in (self.given, self.found):
+            if own in store:
+                return store[own]
+        timed = self._at_time(own)
+        if timed is not None:
+            return timed
+        if own in self.steps:
+            return self._stacked(own)
+        if name in self.indices:
+            return Array(np.asarray(self.indices[name]), ())
+        if name in self.sizes:
+            return Array(np.asarray(float(self.sizes[name])), ())
+        if name == "I":
+            return Lazy("I", lambda shape: self._identity(shape))
+        if name in ("True", "False"):
+            return Array(np.asarray(name == "True"), ())
+        if name == "nan":
+            return Array(np.asarray(np.nan), ())
+        if elements.LETTERS.fullmatch(name):
+            return Lazy(name, lambda shape: self._positions(name, shape))
+        raise UnknownName(f"the formula mentions {name}, which it does not define and which has no value")
+
+    def _at_time(self, own: str) -> Array | None:
+        for letter, step in self.times.items():
+            if timed(own, letter):
+                base, shift = sequence(own, letter)
+                if step + shift in self.steps.get(base, {}):
+                    return self.steps[base][step + shift]
+                for store in (self.given, self.found):
+                    if f"{base}_{step + shift}" in store:
+                        return store[f"{base}_{step + shift}"]
+                    if base in store:
+                        whole = store[base]
+                        return Array(whole.value[step + shift - 1], whole.shape[1:])
+        match = re.match(r"(.*?)(?:_|,)([^_,]+)\Z", own)
+        index = self._time(match[2]) if match else None
+        if match and index is not None and index in self.steps.get(match[1], {}):
+            return self.steps[match[1]][index]
+        return None
+
+    def _stacked(self, own: str) -> Array:
+        """The values at the steps 1, 2, … as one array."""
+        steps = self.steps[own]
+        lead = self.shapes[own][0] if own in self.shapes else max(steps)
+        count = dims.evaluate(lead, self.sizes)
+        return Array(np.stack([steps[step].value for step in range(1, count + 1)]), (lead, *steps[1].shape))
+
+    def _identity(self, shape: Shape) -> Array:
+        size = shape[-1]
+        return Array(np.eye(dims.evaluate(size, self.sizes)), (size, size))
+
+    def _positions(self, letter: str, shape: Shape) -> Array:
+        """0, 1, 2, … along the axis of `shape` that has this letter."""
+        own = letters(shape)
+        if letter not in own:
+            raise UnknownName(f"{letter} is no symbol and no axis of {dims.show(shape)}, whose axes are {own}")
+        axis = own.index(letter)
+        places = np.arange(dims.evaluate(shape[axis], self.sizes))
+        column = places.reshape([-1 if i == axis else 1 for i in range(len(shape))])
+        return Array(np.broadcast_to(column, dims.evaluate_shape(shape, self.sizes)), shape)
+
+    # --- trees ---------------------------------------------------------------------------------------------------
+
+    def evaluate(self, tree: Tree) -> Operand:
+        return _KINDS[tree.kind](self, tree)
+
+    def array(self, tree: Tree) -> Array:
+        value = self.evaluate(tree)
+        if isinstance(value, Lazy):
+            raise UsageError(f"the shape of {value.what} is not known where it stands")
+        return value
+
+    def squeeze(self, array: Array) -> Array:
+        shape = squeezed(array.shape)
+        return Array(array.value.reshape(dims.evaluate_shape(shape, self.sizes)), shape, array.row)
+
+    def elementwise(self, function: Callable[..., Any], *operands: Operand) -> Operand:
+        """A function of aligned operands; positions and one-hot vectors take the shape of the arrays they meet."""
+        arrays = [one for one in operands if isinstance(one, Array)]
+        waiting = [one for one in operands if isinstance(one, Lazy)]
+        frame, shapes = align([one.shape for one in arrays])
+        if waiting and not squeezed(frame):
+            what = " and ".join(one.what for one in waiting)
+            return Lazy(what, lambda shape: self._met(function, operands, shape))
+        if waiting:
+            return self._met(function, operands, frame)
+        values = [
+            one.value.reshape(dims.evaluate_shape(shape, self.sizes)) for one, shape in zip(arrays, shapes, strict=True)
+        ]
+        return Array(np.asarray(function(*values)), frame)
+
+    def _met(self, function: Callable[..., Any], operands: Sequence[Operand], shape: Shape) -> Array:
+        found = self.elementwise(function, *(one.resolve(shape) if isinstance(one, Lazy) else one for one in operands))
+        assert isinstance(found, Array)
+        return found
+
+    def _number(self, tree: Tree) -> Operand:
+        text = tree.text(0).replace("−", "-").replace("∞", "inf")
+        return Array(np.asarray(float(text)), ())
+
+    def _name(self, tree: Tree) -> Operand:
+        return self.name(tree.text(0))
+
+    def _sum(self, tree: Tree) -> Operand:
+        signs = [part for part in tree.parts if isinstance(part, str)]
+        terms = [self.evaluate(term) for term in tree.trees()]
+
+        def total(*values: Any) -> Any:
+            result = values[0] if signs[0] == "+" else -values[0]
+            for sign, value in zip(signs[1:], values[1:], strict=True):
+                result = result + value if sign == "+" else result - value
+            return result
+
+        return self.elementwise(total, *terms)
+
+    def _relation(self, tree: Tree) -> Operand:
+        function = {
+            "=": np.equal, "≠": np.not_equal, "<": np.less, ">": np.greater, "≤": np.less_equal,
+            "≥": np.greater_equal, "∧": np.logical_and, "∨": np.logical_or, "mod": np.mod,
+        }[tree.kind]  # fmt: skip
+        return self.elementwise(function, *(self.evaluate(part) for part in tree.trees()))
+
+    def _negative(self, tree: Tree) -> Operand:
+        return self.elementwise(np.negative, self.evaluate(tree.tree(0)))
+
+    def _hadamard(self, tree: Tree) -> Operand:
+        return self.elementwise(np.multiply, self.evaluate(tree.tree(0)), self.evaluate(tree.tree(1)))
+
+    def _quotient(self, tree: Tree) -> Operand:
+        return self.elementwise(np.divide, self.evaluate(tree.tree(0)), self.evaluate(tree.tree(1)))
+
+    def _indicator(self, tree: Tree) -> Operand:
+        return self.elementwise(lambda condition: condition.astype(float), self.evaluate(tree.tree(0)))
+
+    def _root(self, tree: Tree) -> Operand:
+        return self.elementwise(np.sqrt, self.evaluate(tree.tree(0)))
+
+    def _fence(self, tree: Tree) -> Operand:
+        function = {"|": np.abs, "⌊": np.floor, "⌈": np.ceil}[tree.kind]
+        return self.elementwise(function, self.evaluate(tree.tree(0)))
+
+    def _norm(self, tree: Tree) -> Operand:
+        return elements.reduced(self, REDUCTIONS["norm"], self.array(tree.tree(0)), tree.text(1))
+
+    def _call(self, tree: Tree) -> Operand:
+        function, _, subscript = key(tree.text(0)).partition("_")
+        arguments = tree.trees()
+        named = FUNCTIONS.get(function)
+        if named is not None:
+            return named(self, subscript, arguments)
+        if function == "var" and len(arguments) == 2:  # n less 1 in the place of n
+            less = int(self.array(arguments[1]).value)
+            spread = lambda x, axis, keepdims: np.var(x, axis=axis, keepdims=keepdims, ddof=less)  # noqa: E731
+            return elements.reduced(self, spread, self.array(arguments[0]), subscript)
+        if function in REDUCTIONS and len(arguments) == 1:
+            return elements.reduced(self, REDUCTIONS[function], self.array(arguments[0]), subscript)
+        apply = scalar_function(key(tree.text(0)))
+        return self.elementwise(apply, *map(self.evaluate, arguments))
+
+
+_KINDS: dict[str, Callable[[Reader, Tree], Operand]] = {
+    "number": Reader._number, "name": Reader._name, "sum": Reader._sum, "negative": Reader._negative,
+    "⊙": Reader._hadamard, "/": Reader._quotient, "indicator": Reader._indicator, "root": Reader._root,
+    "‖": Reader._norm, "call": Reader._call, **dict.fromkeys("|⌊⌈", Reader._fence),
+    **dict.fromkeys(("=", "≠", "<", ">", "≤", "≥", "∧", "∨", "mod"), Reader._relation),
+    "times": products.times, "·": products.dot, "⊗": products.kron, "transposed": products.transposed,
+    "inverse": products.inverse, "power": products.power,
+    **dict.fromkeys(("∗", "∗ᵀ", "⋆"), products.convolved),
+    "Σ": elements.big, "∏": elements.big, "entries": elements.entries, "index": elements.index,
+    "vector": elements.vector,
+}  # fmt: skip
