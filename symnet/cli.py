@@ -16,7 +16,13 @@ from symnet.errors import SymnetError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (`sys.argv` when no arguments are given) and return the exit status."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    own, for_script = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
+    parser = _parser()
+    options = parser.parse_args(own)
+    if for_script and not hasattr(options, "model"):
+        parser.error("only commands that run a MODEL.py take arguments for it, after --")
+    options.arguments = for_script
     try:
         status: int = options.run(options)
         sys.stdout.flush()
@@ -52,6 +58,22 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--plot", metavar="FILE", default="loss.png", help="picture of the loss (default: loss.png)")
     demo.set_defaults(run=_demo)
 
+    explain = commands.add_parser(
+        "explain",
+        help="show the formulas, and the way from them to machine code",
+        description="Run MODEL.py and print its loss, the gradient of every parameter and how it was derived; with "
+        "--html write all of it, down to the machine code, as one page that needs nothing else. Arguments after -- "
+        "are the script's.",
+    )
+    explain.add_argument("model", metavar="MODEL.py", help="a script that defines a loss, or a compiled program")
+    explain.add_argument("--html", metavar="FILE", help="write the report as an HTML page")
+    explain.add_argument("--loss", metavar="NAME", help="which loss or program, where the script defines several")
+    explain.add_argument(
+        "--level", choices=("brief", "normal", "full"), default="normal", help="detail of the steps in the terminal"
+    )
+    explain.add_argument("--no-measure", action="store_true", help="do not time the kernels for the page")
+    explain.set_defaults(run=_explain)
+
     doctor = commands.add_parser(
         "doctor",
         help="tell what this machine can do",
@@ -72,6 +94,13 @@ def _demo(options: argparse.Namespace) -> int:
     from symnet.demo import run
 
     run(seed=options.seed, epochs=options.epochs, plot=options.plot)
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from symnet.report.command import explain
+
+    print(explain(options.model, options.arguments, options.html, options.loss, options.level, not options.no_measure))
     return 0
 
 

@@ -80,10 +80,10 @@ class _Report:
         loss = next((symbol for symbol in self.symbols if symbol["role"] == "loss"), None)
         formula = self.equation_math(loss) if loss is not None else ""
         facts = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts_of(document))
-        way = '<div id="way" class="way" aria-label="One gradient, all the way down"></div>' if document["kernels"] else ""
         return (
-            f'<header class="head" id="top"><p class="kicker">{_kicker(document)}</p><h1>{escape(document["title"])}</h1>'
-            f'<div class="loss">{formula}</div><dl class="facts">{facts}</dl>{way}</header>'
+            f'<header class="head" id="top"><p class="kicker">{_kicker(document)}</p>'
+            f'<h1>{escape(document["title"])}</h1><div class="loss">{formula}</div>'
+            f'<dl class="facts">{facts}</dl>{_WAY if document["kernels"] else ""}</header>'
         )
 
     def picture(self) -> str:
@@ -138,8 +138,10 @@ class _Report:
 
     def equation_math(self, symbol: Mapping[str, Any]) -> str:
         """name = formula as three elements that a grid aligns at the sign."""
-        right = f'<span class="is">=</span><span class="right">{self.formula(symbol["formula"])}</span>'
-        return f'<span class="name">{self.formula(symbol["name"])}</span>{right if symbol["formula"] is not None else ""}'
+        name = f'<span class="name">{self.formula(symbol["name"])}</span>'
+        if symbol["formula"] is None:
+            return name
+        return f'{name}<span class="is">=</span><span class="right">{self.formula(symbol["formula"])}</span>'
 
     def formula(self, number: int) -> str:
         """A formula as MathML, which says itself in text to those who do not see it."""
@@ -152,7 +154,7 @@ class _Report:
         pairs = self.document["legend"]
         if not pairs:
             return ""
-        rows = "".join(f"<div><dt>{self.formula(left)}</dt><dd>{self.formula(right)}</dd></div>" for left, right in pairs)
+        rows = "".join(f"<div><dt>{self.formula(a)}</dt><dd>{self.formula(b)}</dd></div>" for a, b in pairs)
         return f'<details class="legend"><summary>What the symbols stand for</summary><dl>{rows}</dl></details>'
 
     def parameter_links(self) -> str:
@@ -173,7 +175,7 @@ def facts_of(document: Document) -> list[tuple[str, str]]:
     facts.append(("gradients", str(len(document["parameters"]))))
     if kernels:
         facts.append(("kernels", str(len(kernels))))
-        flops = sum(kernel["flops"] * kernel["runs"] for kernel in kernels)
+        flops = sum(kernel["flops"] for kernel in kernels)
         facts.append(("operations a step", f"{amount(flops)}flop"))
     if document["memory"]:
         facts.append(("memory", f"{amount(document['memory']['arena'], 1024)}B"))
@@ -221,19 +223,23 @@ _GRADIENTS_TEXT = (
 _VALUES_TEXT = "The values that the gradients mention. Click one: what it becomes in the machine lights up below."
 _UPDATES_TEXT = "What a step writes into the parameters and into the optimizer's state."
 
+_WAY = '<div id="way" class="way" aria-label="One gradient, all the way down"></div>'
+
 _LEVELS = """
 <div class="bar levels" role="radiogroup" aria-label="Detail of the derivations">
 <label><input type="radio" name="level" value="brief"> brief</label>
 <label><input type="radio" name="level" value="normal" checked> normal</label>
 <label><input type="radio" name="level" value="full"> full</label>
-<span class="key"><span class="mark stabilising">more stable</span> equal over the reals, better in floating point</span>
+<span class="key"><span class="mark stabilising">more stable</span>
+equal over the reals, better in floating point</span>
 <span class="key"><span class="mark subgradient">at the kink</span> a choice where there is no derivative</span>
 </div>
 """
 
 _PICTURE = """
 <section id="picture"><h2>Picture</h2>
-<p class="lead">Every named value, from the inputs down. Click a node to open it; drag to move, scroll with Ctrl to come nearer.</p>
+<p class="lead">Every named value, from the inputs down. Click a node to open it, drag to move, scroll with Ctrl to come
+nearer.</p>
 <div class="bar" id="picture-bar"></div>
 <div class="picture"><div id="canvas" tabindex="0" role="application" aria-label="The graph of the values"></div>
 <aside id="node" aria-live="polite" hidden></aside></div>
@@ -242,7 +248,8 @@ _PICTURE = """
 
 _CODE = """
 <section id="code"><h2>Machine code</h2>
-<p class="lead">The same computation four times. Point at a line to see what it comes from and what it becomes; click to pin it.</p>
+<p class="lead">The same computation four times. Point at a line to see what it comes from and what it becomes; click to
+pin it.</p>
 <div class="bar" id="code-bar"></div>
 <div class="panes" id="panes"></div>
 </section>
@@ -258,7 +265,8 @@ _COST = """
 
 _MEMORY = """
 <section id="memory"><h2>Memory</h2>
-<p class="lead">One arena, planned before anything runs: each buffer from the kernel that first needs it to the one that needs it last.</p>
+<p class="lead">One arena, planned before anything runs: each buffer lives from the kernel that first needs it to the
+one that needs it last.</p>
 <div id="arena" class="chart"></div>
 </section>
 """

@@ -18,7 +18,7 @@ function costColumns() {
   const timed = kernels.some((kernel) => kernel.time_us != null);
   const bounded = kernels.some((kernel) => kernel.bound_us != null);
   const time = (kernel) => kernel.time_us ?? kernel.bound_us ?? 0;
-  const total = kernels.reduce((sum, kernel) => sum + time(kernel) * (kernel.time_us != null ? 1 : kernel.runs), 0);
+  const total = kernels.reduce((sum, kernel) => sum + time(kernel), 0);
   const number = { number: true };
   return [
     { title: "#", value: (kernel) => kernel.id, cell: (kernel) => String(kernel.id + 1), ...number },
@@ -83,7 +83,7 @@ function drawRoofline() {
   const peak = Math.max(0, ...Object.values(report.machine?.flops ?? {}));
   const points = report.kernels
     .filter((kernel) => kernel.time_us && kernel.flops && kernel.bytes)
-    .map((kernel) => ({ kernel, intensity: kernel.flops / kernel.bytes, speed: (kernel.flops * kernel.runs) / kernel.time_us / 1e3 }));
+    .map((kernel) => ({ kernel, intensity: kernel.flops / kernel.bytes, speed: kernel.flops / kernel.time_us / 1e3 }));
   if (!peak || points.length < 2) return place.remove();
   const { bandwidth } = report.machine;
   const limits = (values) => [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))];

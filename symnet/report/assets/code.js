@@ -27,7 +27,7 @@ class FormulaPane {
     if (!spot || origin === this) return;
     const row = all(".row", this.view).find((one) => spot.symbols.has(Number(one.dataset.mention)));
     if (!row) return;
-    const top = row.offsetTop - this.view.offsetTop;
+    const top = row.offsetTop;
     const seen = top >= this.view.scrollTop && top + row.offsetHeight <= this.view.scrollTop + this.view.clientHeight;
     if (!seen) this.view.scrollTop = top - 40;
   }
@@ -135,23 +135,24 @@ function stepKernel(by) {
 
 const MOST_LINES = 7;
 
-/** The gradient whose way down is shown at the head of the page: one with a matrix product that reads well. */
+/** The gradient whose way down is shown at the head of the page: the shortest to read of those with a matrix product. */
 function exampleGradient() {
-  const weighed = report.parameters
+  const weight = ({ symbol, kernel }) => textOf(symbol.formula).length + kernel.name.length + (symbol.op === "contract" ? 0 : 1000);
+  return report.parameters
     .map(({ gradient }) => report.symbols[gradient])
     .filter((symbol) => symbol.kernels.length && spotOf("symbol", symbol.id).asm.size)
-    .map((symbol) => ({ symbol, products: Math.max(...symbol.kernels.map((number) => report.kernels[number].products > 0)), length: textOf(symbol.formula).length }));
-  weighed.sort((a, b) => b.products - a.products || a.length - b.length);
-  return weighed[0]?.symbol;
+    .map((symbol) => ({ symbol, kernel: report.kernels[symbol.kernels.at(-1)] }))
+    .sort((a, b) => weight(a) - weight(b))[0];
 }
 
 function wayDown() {
   const place = find("#way");
-  const symbol = place && exampleGradient();
-  if (!symbol) return place?.remove();
+  const example = place && exampleGradient();
+  if (!example) return place?.remove();
+  const { symbol, kernel } = example;
   const spot = spotOf("symbol", symbol.id);
-  const kernel = report.kernels[symbol.kernels.at(-1)];
   const head = loops.rows.slice(kernel.lines[0] - 1, Math.min(kernel.lines[1], kernel.lines[0] - 1 + MOST_LINES));
+  head[0] = head[0].replace(/ "[^"]*".*$/, ":");
   const stage = (title, address, ...content) => make("a", { class: "stage", href: address }, make("span", { class: "kicker" }, title), ...content);
   const code = (rows, words) => make("code", {}, ...rows.map((row) => make("span", {}, ...coloured(row.replace(/^\s{2}/, ""), words))));
   const open = (element) => element.addEventListener("click", (event) => {
@@ -162,11 +163,12 @@ function wayDown() {
   const stages = [
     stage("the formula you read", `#${card.id}`, make("span", { class: "formula" }, ...equation(symbol))),
     stage("is the loop that is compiled", `#kernel:${kernel.name}`, code(head, WORDS.loops)),
-    stage("to LLVM IR", `#kernel:${kernel.name}`, code(busiest(spot.llvm, llvm, /fmul|fma|fadd|load </), WORDS.llvm)),
-    stage("and to machine code", `#kernel:${kernel.name}`, code(busiest(spot.asm, asm, /fmadd|mulps|addps|fmla|ymm|zmm/), WORDS.asm)),
+    stage("to LLVM IR", `#kernel:${kernel.name}`, code(busiest(spot.llvm, llvm, /fmul|\.fma\.|\.fmuladd\.|fadd/), WORDS.llvm)),
+    stage("and to machine code", `#kernel:${kernel.name}`, code(busiest(spot.asm, asm, /fmadd|mulp[sd]|addp[sd]|fmla/), WORDS.asm)),
   ];
   stages.slice(1).forEach(open);
   place.append(...stages);
+  tell(spot, "pin");
 }
 
 /** The lines in a row, among these, that say the most: where the arithmetic is densest. */

@@ -8,7 +8,7 @@ const ROLES = {
   update: { roles: ["update", "state", "hyper"], title: "updates" },
 };
 const GROUP = Object.fromEntries(Object.entries(ROLES).flatMap(([group, { roles }]) => roles.map((role) => [role, group])));
-const MOST_NODES = 70;
+const MOST_NODES = 30;
 
 const clusters = report.clusters ?? [];
 const view = { groups: new Set(["forward"]), closed: new Set() };

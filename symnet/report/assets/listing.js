@@ -120,21 +120,21 @@ class Listing {
   }
 }
 
-/** A line in pieces: each pattern of the language, in order of preference, makes a span of its class. */
+/** A line in pieces: each pattern of the language, in order of preference, makes a span of the class t-name. */
 function coloured(text, words) {
   const pieces = [];
   let end = 0;
   for (const found of text.matchAll(words)) {
     if (found.index > end) pieces.push(text.slice(end, found.index));
     const [name, value] = Object.entries(found.groups).find(([, piece]) => piece !== undefined);
-    pieces.push(make("span", { class: name }, value));
+    pieces.push(make("span", { class: `t-${name}` }, value));
     end = found.index + found[0].length;
   }
   return [...pieces, text.slice(end)];
 }
 
 const WORDS = {
-  loops: /(?<note>"[^"]*"|\[(?:contract|vector|parallel|unroll|batch)[^\]]*\])|(?<word>\b(?:program|dim|buffer|kernel|for|check|if|else|scan|while)\b|\b(?:sum|max|min|prod)(?=\())|(?<type>\b(?:f16|bf16|f32|f64|i32|i64|bool)\b)|(?<number>\b\d[\w.+-]*)/g,
+  loops: /(?<note>"[^"]*"|\[(?:contract|vector|parallel|unroll|batch)[^\]]*\])|(?<word>\b(?:program|dim|buffer|kernel|for|check|if|else|scan|while)\b|\b(?:sum|max|min|prod)(?=\())|(?<type>\b(?:f16|bf16|f32|f64|i32|i64|bool)\b)|(?<number>(?<![\w.])\d[\w.+-]*)/g,
   llvm: /(?<note>;.*$|!dbg.*$)|(?<value>%[\w.$-]+)|(?<global>@[\w.$-]+|@"[^"]*")|(?<type>\b(?:float|double|half|bfloat|ptr|void|i\d+)\b)|(?<word>^\s*(?:define|ret|br|store|call|unreachable)\b|(?<== )[a-z]+)|(?<number>(?<![\w.%])-?(?:0x[\dA-F]+|\d[\d.e+]*))/g,
   asm: /(?<note>#.*$)|(?<label>^[\w.$"]+:)|(?<directive>^\s*\.\w+)|(?<word>^\s+[a-z]\w*)|(?<value>%\w+)|(?<number>\$-?\w+)/g,
 };

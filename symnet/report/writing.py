@@ -1,0 +1,63 @@
+"""`sn.report`: the page of a program, a derivation or a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from symnet.errors import UsageError
+from symnet.explain.derivation import Derivation
+from symnet.explain.explaining import explain
+from symnet.expr.node import Expr
+from symnet.report.build import derivation_document, document
+from symnet.report.page import write
+
+if TYPE_CHECKING:
+    from symnet.program.program import Program
+
+
+def report(
+    subject: Program | Derivation | Expr,
+    path: str | Path,
+    *,
+    title: str | None = None,
+    measure: bool | Mapping[str, object] = False,
+) -> Path:
+    """Write a report as one HTML page that needs nothing else; the path is returned.
+
+    subject  a compiled program: its formulas, derivations, kernels, machine code, cost and memory. A derivation, or a
+             loss (derived by all its trainable parameters): formulas and derivations alone
+    title    the head of the page
+    measure  for a program: True to time its kernels, on made-up inputs of the compiled sizes, or a mapping with the
+             inputs to time them on. The program stays as it is
+
+    Raises `FileError` when the page cannot be written, `Unsupported` for a program of the numpy backend.
+    """
+    from symnet.program.program import Program
+
+    if isinstance(subject, Program):
+        return write(document(subject, title or "Training step", measure), path)
+    if not isinstance(subject, (Derivation, Expr)):
+        raise UsageError(
+            "report: expected a compiled program (sn.compile), a derivation (sn.explain) or a loss, "
+            f"got {_kind(subject)}"
+        )
+    if measure:
+        raise UsageError(f"report: measure is for compiled programs; a {_kind(subject)} has no kernels to time")
+    derivation = subject if isinstance(subject, Derivation) else by_all_parameters(subject)
+    return write(derivation_document(derivation, title or "Derivation"), path)
+
+
+def by_all_parameters(loss: Expr) -> Derivation:
+    """The derivation of a loss by every parameter that it trains."""
+    from symnet.program.names import leaves_by_name
+
+    trained = [node for node in leaves_by_name([loss], "parameter").values() if node.attrs["trainable"]]
+    if not trained:
+        raise UsageError("report: the loss depends on no trainable parameter, so there is no gradient to report")
+    return explain(loss, wrt=trained)
+
+
+def _kind(subject: object) -> str:
+    return type(subject).__name__
