@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import symnet as sn
 from symnet.errors import DTypeError, FileError, Unsupported, UsageError
 from symnet.expr.traverse import postorder
+from tests.symnet.explain.programs import digits_mlp
 
 
 def _expression() -> sn.Expr:
@@ -23,9 +25,24 @@ def test_dot_has_every_node_and_edge(tmp_path: Path) -> None:
     nodes = postorder([expression])
     assert text.startswith("digraph {")
     assert text.count(" -> n") == sum(len(node.args) for node in nodes)
-    assert text.count("[label=") == len(nodes) + sum(len(node.args) for node in nodes if len(node.args) > 1)
+    assert text.count("fillcolor=\"#") == len([node for node in nodes if not node.args])
     assert "W₁\\nparameter\\nf32[4, 3]" in text
-    assert 'a \\"quoted\\" name' in text
+    assert "x W₁\\nf32[N, 3]" in text  # what an operation does, in names
+    assert 'a \\"quoted\\" name\\nrelu(' in text
+
+
+def test_a_derivation_is_drawn_with_its_gradients(tmp_path: Path) -> None:
+    loss, wrt = digits_mlp()
+    text = sn.draw(sn.explain(loss, wrt), tmp_path / "graph.dot").read_text()
+    assert text.count("peripheries=2") == 1 + len(wrt)
+    for line in ("L\\n", "∂L/∂W₁\\nδ₁ᵀ x\\nf32[32, 64]", "δ₂\\n· / N\\nf32[N, 10]", "h₁\\nrelu(z₁)"):
+        assert f'label="{line}' in text
+
+
+def test_a_program_is_drawn_as_its_loss(tmp_path: Path) -> None:
+    x, w = sn.input("x", ("N", 2)), sn.parameter("w", (2,))
+    program = sn.compile(sn.mean(sn.square(x @ w)), sn.optim.SGD(lr=0.1), batch={"N": 2}, backend="numpy")
+    assert "x w\\nf32[N]" in sn.draw(program, tmp_path / "graph.dot").read_text()
 
 
 def test_several_expressions_share_a_picture(tmp_path: Path) -> None:
@@ -40,12 +57,20 @@ def test_loops_can_be_drawn(tmp_path: Path) -> None:
     assert "scan" in sn.draw(ys, tmp_path / "loop.dot").read_text()
 
 
-def test_svg_needs_graphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if shutil.which("dot"):
-        assert "<svg" in sn.draw(_expression(), tmp_path / "graph.svg").read_text()
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_graphviz_lays_out(tmp_path: Path) -> None:
+    assert "<svg" in sn.draw(_expression(), tmp_path / "graph.svg").read_text()
+
+
+def test_without_graphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("networkx")
     monkeypatch.setattr(shutil, "which", lambda name: None)
+    loss, wrt = digits_mlp()
+    assert "<svg" in sn.draw(sn.explain(loss, wrt), tmp_path / "graph.svg").read_text()
+    assert sn.draw(loss, tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
+    monkeypatch.setitem(sys.modules, "networkx", None)
     with pytest.raises(Unsupported, match=r"needs Graphviz's program 'dot'.*or write 'graph\.dot'"):
-        sn.draw(_expression(), tmp_path / "graph.svg")
+        sn.draw(loss, tmp_path / "graph.svg")
 
 
 def test_mistakes_are_told(tmp_path: Path) -> None:
