@@ -11,6 +11,7 @@ from typing import Any
 
 Document = Mapping[str, Any]
 
+_FIRST_UPDATES = 4
 _FORWARD, _BACKWARD, _UPDATES = ("forward", "loss"), ("backward",), ("update",)
 
 
@@ -122,11 +123,13 @@ class _Report:
         chosen = [symbol for symbol in self.symbols if symbol["role"] in roles and symbol["formula"] is not None]
         if not chosen:
             return ""
-        rows = "\n".join(map(self.row, chosen))
+        shown = _FIRST_UPDATES if roles is _UPDATES and len(chosen) > 2 * _FIRST_UPDATES else len(chosen)
+        rows = "\n".join(map(self.row, chosen[:shown]))
+        rest = "\n".join(map(self.row, chosen[shown:]))
         tag = "section" if level == 2 else "div"
         return (
             f'<{tag} id="{name}"><h{level}>{title}</h{level}><p class="lead">{text}</p>'
-            f'<div class="equations">{rows}</div></{tag}>'
+            f'<div class="equations">{rows}</div>{_folded(rest, len(chosen) - shown)}</{tag}>'
         )
 
     def row(self, symbol: Mapping[str, Any]) -> str:
@@ -208,6 +211,13 @@ def _kicker(document: Document) -> str:
     return " · ".join(escape(str(part)) for part in [*parts, meta["cpu"]] if part)
 
 
+def _folded(rows: str, count: int) -> str:
+    """Rows that are shown on demand; nothing for none."""
+    if not rows:
+        return ""
+    return f'<details class="rest"><summary>{count} more</summary><div class="equations">{rows}</div></details>'
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -238,8 +248,8 @@ equal over the reals, better in floating point</span>
 
 _PICTURE = """
 <section id="picture"><h2>Picture</h2>
-<p class="lead">Every named value, from the inputs down. Click a node to open it, drag to move, scroll with Ctrl to come
-nearer.</p>
+<p class="lead">Every named value, from the inputs down. Click a node to open it, drag to move, pinch or scroll with
+Ctrl to come nearer.</p>
 <div class="bar" id="picture-bar"></div>
 <div class="picture"><div id="canvas" tabindex="0" role="application" aria-label="The graph of the values"></div>
 <aside id="node" aria-live="polite" hidden></aside></div>

@@ -161,7 +161,7 @@ function wayDown() {
   });
   const card = find(`details[data-symbol="${symbol.id}"]`);
   const stages = [
-    stage("the formula you read", `#${card.id}`, make("span", { class: "formula" }, ...equation(symbol))),
+    stage("the formula you read", `#${card.id}`, make("span", { class: textOf(symbol.formula).length > 18 ? "formula long" : "formula" }, ...equation(symbol))),
     stage("is the loop that is compiled", `#kernel:${kernel.name}`, code(head, WORDS.loops)),
     stage("to LLVM IR", `#kernel:${kernel.name}`, code(busiest(spot.llvm, llvm, /fmul|\.fma\.|\.fmuladd\.|fadd/), WORDS.llvm)),
     stage("and to machine code", `#kernel:${kernel.name}`, code(busiest(spot.asm, asm, /fmadd|mulp[sd]|addp[sd]|fmla/), WORDS.asm)),

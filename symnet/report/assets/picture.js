@@ -1,6 +1,7 @@
 // The picture: drawn from the layout, moved by dragging, wheel and keys; a click opens a node.
 
 const MOST_LABEL = 24;
+const TITLE = 16;
 
 /** What is written in a node: a symbol's name, operation and shape, or the name of a closed layer. */
 function nodeLabel({ symbol, layer }) {
@@ -57,7 +58,9 @@ const corner = ({ x, y, width, height }) => ({ x: x - width / 2, y: y - height /
 
 function layerBox(node) {
   const place = corner(node);
-  const title = draw("text", { x: place.x + 8, y: place.y + 14 }, `${shortName(node.layer)} ⊟`);
+  place.y -= TITLE;
+  place.height += TITLE;
+  const title = draw("text", { x: place.x + 8, y: place.y + 15 }, `${shortName(node.layer)} ⊟`);
   const toggle = () => openLayer(node.layer.id, false);
   return draw("g", { class: "layer" }, draw("rect", { ...place, rx: 8 }), draw("g", { class: "layer-title", onclick: toggle }, draw("title", {}, `close ${node.layer.name}`), title));
 }
@@ -178,6 +181,16 @@ function zoom(factor, x = find("#canvas").clientWidth / 2, y = find("#canvas").c
   move();
 }
 
+/** When room is taken or given beside the picture, its middle stays in the middle. */
+function keepMiddle(canvas) {
+  let width = canvas.clientWidth;
+  new ResizeObserver(() => {
+    camera.x += (canvas.clientWidth - width) / 2;
+    width = canvas.clientWidth;
+    move();
+  }).observe(canvas);
+}
+
 function startCamera(canvas) {
   const fingers = new Map();
   canvas.addEventListener("pointerdown", (event) => fingers.set(event.pointerId, [event.clientX, event.clientY]));
@@ -240,6 +253,7 @@ function startPicture() {
   startCamera(canvas);
   closeForReading();
   drawPicture();
+  keepMiddle(canvas);
   listen((spot, how) => {
     for (const node of all(".node[data-node]", canvas)) node.classList.toggle(how === "pin" ? "pinned" : "lit", Boolean(spot?.symbols.has(Number(node.dataset.node))));
   });

@@ -47,7 +47,7 @@ function startContents() {
   const links = new Map(all(".toc > li > a").map((link) => [link.hash.slice(1), link]));
   const seen = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) links.get(target.id)?.classList.toggle("here", isIntersecting);
-  }, { rootMargin: "-20% 0px -70% 0px" });
+  }, { rootMargin: "-25% 0px -75% 0px" });
   for (const id of links.keys()) if (document.getElementById(id)) seen.observe(document.getElementById(id));
 }
 
@@ -68,4 +68,4 @@ startKeys();
 startContents();
 startPicture();
 startAddress();
-document.documentElement.dataset.ready = "true";
+document.documentElement.dataset.ready = performance.now().toFixed();
