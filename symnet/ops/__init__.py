@@ -20,6 +20,7 @@ from symnet.ops import (
     interpret,
     leaves,
     linalg,
+    log_sums,
     loops,
     loss_terms,
     meaning,
@@ -87,6 +88,7 @@ __all__ += index.__all__
 __all__ += interpret.__all__
 __all__ += leaves.__all__
 __all__ += loss_terms.__all__
+__all__ += log_sums.__all__
 __all__ += loops.__all__
 __all__ += meaning.__all__
 __all__ += members.__all__

@@ -11,6 +11,7 @@ from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
 from symnet.ops.coerce import Axes, axis_of, operands, to_expr
 from symnet.ops.leaves import Operand, iota
+from symnet.ops.log_sums import log_add_exp
 from symnet.ops.loss_terms import xlogy
 from symnet.ops.reduce import sum
 from symnet.ops.scalar import (
@@ -24,7 +25,6 @@ from symnet.ops.scalar import (
     isnan,
     less,
     log,
-    log1p,
     maximum,
     minimum,
     mod,
@@ -167,9 +167,7 @@ def logaddexp(a: Operand, b: Operand) -> Expr:
     for one, other in ((left, right), (right, left)):
         if one.op == "constant" and not one.shape and one.attrs["value"] == 0:
             return softplus(other)
-    larger, distance = maximum(left, right), absolute(left - right)
-    # Two equal infinities have no distance: their sum is the infinity itself.
-    return where(equal(left, right), larger + math.log(2.0), larger + log1p(exp(negative(distance))))
+    return log_add_exp(left, right)
 
 
 def logical_xor(a: Operand, b: Operand) -> Expr:

@@ -152,8 +152,7 @@ LOGS_WELL: Mapping[str, int] = {
 """Operations whose logarithm has a form of its own (0), and those that pass that on from their first operand (1)."""
 
 
-@computed
-def logs_well(x: Expr) -> bool:
+def is_logs_well(x: Expr) -> bool:
     """Whether log(x) can be written without taking the logarithm of what may over- or underflow."""
     while LOGS_WELL.get(x.op) == 1:
         x = x.args[0]
@@ -162,3 +161,8 @@ def logs_well(x: Expr) -> bool:
     if x.op in ("sum", "add"):
         return all(arg.op == "exp" for arg in x.args)
     return x.op in LOGS_WELL
+
+
+@computed
+def logs_well(x: Expr) -> bool:
+    return is_logs_well(x)

@@ -5,12 +5,26 @@ Most of these are stabilising: the hand-written form overflows, or subtracts nea
 
 from __future__ import annotations
 
-from symnet.expr.node import Expr
-from symnet.simplify.facts import logs_well, nonnegative
-from symnet.simplify.pattern import Family, computed, variables
+from symnet.expr.dims import Shape
+from symnet.expr.node import Expr, make
+from symnet.expr.op import lookup
+from symnet.ops.log_sums import weighted_logsumexp as weighted_logsumexp_of
+from symnet.simplify.facts import above_zero, logs_well, nonnegative
+from symnet.simplify.logarithms import (
+    both_underflow,
+    exponentials_below,
+    factors_out,
+    grows,
+    holds_no,
+    scaled_power,
+    shifted_quotient,
+    sums_exponentials,
+    sums_plainly,
+    two_powers,
+)
+from symnet.simplify.pattern import Family, attributes, computed, constants, this, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.vocabulary import (
-    absolute,
     bernoulli_logit_nll,
     bernoulli_nll,
     cos,
@@ -19,18 +33,25 @@ from symnet.simplify.vocabulary import (
     expm1,
     log,
     log1p,
+    log_cosh,
     log_sigmoid,
-    maximum,
+    log_softmax,
+    logaddexp,
+    power,
     sigmoid,
     silu,
     sin,
+    softmax,
     softplus,
     square,
+    sum_,
     tanh,
     where,
 )
 
 m, w, x, y, z = variables("m w x y z")
+(c,) = constants("c")
+A, B, K = attributes("A B K")
 move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to")))
 
 
@@ -48,7 +69,25 @@ def opposite(x: Expr, y: Expr) -> bool:
 
 @computed
 def unrelated(x: Expr, y: Expr) -> bool:
-    return not are_opposite(x, y)
+    """Whether x + y is not the sum of two exponentials with opposite exponents."""
+    return not (x.op == y.op == "exp" and are_opposite(x.args[0], y.args[0]))
+
+
+@computed
+def variable(x: Expr) -> bool:
+    return x.op != "constant"
+
+
+@computed
+def weighted_logarithm(node: Expr, z: Expr, w: Expr) -> Expr:
+    """log Σ w exp(z), for the logarithm `node` of a sum of products."""
+    summed = node.args[0]
+    whole = [repeated(part, summed.args[0].shape) for part in (z, w)]
+    return weighted_logsumexp_of(whole[0], whole[1], summed.attrs["axes"], summed.attrs["keepdims"])
+
+
+def repeated(x: Expr, shape: Shape) -> Expr:
+    return x if x.shape == shape else make(lookup("broadcast_to"), (x,), {"shape": shape})
 
 
 INVERSES = [
@@ -56,60 +95,22 @@ INVERSES = [
     rule("log-of-exp", log(exp(x)), x, kind=stabilising, reason="log undoes exp, which may overflow"),
     rule("expm1-of-log1p", expm1(log1p(x)), x, assumption="x is at least -1", reason="expm1 undoes log1p"),
     rule("log1p-of-expm1", log1p(expm1(x)), x, kind=stabilising, reason="log1p undoes expm1, which may overflow"),
-    rule(
-        "log-of-exp-product",
-        log(exp(x) * y),
-        x + log(y),
-        kind=stabilising,
-        reason="log undoes exp; the product may overflow",
-        assumption="y is positive",
-    ),
-    rule(
-        "log-of-exp-quotient",
-        log(exp(x) / y),
-        x - log(y),
-        kind=stabilising,
-        reason="log undoes exp; the quotient may over- or underflow",
-    ),
-    rule(
-        "log-of-quotient-of-exp",
-        log(y / exp(x)),
-        log(y) - x,
-        kind=stabilising,
-        reason="log undoes exp; the quotient may over- or underflow",
-    ),
-    rule(
-        "log-of-quotient",
-        log(x / y),
-        log(x) - log(y),
-        kind=stabilising,
-        condition=(logs_well(x), logs_well(y)),
-        reason="both logarithms undo an exponential, and the quotient may over- or underflow",
-    ),
-    rule(
-        "log-of-sum-of-exp",
-        log(exp(x) + exp(y)),
-        maximum(x, y) + softplus(-absolute(x - y)),
-        kind=stabilising,
-        condition=unrelated(x, y),
-        reason="the larger exponential comes out of the logarithm before it can overflow",
-    ),
-    rule(
-        "log-of-cosh",
-        log(exp(x) + exp(y)),
-        absolute(x) + softplus(-2 * absolute(x)),
-        kind=stabilising,
-        condition=opposite(x, y),
-        reason="the larger exponential comes out of the logarithm before it can overflow",
-    ),
-    rule(
-        "log-of-product",
-        log(x * y),
-        log(x) + log(y),
-        kind=stabilising,
-        condition=(logs_well(x), logs_well(y)),
-        reason="both logarithms undo an exponential, and the product may over- or underflow",
-    ),
+    rule("log-of-product", log(x * y), factors_out(this), kind=stabilising,
+         reason="a factor that over- or underflows leaves the product before the logarithm is taken"),
+    rule("log-of-quotient", log(x / y), factors_out(this), kind=stabilising,
+         reason="a factor that over- or underflows leaves the quotient before the logarithm is taken"),
+    rule("log-of-sum-of-exp", log(x + y), logaddexp(log(x), log(y)), kind=stabilising,
+         condition=(sums_exponentials(x, y), unrelated(x, y)),
+         reason="the larger exponential comes out of the logarithm before it can overflow"),
+    rule("log-of-cosh", log(exp(x) + exp(y)), log_cosh(x) + log(2), kind=stabilising, condition=opposite(x, y),
+         reason="eˣ + e⁻ˣ is 2 cosh x, whose logarithm has a form that does not overflow"),
+    rule("log-of-sum-of-shares", log(x + y), logaddexp(log(x), log(y)), kind=stabilising,
+         condition=both_underflow(x, y), reason="both terms have logarithms that do not underflow"),
+    rule("log-of-weighted-sum", log(sum_(exp(z) * w, axes=A, keepdims=K)), weighted_logarithm(this, z, w),
+         kind=stabilising, reason="the largest exponential comes out of the logarithm before it can overflow"),
+    rule("log-of-weighted-shares", log(sum_(softmax(z, axis=B) * w, axes=A, keepdims=K)),
+         weighted_logarithm(this, log_softmax(z, axis=B), w), kind=stabilising,
+         reason="shares are exponentials of their logarithms, which do not underflow"),
     rule(
         "log-of-either",
         log(where(m, x, y)),
@@ -133,11 +134,19 @@ EXPONENTIALS = [
     rule("product-of-exp", exp(x) * exp(y), exp(x + y), reason="exponents add up in products", in_chains=True),
     rule("quotient-of-exp", exp(x) / exp(y), exp(x - y), reason="exponents subtract in quotients", in_chains=True),
     rule("square-of-exp", square(exp(x)), exp(2 * x), reason="a square doubles the exponent"),
+    rule("power-of-number", power(c, x), exp(x * log(c)), condition=(above_zero(c), variable(x)),
+         reason="a power of a number is one of e, with the logarithm of the number in the exponent"),
     rule("reciprocal-of-exp", 1 / exp(x), exp(-x), reason="a reciprocal turns the sign of the exponent"),
     rule("divide-by-exp", x / exp(y), x * exp(-y), reason="dividing by eʸ is multiplying by e⁻ʸ"),
 ]  # fmt: skip
 
 SOFTPLUS = [
+    rule("softplus-of-log", log1p(x), softplus(log(x)), kind=stabilising, condition=grows(x),
+         reason="log(1 + x) is the softplus of log x, which a sum of exponentials has without overflow"),
+    rule("logaddexp-with-zero", logaddexp(x, 0), softplus(x), reason="log(eˣ + e⁰) is log(1 + eˣ)"),
+    rule("log-of-number-plus", log(c + x), log(c) + softplus(log(x) - log(c)), kind=stabilising,
+         condition=(above_zero(c), grows(x)),
+         reason="the number comes out of the logarithm, and log(1 + eˣ) does not overflow"),
     rule("softplus", log1p(exp(x)), softplus(x), kind=stabilising, reason="log(1 + eˣ) without overflow for large x"),
     rule("softplus-of-negative", softplus(-x), -log_sigmoid(x), reason="log(1 + e⁻ˣ) is -log σ(x)"),
     rule("log-sigmoid-of-negative", log_sigmoid(-x), -softplus(x), reason="log σ(-x) is -log(1 + eˣ)"),
@@ -154,6 +163,29 @@ SIGMOID = [
          reason="1/(1 + eˣ) is σ(-x), without overflow for large x"),
     rule("sigmoid-of-exp", exp(x) / (1 + exp(x)), sigmoid(x), kind=stabilising,
          reason="eˣ/(1 + eˣ) is σ(x), without inf/inf for large x"),
+    rule("sigmoid-with-number", y / (c + exp(x)), (y / c) * sigmoid(log(c) - x), kind=stabilising,
+         condition=(above_zero(c), holds_no(y, exp(x))),
+         reason="1/(c + eˣ) is σ(log c - x)/c, without overflow for large x"),
+    rule("sigmoid-of-factor", y / (1 + x), y * sigmoid(-log(x)), kind=stabilising,
+         condition=(scaled_power(x), holds_no(y, x)),
+         reason="1/(1 + c·eˣ) is σ(-log(c·eˣ)), without overflow for large x"),
+    rule("share-of-two", x / (x + y), sigmoid(log(x) - log(y)), kind=stabilising, condition=two_powers(x, y),
+         reason="eˣ/(eˣ + eʸ) is σ(x - y), without inf/inf for large x or 0/0 for small ones"),
+    rule("shifted-exponentials", x / y, shifted_quotient(x, y), kind=stabilising, condition=exponentials_below(x, y),
+         reason="above and below the line the largest exponential comes out, and cancels"),
+    rule("divided-by-square-of-sum", y / square(x), (y / x) / x, kind=stabilising, condition=sums_plainly(x),
+         reason="each of the two divisors has a form that does not overflow, their square has none"),
+    rule("divided-by-scaled-square-of-sum", y / (w * square(x)), ((y / w) / x) / x, kind=stabilising,
+         condition=sums_plainly(x),
+         reason="each of the two divisors has a form that does not overflow, their square has none"),
+    rule("exp-times-square-of-sigmoid", exp(-x) * square(sigmoid(x)), sigmoid(x) * sigmoid(-x), kind=stabilising,
+         in_chains=True, reason="e⁻ˣ·σ(x) is σ(-x); e⁻ˣ cannot overflow on the way"),
+    rule("exp-times-square-of-mirrored-sigmoid", exp(x) * square(sigmoid(-x)), sigmoid(x) * sigmoid(-x),
+         kind=stabilising, in_chains=True, reason="eˣ·σ(-x) is σ(x); eˣ cannot overflow on the way"),
+    rule("sigmoid-less-mirrored", sigmoid(x) - sigmoid(-x), tanh(0.5 * x), kind=stabilising,
+         reason="σ(x) - σ(-x) is tanh(x/2), which keeps its digits for small x"),
+    rule("mirrored-less-sigmoid", sigmoid(-x) - sigmoid(x), -tanh(0.5 * x), kind=stabilising,
+         reason="σ(-x) - σ(x) is -tanh(x/2), which keeps its digits for small x"),
     rule("exp-times-mirrored-sigmoid", exp(x) * sigmoid(-x), sigmoid(x), kind=stabilising, in_chains=True,
          reason="eˣ·σ(-x) is eˣ/(1 + eˣ), which is σ(x); eˣ cannot overflow on the way"),
     rule("mirrored-exp-times-sigmoid", exp(-x) * sigmoid(x), sigmoid(-x), kind=stabilising, in_chains=True,
@@ -174,8 +206,14 @@ SIGMOID = [
     rule("exp-of-minus-softplus", exp(-softplus(x)), sigmoid(-x), reason="exp undoes log"),
     rule("exp-of-softplus", exp(softplus(x)), 1 + exp(x), reason="exp undoes log"),
     rule("silu", x * sigmoid(x), silu(x), reason="x·σ(x) is silu(x)"),
-    rule("sigmoid-from-tanh", 0.5 * (1 + tanh(0.5 * x)), sigmoid(x), reason="(1 + tanh(x/2))/2 is σ(x)"),
-    rule("sigmoid-from-tanh-halves", (1 + tanh(x / 2)) / 2, sigmoid(x), reason="(1 + tanh(x/2))/2 is σ(x)"),
+    rule("one-plus-tanh", 1 + tanh(x), 2 * sigmoid(2 * x), kind=stabilising,
+         reason="1 + tanh(x) is 2σ(2x), which keeps its digits for large negative x"),
+    rule("one-minus-tanh", 1 - tanh(x), 2 * sigmoid(-2 * x), kind=stabilising,
+         reason="1 - tanh(x) is 2σ(-2x), which keeps its digits for large x"),
+    rule("number-plus-tanh", c * tanh(x) + c, (2 * c) * sigmoid(2 * x), kind=stabilising,
+         reason="1 + tanh(x) is 2σ(2x), which keeps its digits for large negative x"),
+    rule("number-minus-tanh", c - c * tanh(x), (2 * c) * sigmoid(-2 * x), kind=stabilising,
+         reason="1 - tanh(x) is 2σ(-2x), which keeps its digits for large x"),
 ]  # fmt: skip
 
 TANH = [
@@ -185,10 +223,10 @@ TANH = [
          reason="(eˣ - 1)/(eˣ + 1) is tanh(x/2), without inf/inf for large x"),
     rule("tanh-of-expm1-sigmoid", expm1(x) * sigmoid(-x), tanh(0.5 * x), kind=stabilising, in_chains=True,
          reason="(eˣ - 1)·σ(-x) is (eˣ - 1)/(eˣ + 1), which is tanh(x/2), without inf·0 for large x"),
-    rule("tanh-from-sigmoid", 2 * sigmoid(2 * x) - 1, tanh(x), kind=stabilising,
-         reason="2σ(2x) - 1 is tanh(x), which keeps its digits for small x"),
-    rule("tanh-from-mirrored-sigmoid", 1 - 2 * sigmoid(-2 * x), tanh(x), kind=stabilising,
-         reason="1 - 2σ(-2x) is tanh(x), which keeps its digits for small x"),
+    rule("tanh-from-sigmoid", 2 * sigmoid(x) - 1, tanh(0.5 * x), kind=stabilising,
+         reason="2σ(x) - 1 is tanh(x/2), which keeps its digits for small x"),
+    rule("tanh-from-one-less-sigmoids", 1 - 2 * sigmoid(x), -tanh(0.5 * x), kind=stabilising,
+         reason="1 - 2σ(x) is -tanh(x/2), which keeps its digits for small x"),
     rule("tanh-of-negative", tanh(-x), -tanh(x), reason="tanh is odd"),
     rule("sin-of-negative", sin(-x), -sin(x), reason="the sine is odd"),
     rule("cos-of-negative", cos(-x), cos(x), reason="the cosine is even"),

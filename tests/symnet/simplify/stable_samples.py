@@ -81,4 +81,70 @@ SATURATION: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     "softmax-slope": lambda rng: [p * (t - sn.sum(t * p, axis=1, keepdims=True))],
 }
 
-STABLE = {**LENGTHS, **SATURATION}
+a, b = f64("a", 3, 5), f64("b", 5)
+e, d = sn.exp(a), sn.exp(b - 1.0)
+blend = 0.3 * e + 2.0 * d
+weights = sn.sigmoid(f64("q", 4))
+summed = sn.sum(sn.exp(z), axis=1, keepdims=True)
+turned = sn.sum(0.25 * sn.exp(2.0 * z), axis=1)
+
+EXPONENTIALS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
+    "log-of-product": lambda rng: [
+        sn.log(sn.softmax(a) * sn.sigmoid(b)),
+        sn.log(e * sn.sigmoid(b) * 3.0),
+        sn.log((0.5 * e) * (d * 2.0)),
+        sn.log(a**6.0 * e),
+        sn.log(sn.exp(a) ** 1.5 * (b * b)),
+        sn.log(e * sn.sigmoid(b) ** 2.5),
+    ],
+    "log-of-quotient": lambda rng: [
+        sn.log(e / sn.exp(b) ** 1.5),
+        sn.log(2.0 / e),
+        sn.log(e / (2.5 * sn.sigmoid(b))),
+        sn.log(a**4.0 / sn.softmax(b)),
+        sn.log(sn.softmax(a) / sn.softmax(b)),
+        sn.log(sn.exp(z) / sn.sum(sn.exp(z), axis=1, keepdims=True)),
+    ],
+    "log-of-either": lambda rng: [
+        sn.log(sn.where(input("m", (3, 5), "bool"), e, sn.sigmoid(b))),
+        sn.log(sn.where(input("m", (5,), "bool"), sn.softmax(a), d)),
+    ],
+    "log-of-sum-of-exp": lambda rng: [
+        sn.log(e + d),
+        sn.log(blend),
+        sn.log(blend + e * d),
+        sn.log(summed + 0.5 * sn.exp(z)),
+        sn.log(e / 3.0 + sn.exp(-b)),
+    ],
+    "log-of-sum-of-shares": lambda rng: [sn.log(sn.softmax(a) + sn.softmax(b)), sn.log(sn.sigmoid(a) + sn.sigmoid(b))],
+    "log-of-weighted-sum": lambda rng: [
+        *both(lambda k: sn.log(sn.sum(sn.exp(z) * sn.exp(t), axis=1, keepdims=k))),
+        sn.log(sn.sum(weights * sn.exp(z), axis=1)),
+        sn.log(sn.sum(sn.exp(z) * hot, axis=1)),
+    ],
+    "log-of-weighted-shares": lambda rng: [
+        *both(lambda k: sn.log(sn.sum(p * sn.sigmoid(t), axis=1, keepdims=k))),
+        sn.log(sn.sum(weights * p)),
+        sn.log(sn.sum(p * hot, axis=1)),
+    ],
+    "softplus-of-log": lambda rng: [sn.log1p(e), sn.log1p(0.5 * e * d), sn.log1p(blend), sn.log1p(summed)],
+    "log-of-number-plus": lambda rng: [sn.log(0.25 + e), sn.log(3.0 + 0.5 * e * d), sn.log(2.0 + summed)],
+    "sigmoid-with-number": lambda rng: [a / (3.0 + sn.exp(b)), 1.0 / (0.5 + sn.exp(a))],
+    "sigmoid-of-factor": lambda rng: [a / (1.0 + 2.0 * e), 1.0 / (1.0 + e * d), 3.0 / (1.0 + d / 7.0)],
+    "share-of-two": lambda rng: [e / (e + d), (0.3 * e) / (0.3 * e + d * 2.0), e / (e + 2.0), (e * d) / (d + e * d)],
+    "shifted-exponentials": lambda rng: [
+        sn.exp(z) / (1.0 + summed),
+        sn.exp(z) / (sn.exp(z) + summed),
+        (a * e + b * d) / (e + d),
+        a / (e + d),
+        d / (e + d + sn.exp(a * 0.5)),
+        (weights * sn.exp(2.0 * z)) / sn.sum(3.0 * sn.exp(2.0 * z), axis=1, keepdims=True),
+        sn.sum(z * sn.exp(z), axis=1) / sn.sum(sn.exp(z), axis=1),
+        f64("u", 3) / turned,
+        2.0 / sn.sum(sn.exp(z)),
+    ],
+    "divided-by-square-of-sum": lambda rng: [a / sn.square(1.0 + e), 1.0 / sn.square(e + d), d / sn.square(0.5 + d)],
+    "divided-by-scaled-square-of-sum": lambda rng: [a / (3.0 * sn.square(1.0 + e)), d / (sn.exp(b) * sn.square(e + d))],
+}
+
+STABLE = {**LENGTHS, **SATURATION, **EXPONENTIALS}

@@ -116,7 +116,8 @@ LARGEST = float(np.finfo("float32").max)
 SMALLEST = float(np.finfo("float32").smallest_normal) / UNIT
 """Smaller numbers count as 0."""
 LOGARITHMS = {"log-of-sum-of-exp", "log-softmax", "logsumexp", "log-of-moved", "log-of-picked", "log-of-choice",
-              "log-of-quotient", "log-of-product", "picked-log-share", "log-share-picked"}  # fmt: skip
+              "log-of-quotient", "log-of-product", "picked-log-share", "log-share-picked",
+              "log-of-weighted-shares", "log-of-weighted-sum", "log-of-sum-of-shares"}  # fmt: skip
 """Rules whose small results come from cancellation on either side: below 1 their error is absolute."""
 
 OF_WHOLE_MATRICES = {"inverse-of-product-times", "times-inverse-of-product", "scaled-inverse-of-product-times",
