@@ -9,12 +9,12 @@ ever given to the value it belongs to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import is_
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from symnet.derive.api import of_usual_data
 from symnet.derive.arguments import Variable, Variables, check_dependence, scalar_loss, variables_in
@@ -45,6 +45,9 @@ from symnet.ops.usually import in_short
 from symnet.simplify import prepare
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from symnet.explain.flow import Flow
     from symnet.explain.verify import Verification
 
 
@@ -104,6 +107,22 @@ class Derivation:
         from symnet.explain.verify import verify
 
         return verify(self.steps, self.value, self.wrt, self.gradients, seed)
+
+    def evaluate(self, values: Mapping[Any, Any], sizes: Mapping[str, int] | None = None) -> dict[str, np.ndarray]:
+        """The gradients and the loss, by the names on the left sides, computed in float64 from the printed text alone.
+
+        `values` holds arrays for inputs, parameters and random draws, by name or symbol (see `symnet.explain.read`).
+        """
+        from symnet.explain.read import evaluate
+
+        shapes = {equation.name: equation.value.shape for equation in (*self.formulas, self.where[-1])}
+        return evaluate(self.summary(), self.context.known, values, sizes, shapes)
+
+    def flow(self, values: Mapping[str, Any]) -> Flow:
+        """The size of the gradient at every layer and parameter, at the point that `values` says (arrays by name)."""
+        from symnet.explain.flow import flow
+
+        return flow(self.loss, values)
 
     @cached_property
     def views(self) -> list[StepView]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
 from symnet.derive.arguments import Variable, Variables, depends_on, scalar_loss
@@ -11,6 +12,8 @@ from symnet.explain.levels import Level, check_level
 from symnet.expr.node import Expr
 
 if TYPE_CHECKING:
+    from symnet.explain.flow import Flow
+    from symnet.explain.surface import Surface
     from symnet.explain.training import TrainingStep
     from symnet.keras.optimizers.schedules import LearningRateSchedule
     from symnet.optim.base import Optimizer
@@ -29,9 +32,26 @@ class Explain:
     an optimizer        its update in the notation of papers, an `UpdateFormula`
     a schedule          its learning rate at step t: of `sn.optim.lr_scheduler` or `sn.keras.optimizers.schedules`
     level=              how much is shown of the steps of a derivation: "brief", "normal" or "full"
+
+    `sn.explain.surface(loss, values)` has the loss around a point, `sn.explain.flow(loss, values)` the size of the
+    gradient at every layer; both give data that can be plotted.
     """
 
     __name__ = "explain"
+
+    @property
+    def surface(self) -> Callable[..., Surface]:
+        """See `symnet.explain.surface.surface`."""
+        from symnet.explain.surface import surface
+
+        return surface
+
+    @property
+    def flow(self) -> Callable[..., Flow]:
+        """See `symnet.explain.flow.flow`."""
+        from symnet.explain.flow import flow
+
+        return flow
 
     @overload
     def __call__(self, loss: Expr | Program, wrt: Variable | Variables, *, level: Level = ...) -> Derivation: ...
