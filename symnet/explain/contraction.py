@@ -192,6 +192,8 @@ def over(numerator: Form, denominator: Form, scalar: bool) -> Form:
 
 def transposed(form: Form) -> Form:
     """formᵀ: of a product the product of the transposes in the other order; of a transpose what it is made of."""
+    if isinstance(form, Symbol) and form.symmetric:
+        return form
     if isinstance(form, Inverse):
         return form if form.symmetric else Inverse(form.body, not form.transposed)
     if isinstance(form, Negative):

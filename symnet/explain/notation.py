@@ -10,7 +10,7 @@ What changes no value is not written: a cast between number types, axes of size 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import groupby
 from typing import ClassVar
@@ -43,10 +43,11 @@ class Form:
 
 @dataclass(frozen=True)
 class Symbol(Form):
-    """A name: `base` with an optional subscript."""
+    """A name: `base` with an optional subscript; of a `symmetric` matrix no transpose is written."""
 
     base: str
     sub: str = ""
+    symmetric: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -325,11 +326,14 @@ def factors(product: Product) -> list[Placed]:
 
 
 def _flat(product: Product) -> tuple[Form, ...]:
-    """The factors of a product; of a product of numbers in front of a number times the rest, each number for itself."""
-    first, *rest = product.factors
-    if product.kind == "scale" and isinstance(first, Product) and first.kind == "scale":
-        return (*_flat(first), *rest)
-    return product.factors
+    """The factors of a product; of numbers in front of another, each for itself, and those in digits first."""
+    if product.kind != "scale":
+        return product.factors
+    flat: list[Form] = []
+    for factor in product.factors:
+        flat.extend(_flat(factor) if isinstance(factor, Product) and factor.kind == "scale" else (factor,))
+    *front, last = flat
+    return (*sorted(front, key=lambda factor: not isinstance(factor, Number)), last)
 
 
 def _powers(factors: tuple[Form, ...]) -> tuple[Form, ...]:

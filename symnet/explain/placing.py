@@ -17,6 +17,7 @@ from symnet.explain.identifiers import letters
 from symnet.explain.leaves import extent, is_named
 from symnet.explain.notation import Call, Entries, Form, Index, Number, Product, Sum, Symbol
 from symnet.explain.operations import form_of
+from symnet.explain.scalars import is_outer, is_repeated
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr
 
@@ -139,6 +140,10 @@ def _elementwise(node: Expr, operands: Sequence[Placed]) -> Placed:
     for (_, reading), arg in zip(operands, node.args, strict=True):
         shift = node.ndim - arg.ndim
         readings.append(reading.moved(range(shift, node.ndim)))
+    whole = Reading(squeezed(node.shape), visible(node.shape))
+    if is_outer(node) and not any(reading.lazy or not reading.axes for reading in readings):
+        return form_of(node, [form for form, _ in operands]), whole
+    readings = [whole if is_repeated(node, i) else reading for i, reading in enumerate(readings)]
     forms = [_letter(form, reading, node) for (form, _), reading in zip(operands, readings, strict=True)]
     form = form_of(node, forms)
     terms = _terms(form, forms, readings)

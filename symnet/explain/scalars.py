@@ -11,6 +11,7 @@ from symnet.explain.notation import (
     Call,
     Fence,
     Form,
+    Index,
     Indicator,
     Level,
     Negative,
@@ -39,18 +40,28 @@ def _subtract(node: Expr, args: Sequence[Form]) -> Form:
 
 
 def _repeated(node: Expr, args: Sequence[Form], i: int) -> Form:
-    """A term of a sum; a column beside a matrix is repeated, u 𝟏ᵀ, and so is a row beside the identity, 𝟏 vᵀ.
-
-    Where rows have no number of their own (a batch) nothing is written: x W + b.
-    """
-    shape, form = node.args[i].shape, args[i]
-    if len(node.shape) != 2 or not all(isinstance(dim, int) and dim != 1 for dim in node.shape):
+    """A term of a sum, repeated where it is said that it is: u 𝟏ᵀ, 𝟏 vᵀ."""
+    ones, form = Number("1", bold=True), args[i]
+    if isinstance(form, Index) or not is_repeated(node, i):
         return form
-    ones = Number("1", bold=True)
-    if shape == (node.shape[0], 1):
-        return product(form, Transposed(ones))
+    column = node.args[i].shape == (node.shape[0], 1)
+    return product(form, Transposed(ones)) if column else product(ones, transposed(form))
+
+
+def is_repeated(node: Expr, i: int) -> bool:
+    """Whether a term of a sum is a product A v beside a matrix, or a row beside the identity: it is written as a matrix.
+
+    Of other rows and columns (a bias, a mean) nothing is said: x W + b.
+    """
+    if node.op not in ("add", "subtract") or len(node.shape) != 2:
+        return False
+    if not all(isinstance(dim, int) and dim != 1 for dim in node.shape):
+        return False
+    shape = node.args[i].shape
     row = shape in ((node.shape[1],), (1, node.shape[1]))
-    return product(ones, transposed(form)) if row and holds_identity(node.args[1 - i]) else form
+    inner = node.args[i].args[0] if node.args[i].op == "reshape" else node.args[i]
+    made = inner.op == "contract" or (inner.op == "sum" and inner.args[0].op == "multiply")
+    return (shape == (node.shape[0], 1) and made) or (row and holds_identity(node.args[1 - i]))
 
 
 def _negative(node: Expr, args: Sequence[Form]) -> Form:
@@ -71,6 +82,11 @@ def _multiply(node: Expr, args: Sequence[Form]) -> Form:
     if _is_outer(*reversed(node.args)):
         return product(args[1], transposed(args[0]))
     return Product("hadamard", tuple(args))
+
+
+def is_outer(node: Expr) -> bool:
+    """Whether a node is the product of a column and a row, written u vᵀ."""
+    return node.op == "multiply" and (_is_outer(*node.args) or _is_outer(*reversed(node.args)))
 
 
 def _is_outer(column: Expr, row: Expr) -> bool:

@@ -178,7 +178,7 @@ DIAG: Op = register(
             make(DIAG, (input("x", (2, "N"), "float64"),)),
             make(DIAG, (input("k", (4,), "int64"),)),
         ],
-        cost=0.2,
+        cost=1.0,
         finite=True,
         reason="an element of the vector stands on the diagonal alone",
         doc="Matrices that have vectors on their diagonals and zeros elsewhere.",

@@ -19,7 +19,7 @@ from symnet.ops.scalar import cast, equal, multiply
 from symnet.ops.shape import reshape, transpose
 
 __all__ = [
-    "dot", "einsum", "matmul", "outer", "tensordot", "trace", "vecdot",
+    "dot", "einsum", "inner", "matmul", "outer", "tensordot", "trace", "vdot", "vecdot",
 ]  # fmt: skip
 
 
@@ -185,6 +185,22 @@ def vecdot(a: Operand, b: Operand, axis: int = -1) -> Expr:
     letters = LETTERS[: len(shape)]
     names = [letters[len(shape) - node.ndim :] for node in (left, right)]
     return einsum(f"{names[0]},{names[1]}->{letters[:place]}{letters[place + 1 :]}", left, right)
+
+
+def inner(a: Operand, b: Operand) -> Expr:
+    """NumPy's inner: the sums of products over the last axis of both; a product where one is a scalar."""
+    left, right = operands("inner", (a, b), "number")
+    if not left.ndim or not right.ndim:
+        return multiply(left, right)
+    return tensordot(left, right, ((left.ndim - 1,), (right.ndim - 1,)))
+
+
+def vdot(a: Operand, b: Operand) -> Expr:
+    """The sum of the products of all elements, of arrays with as many elements, row by row."""
+    left, right = operands("vdot", (a, b), "number")
+    if left.shape == right.shape:
+        return sum(multiply(left, right)) if left.ndim != 1 else tensordot(left, right, 1)
+    return tensordot(reshape(left, (-1,)), reshape(right, (-1,)), 1)
 
 
 def outer(a: Operand, b: Operand) -> Expr:

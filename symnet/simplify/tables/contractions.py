@@ -158,17 +158,17 @@ def as_product(node: Expr) -> Expr | None:
 
 @computed
 def without_unit_index(node: Expr) -> Expr | None:
-    """A plain contraction without the indices of size 1 that it sums."""
+    """A plain contraction without the indices of size 1 that it sums, and without those of a matrix's one row."""
     if not is_plain(node.attrs["spec"]):
         return None
     first, second, result = parse_spec(node.attrs["spec"])
     sizes = dict(zip((*first, *second), (*node.args[0].shape, *node.args[1].shape), strict=True))
-    units = {letter for letter, dim in sizes.items() if dim == 1 and letter not in result}
+    units = {letter for letter, dim in sizes.items() if dim == 1 and (letter not in result or len(result) == 2)}
     if not units:
         return None
-    parts = [tuple(letter for letter in part if letter not in units) for part in (first, second)]
-    a, b = (reshaped(x, tuple(sizes[i] for i in part)) for x, part in zip(node.args, parts, strict=True))
-    return contraction(a, b, (*parts, result), node)
+    parts = [tuple(letter for letter in part if letter not in units) for part in (first, second, result)]
+    a, b = (reshaped(x, tuple(sizes[i] for i in part)) for x, part in zip(node.args, parts, strict=False))
+    return reshaped(contraction(a, b, parts, node), node.shape)
 
 
 @computed

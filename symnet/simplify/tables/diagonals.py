@@ -9,16 +9,19 @@ from symnet.simplify.facts import scalar_shaped
 from symnet.simplify.pattern import Family, attributes, computed, this, variables
 from symnet.simplify.rule import rule
 from symnet.simplify.shapes import reshaped
-from symnet.simplify.symmetry import holds_identity
-from symnet.simplify.tables.matrix_products import letters_of, moved
+from symnet.simplify.symmetry import holds_identity, letters_of
+from symnet.simplify.tables.matrix_products import moved
 from symnet.simplify.vocabulary import (
     broadcast_to,
     contract,
     det,
     diag,
     diagonal,
+    gather,
     inverse,
+    iota,
     one_hot,
+    scatter_add,
     sum_,
     trace,
     transpose,
@@ -81,8 +84,10 @@ def diagonal_less(x: Expr, v: Expr, y: Expr) -> Expr | None:
 
 @computed
 def rows_summed(node: Expr, x: Expr) -> Expr | None:
-    """The sum of a diagonal matrix along its rows or columns: the vector on the diagonal."""
+    """The sum of a diagonal matrix along its rows or columns: the vector on the diagonal; along both, its sum."""
     rank = len(x.shape)
+    if node.attrs["axes"] == (rank - 1, rank):
+        return reshaped(sum_of_last(x), node.shape)
     return reshaped(x, node.shape) if node.attrs["axes"] in ((rank - 1,), (rank,)) else None
 
 
@@ -122,8 +127,40 @@ def prod_last(node: Expr, x: Expr) -> Expr:
 
 
 @computed
-def sum_last(node: Expr, x: Expr) -> Expr:
+def sum_last(x: Expr) -> Expr:
+    return sum_of_last(x)
+
+
+def sum_of_last(x: Expr) -> Expr:
     return make(lookup("sum"), (x,), {"axes": (len(x.shape) - 1,), "keepdims": False})
+
+
+@computed
+def traced(node: Expr, x: Expr) -> Expr | None:
+    """The sum of the last axis alone of the diagonals of `x`."""
+    last = node.attrs["axes"] == (len(x.shape) - 2,) and not node.attrs["keepdims"]
+    return make(lookup("trace"), (x,)) if last else None
+
+
+@computed
+def picked_diagonal(node: Expr, x: Expr) -> Expr | None:
+    """The diagonal of one square matrix, picked by counting positions."""
+    rows, columns = node.args[1:]
+    return make(lookup("diagonal"), (x,)) if rows is columns and x.shape == (*rows.shape, *rows.shape) else None
+
+
+@computed
+def placed_diagonal(node: Expr, x: Expr) -> Expr | None:
+    rows, columns = node.args[1:]
+    return make(lookup("diag"), (x,)) if rows is columns and node.shape == (*rows.shape, *rows.shape) else None
+
+
+@computed
+def kept_diagonal(identity: Expr, x: Expr) -> Expr | None:
+    """I ⊙ X, for a square matrix X: its diagonal on the diagonal."""
+    if not holds_identity(identity) or x.shape != identity.shape or len(x.shape) != 2:
+        return None
+    return make(lookup("diag"), (make(lookup("diagonal"), (x,)),))
 
 
 @computed
@@ -155,6 +192,8 @@ def exchanges_last(node: Expr) -> bool:
 MAKE = [
     rule("identity-times-vector", one_hot(a) * x, on_diagonal(factor_with(this, x), x),
          reason="the identity keeps the elements of a vector that stand on the diagonal"),
+    rule("identity-times-matrix", one_hot(a) * x, kept_diagonal(factor_with(this, x), x),
+         reason="the identity keeps the elements that stand on the diagonal"),
     rule("vector-times-identity-less", x * (one_hot(a) - y), identity_less(x, factor_with(this, x), y),
          reason="the product with the identity is a diagonal matrix"),
     rule("vector-times-diagonal-less", x * (diag(a) - y), diagonal_less(x, a, y),
@@ -189,12 +228,19 @@ READ = [
     rule("diagonal-of-diagonal-matrix", diagonal(diag(x)), x, reason="what stands on the diagonal"),
     rule("diagonal-of-identity", diagonal(one_hot(a)), ones(this, operand(this)),
          reason="ones stand on the diagonal of the identity"),
+    rule("diagonal-of-repeated", diagonal(broadcast_to(x)), x, condition=scalar_shaped(x),
+         reason="all elements are equal"),
     rule("diagonal-of-transpose", diagonal(transpose(x)), diagonal(x), condition=exchanges_last(operand(this)),
          reason="a transpose has the same diagonal"),
     rule("transpose-of-diagonal-matrix", transpose(diag(x)), diag(x), condition=exchanges_last(this),
          reason="a diagonal matrix is its own transpose"),
     rule("sum-of-diagonal-matrix", sum_(diag(x)), rows_summed(this, x), reason="each row has one element that counts"),
-    rule("trace-of-diagonal-matrix", trace(diag(x)), sum_last(this, x), reason="the trace is the sum of the diagonal"),
+    rule("sum-of-diagonal", sum_(diagonal(x)), traced(this, x), reason="the sum of the diagonal is the trace"),
+    rule("gathered-diagonal", gather(x, iota(), iota()), picked_diagonal(this, x),
+         reason="equal positions along both axes are the diagonal"),
+    rule("scattered-diagonal", scatter_add(x, iota(), iota()), placed_diagonal(this, x),
+         reason="equal positions along both axes are the diagonal"),
+    rule("trace-of-diagonal-matrix", trace(diag(x)), sum_last(x), reason="the trace is the sum of the diagonal"),
     rule("determinant-of-diagonal-matrix", det(diag(x)), prod_last(this, x),
          reason="the determinant of a diagonal matrix is the product of its elements"),
     rule("inverse-of-diagonal-matrix", inverse(diag(x)), diag(1 / x),

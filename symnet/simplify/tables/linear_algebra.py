@@ -10,7 +10,7 @@ from symnet.simplify.pattern import Family, attributes, computed, this, variable
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import Axes, covers_all
 from symnet.simplify.symmetry import is_identity, symmetric
-from symnet.simplify.tables.contractions import contraction
+from symnet.simplify.tables.contractions import contraction, product
 from symnet.simplify.vocabulary import (
     absolute,
     contract,
@@ -175,6 +175,10 @@ TRANSPOSES = [
          condition=exchanges_rows(P), reason="(Xᵀ)⁻¹ is (X⁻¹)ᵀ"),
     rule("transpose-of-symmetric-sum", transpose(a + b, axes=P), a + b,
          condition=(exchanges_rows(P), symmetric(operand_at(this, 0))), reason="X + Xᵀ is its own transpose"),
+    rule("transpose-of-symmetric-multiple", transpose(a * b, axes=P), a * b,
+         condition=(exchanges_rows(P), symmetric(operand_at(this, 0))), reason="it is its own transpose"),
+    rule("transpose-of-symmetric-product", transpose(product(a, b), axes=P), product(a, b),
+         condition=(exchanges_rows(P), symmetric(operand_at(this, 0))), reason="it is its own transpose"),
     rule("transpose-of-symmetric", transpose(given(), axes=P), operand_at(this, 0),
          condition=(exchanges_rows(P), symmetric(operand_at(this, 0))), reason="the input is its own transpose",
          assumption="the input is symmetric, as declared"),

@@ -12,28 +12,22 @@ from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
-from symnet.ops.contract import LETTERS, is_plain
+from symnet.ops.contract import LETTERS
 from symnet.ops.contract import contract as contracted
 from symnet.ops.leaves import number
-from symnet.simplify.pattern import attributes, computed, this, variables
+from symnet.ops.linalg.products import multi_dot
+from symnet.simplify.pattern import attributes, computed, constants, this, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import reshaped
+from symnet.simplify.symmetry import Factor, chain, letters_of, sides_of
 from symnet.simplify.vocabulary import contract, inverse, sum_, transpose
 
 a, b, c, d, x = variables("a b c d x")
+(n,) = constants("n")
 (P,) = attributes("P")
 
 SMALLEST, LARGEST = 1, 4096
 """Named sizes for which an order of multiplications must be the better one."""
-
-
-def letters_of(node: Expr) -> tuple[str, str, str] | None:
-    """The letters of both operands and of the result of a plain contraction; None for any other node."""
-    if node.op != "contract" or not is_plain(node.attrs["spec"]):
-        return None
-    operands, result = node.attrs["spec"].split("->")
-    first, second = operands.split(",")
-    return first, second, result
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:
@@ -92,57 +86,53 @@ def _matched(old: str, new: str) -> dict[str, str] | None:
     return names if len(set(names.values())) == len(names) else None
 
 
-Factor = tuple[Expr, bool]
-Chain = tuple[tuple[int, ...], tuple[tuple[int, bool], ...]]
-
-
 @computed
 def same_product(left: Expr, right: Expr) -> bool:
     """Whether two products of the same matrices were only multiplied in another order."""
-    chain = _chain(left)
-    return chain is not None and chain == _chain(right)
+    if "contract" not in (left.op, right.op):
+        return False
+    (numbers, factors), (others, compared) = chain(left), chain(right)
+    if len(factors) < 3 or len(factors) != len(compared):
+        return False
+    same = sorted(map(id, numbers)) == sorted(map(id, others))
+    return same and all(one.key == other.key for one, other in zip(factors, compared, strict=True))
 
 
-def _chain(node: Expr) -> Chain | None:
-    """The numbers and the factors (each with whether it is transposed) of a product of matrices, from left to right.
-
-    They are given by their ids, which tell equal expressions.
-    """
-    numbers: list[int] = []
-    factors: list[tuple[int, bool]] = []
-    waiting: list[Factor] = [(node, False)]
-    while waiting:
-        item, turned = waiting.pop()
-        if item.op == "multiply" and not item.args[0].shape and item.args[1].shape == item.shape:
-            numbers.append(id(item.args[0]))
-            waiting.append((item.args[1], turned))
-            continue
-        if item.op == "transpose" and len(item.shape) == 2:
-            waiting.append((item.args[0], not turned))
-            continue
-        found = letters_of(item)
-        sides = _sides(found) if found is not None and len(item.shape) == 2 else None
-        if sides is None:
-            factors.append((id(item), turned))
-            continue
-        order, flips = sides
-        pair = [(item.args[k], flips[k] != turned) for k in order]
-        waiting.extend(pair if turned else reversed(pair))
-    return (tuple(sorted(numbers)), tuple(factors)) if len(factors) > 2 else None
-
-
-def _sides(letters: tuple[str, str, str]) -> tuple[tuple[int, int], tuple[bool, bool]] | None:
-    """Which operand of a product of two matrices stands on the left, and which ones are transposed."""
-    first, second, result = letters
-    shared = set(first) & set(second)
-    if len(first) != 2 or len(second) != 2 or len(shared) != 1 or shared & set(result):
+@computed
+def common_ends(node: Expr) -> Expr | None:
+    """A B D + A C D as A (B + C) D, for products of matrices that begin or end alike (differences alike)."""
+    (numbers, first), (others, second) = (chain(term) for term in node.args)
+    if not all(len(term.shape) == 2 for term in node.args) or sorted(map(id, numbers)) != sorted(map(id, others)):
         return None
-    (k,) = shared
-    order = (0, 1) if result[0] in first else (1, 0)
-    texts = (first, second)
-    left, right = texts[order[0]], texts[order[1]]
-    flips = {order[0]: left[1] != k, order[1]: right[0] != k}
-    return order, (flips[0], flips[1])
+    before = _alike(first, second, min(len(first), len(second)) - 1)
+    after = _alike(first[::-1], second[::-1], min(len(first), len(second)) - 1 - before)
+    if not before and not after:
+        return None
+    middles = [factors[before : len(factors) - after] for factors in (first, second)]
+    total = make(node.declaration, [_product(part) for part in middles])
+    ends = [first[:before], first[len(first) - after :]]
+    sides = [[_product(end)] if end else [] for end in ends]
+    whole = multi_dot([*sides[0], total, *sides[1]])
+    for scale in numbers:
+        whole = make(lookup("multiply"), (scale, whole))
+    return whole
+
+
+def _alike(first: Sequence[Factor], second: Sequence[Factor], most: int) -> int:
+    """How many factors at the beginning are equal, up to so many."""
+    count = 0
+    while count < most and first[count].key == second[count].key:
+        count += 1
+    return count
+
+
+def _product(factors: Sequence[Factor]) -> Expr:
+    nodes = []
+    for factor in factors:
+        node = make(lookup("inverse"), (factor.matrix,)) if factor.inverted else factor.matrix
+        turned = factor.key[2]
+        nodes.append(make(lookup("transpose"), (node,), {"axes": (1, 0)}) if turned else node)
+    return nodes[0] if len(nodes) == 1 else multi_dot(nodes)
 
 
 # --- the order of multiplications --------------------------------------------------------------------------------
@@ -239,6 +229,18 @@ def transposed_product(node: Expr, a: Expr, b: Expr, axes: tuple[int, ...]) -> E
     return contracted(a, b, f"{letters},{''.join(stored)}->")
 
 
+@computed
+def quadratic_form(node: Expr, u: Expr, v: Expr, c: Expr) -> Expr | None:
+    """Σ (u vᵀ) ⊙ C over all elements, for a column u and a row v, as uᵀ (C v)."""
+    if len(c.shape) != 2 or node.attrs["keepdims"] or node.attrs["axes"] != (0, 1):
+        return None
+    sides = _varying(u, c.shape, "ij"), _varying(v, c.shape, "ij")
+    if sides != ("i", "j"):
+        return None
+    left, right = (reshaped(part, (c.shape[axis],)) for axis, part in enumerate((u, v)))
+    return contracted(left, contracted(c, right, "ij,j->i"), "i,i->")
+
+
 # --- inverses of products ----------------------------------------------------------------------------------------
 
 
@@ -251,7 +253,7 @@ def cancelled(node: Expr, position: int) -> Expr | None:
         return None
     product, other = inverted.args[0], node.args[1 - position]
     inner = letters_of(product)
-    if inner is None or _sides(inner) is None or len({*product.shape, *other.shape}) != 1:
+    if inner is None or sides_of(product) is None or len({*product.shape, *other.shape}) != 1:
         return None
     # The inverse of what has the axes (row, column) has the axes (column, row).
     names = dict(zip(inner[2], outer[position] if turned else outer[position][::-1], strict=True))
@@ -278,6 +280,11 @@ def _inverse_in(node: Expr) -> tuple[Expr | None, Expr | None, bool]:
 
 
 @computed
+def second_factor(node: Expr) -> Expr:
+    return node.args[1]
+
+
+@computed
 def twice(node: Expr) -> Expr:
     return make(lookup("multiply"), (number(2.0, node.dtype), node))
 
@@ -292,8 +299,15 @@ SUMS = [
          reason="a common factor comes out: A C + B C is (A + B) C"),
     rule("common-matrix-difference", contract(a, b) - contract(c, d), common_factor(this), when_cheaper=True,
          in_chains=True, reason="a common factor comes out: A C − B C is (A − B) C"),
+    rule("common-ends-sum", contract(a, b) + contract(c, d), common_ends(this), when_cheaper=True, in_chains=True,
+         reason="common factors come out: A B D + A C D is A (B + C) D"),
+    rule("common-ends-difference", contract(a, b) - contract(c, d), common_ends(this), when_cheaper=True,
+         in_chains=True, reason="common factors come out: A B D − A C D is A (B − C) D"),
     rule("same-matrix-product", contract(a, b) + contract(c, d), twice(operand_of(this, 0)),
          condition=same_product(operand_of(this, 0), operand_of(this, 1)), in_chains=True,
+         reason="products of the same matrices in the same order are equal, whichever is multiplied first"),
+    rule("multiple-of-same-matrix-product", n * contract(a, b) + contract(c, d), (n + 1) * operand_of(this, 1),
+         condition=same_product(second_factor(operand_of(this, 0)), operand_of(this, 1)), in_chains=True,
          reason="products of the same matrices in the same order are equal, whichever is multiplied first"),
 ]  # fmt: skip
 
@@ -306,6 +320,8 @@ ORDER = [
          reason="u (vᵀ C) takes fewer multiplications than (u vᵀ) C"),
     rule("times-outer-product", contract(c, a * b), outer_last(this, a, b, 1), when_cheaper=True,
          reason="(C u) vᵀ takes fewer multiplications than C (u vᵀ)"),
+    rule("sum-of-outer-product-times", sum_((a * b) * c), quadratic_form(this, a, b, c), when_cheaper=True,
+         reason="Σ uᵢ vⱼ Cᵢⱼ is uᵀ C v"),
     rule("sum-of-product-with-transpose", sum_(a * transpose(b, axes=P)), transposed_product(this, a, b, P),
          reason="a contraction reads its operands in any order of axes"),
 ]  # fmt: skip

@@ -45,6 +45,10 @@ def _solutions(right: Callable[[Expr], Expr]) -> list[Expr]:
 
 SYMMETRIC: dict[str, Samples] = {
     "transpose-of-symmetric-sum": lambda rng: [both.T, (gram + 2.0 * gram).T],
+    "transpose-of-symmetric-multiple": lambda rng: [(s * both).T, (gram * both).T],
+    "transpose-of-symmetric-product": lambda rng: [
+        (square @ square.T).T, (square @ both @ square.T).T, (even @ gram @ even).T, (square @ linalg.inv(both) @ square.T).T
+    ],
     "transpose-of-symmetric": lambda rng: [even.T],
     "symmetric-times": lambda rng: [contract(even, tall, "ab,ac->bc"), contract(even, vector, "ab,a->b")],
     "times-symmetric": lambda rng: [contract(tall, even, "ab,ca->bc"), contract(vector, even, "a,ab->b")],
@@ -85,6 +89,17 @@ PRODUCTS: dict[str, Samples] = {
         named @ square + named @ other.T,
     ],
     "common-matrix-difference": lambda rng: [square @ tall - other @ tall, tall.T @ square - tall.T @ other.T],
+    "common-ends-sum": lambda rng: [
+        (square @ other) @ tall + square @ (third @ tall),
+        square @ (other @ third) + square @ (third.T @ third),
+        contract(square @ other, third, "ab,bc->ca") + contract(square, tall @ (tall.T @ third), "ab,bc->ca"),
+        2.0 * square @ other @ third + 2.0 * square @ third @ third,
+    ],
+    "common-ends-difference": lambda rng: [(square @ other) @ tall - square @ (third @ tall)],
+    "multiple-of-same-matrix-product": lambda rng: [2.0 * ((square @ other) @ third) + square @ (other @ third)],
+    "sum-of-outer-product-times": lambda rng: [
+        sn.sum(vector[:, None] * long * f64("p", 3, 5)), sn.sum(f64("p", 3, 5) * (long * vector[:, None])),
+    ],
     "same-matrix-product": lambda rng: [
         (square @ other) @ third + square @ (other @ third),
         (square @ contract(other, third, "ab,cb->ac")) @ tall + square @ (other @ (third.T @ tall)),
@@ -139,6 +154,13 @@ DIAGONALS: dict[str, Samples] = {
     "diagonal-of-product": lambda rng: [sn.diagonal(tall @ tall.T), sn.diagonal(contract(tall, tall, "ab,cb->ac"))],
     "diagonal-of-diagonal-matrix": lambda rng: [sn.diagonal(diagonal)],
     "diagonal-of-identity": lambda rng: [sn.diagonal(hot)],
+    "diagonal-of-repeated": lambda rng: [sn.diagonal(sn.broadcast_to(s, (3, 3)))],
+    "sum-of-diagonal": lambda rng: [sn.sum(sn.diagonal(square)), sn.sum(_raw("diagonal", stack), -1)],
+    "gathered-diagonal": lambda rng: [_raw("gather", square, sn.arange(3), sn.arange(3), axes=(0, 1))],
+    "scattered-diagonal": lambda rng: [
+        _raw("scatter_add", vector, sn.arange(3), sn.arange(3), axes=(0, 1), shape=(3, 3))
+    ],
+    "identity-times-matrix": lambda rng: [hot * square, square * hot],
     "diagonal-of-transpose": lambda rng: [sn.diagonal(square.T), _raw("diagonal", sn.matrix_transpose(stack))],
     "transpose-of-diagonal-matrix": lambda rng: [diagonal.T, sn.matrix_transpose(_raw("diag", tall))],
     "sum-of-diagonal-matrix": lambda rng: [sn.sum(diagonal, 0), sn.sum(_raw("diag", tall), -1, keepdims=True)],
