@@ -34,12 +34,11 @@ class Ownership:
         lineage: Lineage,
     ) -> None:
         self._lineage = lineage
-        self._marks = self._become(named)
-        inside = self._become(written)
-        self._marks = {**inside, **self._marks}
-        self._owners: dict[Expr, Symbols] = {}
-        self._known: dict[tuple[Expr, Function, tuple[frozenset[int], ...]], Sequence[Symbols]] = {}
-        self._graph(roots, [set() for _ in roots])
+        named = list(named)
+        self._marks = {**self._become(written), **self._become(named)}
+        self._descend(roots)
+        if self._take_apart(named):
+            self._descend(roots)
         self._along_lineage()
 
     def of_line(self, nodes: Iterable[Expr]) -> tuple[int, ...]:
@@ -60,6 +59,24 @@ class Ownership:
                 if become.args:
                     marks.setdefault(become, set()).add(symbol)
         return marks
+
+    def _descend(self, roots: Sequence[Expr]) -> None:
+        """Owners for all nodes under the roots, from the marks."""
+        self._owners: dict[Expr, Symbols] = {}
+        self._known: dict[tuple[Expr, Function, tuple[frozenset[int], ...]], Sequence[Symbols]] = {}
+        self._graph(roots, [set() for _ in roots])
+
+    def _take_apart(self, named: Iterable[tuple[int, Expr]]) -> bool:
+        """Mark a part for each symbol of which no node is left, as where its sign went into the sum that takes it."""
+        owning = set().union(*self._owners.values())
+        found: dict[Expr, Symbols] = {}
+        for symbol, node in named:
+            if symbol not in owning and node.args:
+                for part in (arg for become in self._lineage.descendants(node) for arg in become.args):
+                    if part in self._owners and part not in self._marks and part.args:
+                        found.setdefault(part, set()).add(symbol)
+        self._marks.update(found)
+        return bool(found)
 
     def _graph(self, results: Sequence[Expr], inherited: Sequence[Symbols]) -> Mapping[Expr, Symbols]:
         """Give owners to the nodes under some results, which belong to `inherited` if they have no name.
