@@ -26,32 +26,49 @@ if TYPE_CHECKING:
     from symnet.optim.groups import Group
 
 Pair = tuple[Expr, Expr]
-OLD_P, NEW_P, NEW_S = Symbol("p"), Symbol("p′"), Symbol("s′")
+OLD_P, NEW_P = Symbol("p"), Symbol("p′")
 _ALL = (7,)  # all parameters, as one vector
 _REDUCTIONS = ("sum", "norm", "max", "mean")
 
 
 @dataclass(frozen=True, eq=False)
 class Outside:
-    """The surroundings of an update.
+    """The surroundings of an update, as expressions of p, g and s (what the update remembers), p′ and s′.
 
     inside  the optimizer whose `update` is run
-    before  lines for what is done to the gradients
-    after   lines for what is done with the new values; p′ is the one that the update gives, where it is not simply p
+    leaves  those five by their letters, as vectors of all parameters
+    first   what is made of the gradient, itself among it as `g`, before the update
+    last    what is made of the new values, after it
     groups  parameter groups that are updated by another formula
     """
 
     inside: Optimizer
-    before: list[Line] = field(default_factory=list)
-    after: list[Line] = field(default_factory=list)
-    legend: list[tuple[Symbol, Form]] = field(default_factory=list)
+    leaves: Mapping[str, Expr] = field(default_factory=dict)
+    first: list[Kept] = field(default_factory=list)
+    last: list[Kept] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     groups: Mapping[str, Optimizer] = field(default_factory=dict)
-    new_p: Symbol = OLD_P
 
-    def renamed(self, line: Line) -> Line:
-        """A line of the update itself, whose new p may have another name."""
-        return replace(line, left=self.new_p, kept=self.new_p == OLD_P) if line.left == OLD_P else line
+    @property
+    def conditional(self) -> bool:
+        """Whether the parameter does not always get the value that the update gives."""
+        return any(one.old is self.leaves["p"] for one in self.last)
+
+    def assignments(self, inner: Sequence[Line], optimizer: Optimizer) -> tuple[list[Line], list[tuple[Symbol, Form]]]:
+        """All lines of a step, where `inner` are those of the update, and the legend of the others.
+
+        p′ is what the update gives, where that is not simply the new p.
+        """
+        names = Names()
+        for letter, leaf in self.leaves.items():
+            names.give(leaf, OLD_P if letter == "p′" and not self.conditional else Symbol(letter))
+        for one in (*self.first, *self.last):
+            names.give(one.old, one.letter)
+        name_hypers(names, optimizer, [one.value for one in (*self.first, *self.last)])
+        update = [
+            replace(line, left=NEW_P, kept=False) if self.conditional and line.left == OLD_P else line for line in inner
+        ]
+        return [*_lines(self.first, names), *update, *_lines(self.last, names)], names.legend
 
 
 class _StandIn:
@@ -74,47 +91,24 @@ def around(optimizer: Optimizer) -> Outside:
     stand_in = _StandIn([(p, new_p), (s, new_s)])
     outermost, innermost = _with_stand_in(optimizer, stand_in)
     pairs = dict(outermost.updates([p], [g]))
-    gradient = stand_in.gradient
-    assert gradient is not None
-    own = [
-        (old, value)
-        for old, value in pairs.items()
-        if all(value is not new for new in (new_p, new_s)) and old.name != "step"
+    assert stand_in.gradient is not None
+    own = {old: value for old, value in pairs.items() if value not in {new_p, new_s} and old.name != "step"}
+    gradient, *values = simplify([stand_in.gradient, *own.values()])
+    stored = [
+        Kept(old, _own_node(value), symbol(str(old.name).removeprefix("p.")))
+        for old, value in zip(own, values, strict=True)
     ]
-    groups = _other_formulas(innermost)
-    notes = [_settings(group) for group in innermost.groups if group.settings]
-    if gradient is g and not own:
-        return Outside(innermost, notes=notes, groups=groups)
-    olds = [old for old, _ in own]
-    gradient, *values = simplify([gradient, *(value for _, value in own)])
-    after = [_uses(value, (new_p, new_s)) for value in values]
-    conditional = pairs[p] is not new_p
-    leaves = Names()
-    for leaf, form in ((p, OLD_P), (g, Symbol("g")), (s, Symbol("s")), (new_s, NEW_S)):
-        leaves.give(leaf, form)
-    leaves.give(new_p, NEW_P if conditional else OLD_P)
-    for old in olds:
-        leaves.give(old, symbol(str(old.name).removeprefix("p.")))
-    name_hypers(leaves, optimizer, [gradient, *values])
-    stored = [Kept(old, _own_node(value), symbol(str(old.name).removeprefix("p.")))
-              for old, value in zip(olds, values, strict=True)]  # fmt: skip
-    first = [one for one, late in zip(stored, after, strict=True) if not late and _uses(one.value, (g,))]
+    first = [one for one in stored if _uses(one.value, (g,)) and not _uses(one.value, (new_p, new_s))]
+    last = [one for one in stored if all(one is not other for other in first)]
     if gradient is not g:
         first.append(Kept(g, gradient, Symbol("g")))
-    last = [one for one in stored if all(one is not other for other in first)]
+    notes = [_settings(group) for group in innermost.groups if group.settings]
     if any(node.op in _REDUCTIONS for node in postorder([gradient])):
-        notes.append("g and p stand for all parameters together in norms and sums")
+        notes.append("norms and sums are over all parameters together")
     if pairs[s] is not new_s:
         notes.append("s stands for everything that the update remembers, s′ for its new value")
-    return Outside(
-        innermost,
-        _lines(first, leaves),
-        _lines(last, leaves),
-        leaves.legend,
-        notes,
-        groups,
-        NEW_P if conditional else OLD_P,
-    )
+    leaves = {"p": p, "g": g, "s": s, "p′": new_p, "s′": new_s}
+    return Outside(innermost, leaves, first, last, notes, _other_formulas(innermost))
 
 
 def _with_stand_in(optimizer: Optimizer, stand_in: _StandIn) -> tuple[Optimizer, Optimizer]:

@@ -122,9 +122,9 @@ def formula_of(optimizer: Optimizer) -> UpdateFormula:
     from symnet.optim.around import around
 
     outside = around(optimizer)
-    lines, names = inner_lines(outside.inside)
-    lines = [*outside.before, *map(outside.renamed, lines), *outside.after]
-    legend, groups = [*outside.legend, *names.legend], {}
+    inner, names = inner_lines(outside.inside)
+    lines, legend = outside.assignments(inner, optimizer)
+    legend, groups = [*legend, *names.legend], {}
     for name, member in outside.groups.items():
         own_lines, own_names = inner_lines(member)
         groups[name] = UpdateFormula(own_lines, [])

@@ -21,8 +21,8 @@ from symnet.explain.naming import Forms, Names, name_shared
 from symnet.explain.notation import HAT, Code, Form, Number, Partial, Sum, Symbol
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, rewrite
-from symnet.optim.around import around
-from symnet.optim.base import STEP
+from symnet.optim.around import Outside, around
+from symnet.optim.base import STEP, Value
 from symnet.optim.formula import USUAL, Line, Reading, UpdateFormula, changed_gradient, hyper_symbol
 from symnet.optim.members import of_one_member
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from symnet.optim.lr_scheduler import LRScheduler
 
 LETTERS = {**USUAL, "lr": Symbol("η")}
-THETA, LOSS, TIME = Symbol("θ"), Symbol("L"), Symbol("t")
+THETA, NEW_THETA, LOSS, TIME = Symbol("θ"), Symbol("θ′"), Symbol("L"), Symbol("t")
 _STEP_BEFORE = Sum(((TIME, True), (Number("1"), False)))
 
 
@@ -43,14 +43,43 @@ def over_time(optimizer: Optimizer) -> UpdateFormula:
     reading = Reading(inside)
     zeros = [name for name, value in of_one_member(inside).defaults.items() if value == 0.0]
     values = _with_corrections(_without(reading.values, [ops.hyper(name) for name in zeros]))
-    writing = _Writing(inside, reading, values, clipped=bool(outside.before))
+    clipped = any(one.old is outside.leaves["g"] for one in outside.first)
+    writing = _Writing(inside, reading, values, clipped, _at(NEW_THETA if outside.conditional else THETA, "t"))
     written = set(postorder(reading.values))
     notes = [f"{name} is 0, and left out" for name in zeros if ops.hyper(name) in written]
-    if outside.before:
-        notes.insert(0, f"g{HAT} is the gradient after: " + "; ".join(map(str, outside.before)))
-    if outside.after:
-        notes.insert(len(notes), "then: " + "; ".join(map(str, outside.after)))
-    return UpdateFormula(writing.lines(), writing.legend(), [*notes, *outside.notes])
+    first, last, legend = _surroundings(outside, optimizer)
+    return UpdateFormula([*first, *writing.lines(), *last], [*writing.legend(), *legend], [*notes, *outside.notes])
+
+
+def _surroundings(outside: Outside, optimizer: Optimizer) -> tuple[list[Line], list[Line], list[tuple[Symbol, Form]]]:
+    """What is done before and after an update, as equations over time, and what their symbols are called."""
+    if not outside.first and not outside.last:
+        return [], [], []
+    names, leaves = Names(), outside.leaves
+    before, now = _at(THETA, "t−1"), _at(THETA, "t")
+    own = {"p": before, "g": Partial(LOSS, before), "s": Symbol("s", "t−1"), "s′": Symbol("s′", "t")}
+    own["p′"] = _at(NEW_THETA, "t") if outside.conditional else now
+    for letter, leaf in leaves.items():
+        names.give(leaf, own[letter])
+    everything = [*outside.first, *outside.last]
+    values = [one.value for one in everything]
+    for one in everything:
+        names.give(one.old, _at(one.letter, "t−1"))
+    defaults, legend = optimizer.hyperparameters(), []
+    for node in postorder(values):
+        if node.op == "hyper":
+            name = str(node.attrs["name"])
+            names.give(node, names.free(_letter(name)))
+            legend.append(_entry(names.forms[node], name, defaults))
+    for one in everything:
+        symbol_of_new = {"g": Symbol("g" + HAT), "p": THETA}.get(one.letter.base, one.letter)
+        names.give(one.value, _at(symbol_of_new, "t"))
+    name_shared(names, values, letter="c")
+    written_before = postorder([one.value for one in outside.first])
+    named = [node for node in postorder(values) if node.args and node in names.forms]
+    lines = [(node, Line(names.forms[node], definition(node, names.forms))) for node in named]
+    early = set(written_before)
+    return [line for node, line in lines if node in early], [line for node, line in lines if node not in early], legend
 
 
 def schedule_over_time(schedule: LRScheduler | LearningRateSchedule) -> UpdateFormula:
@@ -90,8 +119,10 @@ def _rate(schedule: LRScheduler | LearningRateSchedule) -> Expr:
 class _Writing:
     """The names of everything in a step, and its lines."""
 
-    def __init__(self, optimizer: Optimizer, reading: Reading, values: Sequence[Expr], clipped: bool) -> None:
-        self.optimizer, self.reading, self.values = optimizer, reading, values
+    def __init__(
+        self, optimizer: Optimizer, reading: Reading, values: Sequence[Expr], clipped: bool, result: Symbol
+    ) -> None:
+        self.optimizer, self.reading, self.values, self.result = optimizer, reading, values, result
         self.letters = [THETA if one.old is reading.p else one.letter for one in reading.kept]
         self.old, self.new = Names(), Names()
         for one, letter in zip(reading.kept, self.letters, strict=True):
@@ -119,7 +150,7 @@ class _Writing:
         if self.changed is not None:
             known.give(self.changed, Symbol("g", "t"))
         for letter, value in zip(self.letters, self.values, strict=True):
-            known.give(value, _at(letter, "t"))
+            known.give(value, self.result if letter is THETA else _at(letter, "t"))
         for node in postorder(self.values):
             if node.name is not None and node.args and node not in known.forms:
                 known.give(node, _at(_letter(str(node.name)), "t"))
@@ -139,15 +170,18 @@ class _Writing:
             if one.old is not self.reading.p:
                 entries.append((_at(letter, "0"), _start(one.old)))
         defaults = of_one_member(self.optimizer).defaults
-        for node, name in self.hypers.items():
-            form = self.old.forms[node]
-            base, _, place = name.partition("[")
-            value = defaults.get(base)
-            shown = value[int(place[:-1])] if place and isinstance(value, tuple) else value
-            assert isinstance(form, Symbol)
-            named = "" if form == Symbol(name) else f"{name} = "
-            entries.append((form, Code(f"{named}{shown:g}" if isinstance(shown, float) else name)))
+        entries += [_entry(self.old.forms[node], name, defaults) for node, name in self.hypers.items()]
         return entries
+
+
+def _entry(form: Form, name: str, defaults: Mapping[str, Value]) -> tuple[Symbol, Form]:
+    """What a symbol of a hyperparameter is called and is."""
+    base, _, place = name.partition("[")
+    value = defaults.get(base)
+    shown = value[int(place[:-1])] if place and isinstance(value, tuple) else value
+    assert isinstance(form, Symbol)
+    named = "" if form == symbol(name) else f"{name} = "
+    return form, Code(f"{named}{shown:g}" if isinstance(shown, float) else name)
 
 
 def _at(letter: Symbol, time: str) -> Symbol:

@@ -150,7 +150,7 @@ class Centred(sn.optim.SGD):
 def test_an_optimizer_that_overrides_updates() -> None:
     formula = Centred(lr=0.1).formula()
     assert [str(line) for line in formula.lines] == ["g ← g − mean(g)", "p ← p − lr (g + λ p)"]
-    assert formula.notes == ["g and p stand for all parameters together in norms and sums"]
+    assert formula.notes == ["norms and sums are over all parameters together"]
 
 
 def test_groups() -> None:

@@ -80,9 +80,27 @@ def test_what_is_not_zero_is_written() -> None:
 
 
 def test_clipped_gradients_wear_a_hat() -> None:
-    text = str(sn.explain(sn.optim.ClipGradNorm(sn.optim.SGD(momentum=0.9), 1.0)))
-    assert text.startswith("vₜ = μ vₜ₋₁ + g\u0302ₜ\nθₜ = θₜ₋₁ − η vₜ")
-    assert "g\u0302 is the gradient after: grad_norm ← ‖g‖; g ← min(1, max_norm / (grad_norm + 1e−6)) g" in text
+    formula = sn.explain(sn.optim.ClipGradNorm(sn.optim.SGD(momentum=0.9), 1.0))
+    assert [str(line) for line in formula.lines] == [
+        "grad_normₜ = ‖∂L/∂θₜ₋₁‖",
+        "g\u0302ₜ = min(1, max_norm / (grad_normₜ + 1e−6)) ∂L/∂θₜ₋₁",
+        "vₜ = μ vₜ₋₁ + g\u0302ₜ",
+        "θₜ = θₜ₋₁ − η vₜ",
+    ]
+    assert "max_norm = 1" in str(formula)
+    assert "norms and sums are over all parameters together" in formula.notes
+
+
+def test_an_update_that_is_not_made_in_every_step() -> None:
+    lines = [str(line) for line in sn.explain(sn.optim.Accumulate(sn.optim.SGD(), 4)).lines]
+    assert lines[1] == "g\u0302ₜ = (collectedₜ₋₁ + ∂L/∂θₜ₋₁) / (accumulatedₜ₋₁ + 1)"
+    assert lines[2:4] == ["θ′ₜ = θₜ₋₁ − η g\u0302ₜ", "θₜ = where(accumulatedₜ₋₁ + 1 ≥ steps, θ′ₜ, θₜ₋₁)"]
+
+
+def test_averages_follow_the_parameter() -> None:
+    lines = [str(line) for line in sn.explain(sn.optim.Averaged(sn.optim.SGD(), 0.99)).lines]
+    assert lines[1] == "θₜ = θₜ₋₁ − η gₜ"
+    assert lines[4].startswith("averageₜ = where(averagedₜ₋₁ = 0, θₜ, ")
 
 
 def test_a_learning_rate_that_is_a_function_of_the_step() -> None:
