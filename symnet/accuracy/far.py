@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from symnet.accuracy.series import (
+    CHECKED,
     DIGITS,
     NODES,
     STEP,
@@ -120,8 +121,8 @@ def _holds(f: Function, found: Expansion, terms: Sequence[Number], side: int, ra
     """Whether the terms are the function from the radius on, as far as float32 can tell."""
     from mpmath import mp
 
-    with mp.workdps(DIGITS):
-        sizes = [mp.mpf(radius) * 2 ** (k / 3) for k in range(13)]
+    with mp.workdps(CHECKED):
+        sizes = [mp.mpf(radius) * 2 ** (k / 3) for k in range(10)]
         if isinstance(found, Nothing):
             sizes += [mp.mpf(radius) * 2**k for k in range(5, 110, 7)]
         pairs = zip((found.number(size, terms) for size in sizes), f([side * size for size in sizes]), strict=True)
@@ -142,7 +143,7 @@ def expansion(f: Function, side: int) -> Expansion | None:
 def _powers(f: Function, side: int) -> Powers | None:
     from mpmath import mp
 
-    far = mp.mpf(2) ** 300
+    far = mp.mpf(2) ** 130
     a, b = f([side * far, side * 4 * far])
     if not _same_sign(a, b):
         return None

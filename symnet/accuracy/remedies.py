@@ -76,17 +76,32 @@ class Patient:
         for node in order[:-1]:
             if below[id(node)] == everything and node.dtype == "float32" and _is_only_way(self.target, node):
                 current = self.forms[node]
-                return Variable(node, current, self.judge.values([current])[0])
+                return Variable(self.target, node, current, self.judge.values([current])[0])
         return None
 
 
-@dataclass(frozen=True, eq=False)
 class Variable:
-    """A value that a target is a function of: what it means, how it is computed now, and what that gives."""
+    """A value that a target is a function of, and what is known of that function.
 
-    node: Expr
-    now: Expr
-    values: Array
+    node, now, values   what the variable means, how it is computed now, and what that gives at the points
+    f                   the target as a function of it
+    """
+
+    def __init__(self, target: Expr, node: Expr, now: Expr, values: Array) -> None:
+        self.node, self.now, self.values = node, now, values
+        self.f = series.function(target, node)
+        self._taylor: dict[float, series.Taylor | None] = {}
+        self._expansion: dict[int, far.Expansion | None] = {}
+
+    def taylor(self, centre: float) -> series.Taylor | None:
+        if centre not in self._taylor:
+            self._taylor[centre] = series.taylor(self.f, centre)
+        return self._taylor[centre]
+
+    def expansion(self, side: int) -> far.Expansion | None:
+        if side not in self._expansion:
+            self._expansion[side] = far.expansion(self.f, side)
+        return self._expansion[side]
 
 
 def _is_only_way(target: Expr, node: Expr) -> bool:
@@ -98,8 +113,10 @@ def best(patient: Patient) -> Form:
     """The form with the fewest ill points; among equally good ones, that with the least work."""
     plain = patient.plain()
     forms = [plain, *_widened(patient, plain)]
-    for base in list(forms):
-        forms += _with_branches(patient, base)
+    variable = patient.variable()
+    if variable is not None:
+        for base in list(forms):
+            forms += _with_branches(patient, variable, base)
     return _fewest(forms, patient)
 
 
@@ -113,11 +130,8 @@ def _widened(patient: Patient, plain: Form) -> list[Form]:
     return [next(form for form in helping if form.ill == fewest)]
 
 
-def _with_branches(patient: Patient, base: Form) -> Iterator[Form]:
+def _with_branches(patient: Patient, variable: Variable, base: Form) -> Iterator[Form]:
     """The form with polynomials near points at which it is ill, and with the first terms far out."""
-    variable = patient.variable()
-    if variable is None:
-        return
     current = base
     for grow in (_near, _far):
         better = grow(patient, variable, current)
@@ -128,7 +142,7 @@ def _with_branches(patient: Patient, base: Form) -> Iterator[Form]:
 
 def _near(patient: Patient, variable: Variable, base: Form) -> Form | None:
     """The form with a polynomial around each point where that helps."""
-    f, x = series.function(patient.target, variable.node), variable.values
+    x = variable.values
     current = base
     for centre in centres(patient.target):
         distance = np.abs(x.astype(np.float64) - centre)
@@ -137,44 +151,45 @@ def _near(patient: Patient, variable: Variable, base: Form) -> Form | None:
             continue
         (values,) = patient.judge.values([current.node])
         imperfect = near & (np.nan_to_num(patient.judge.errors(patient.target, values)) > COVERED)
-        found = series.taylor(f, centre)
-        forms = [] if found is None else _around(patient, current, variable.now, f, found, distance[imperfect])
+        found = variable.taylor(centre)
+        forms = [] if found is None else _around(patient, current, variable, found, distance[imperfect])
         helping = [form for form in forms if form.ill < current.ill]
         current = min([current, *helping], key=lambda form: form.ill)
     return current if current is not base else None
 
 
-def _around(
-    patient: Patient, base: Form, source: Expr, f: series.Function, found: series.Taylor, distances: Array
-) -> Iterator[Form]:
+def _around(patient: Patient, base: Form, variable: Variable, found: series.Taylor, distances: Array) -> Iterator[Form]:
     """The base with a polynomial within one radius or another, each as small as covers what is ill within it."""
     radii = dict.fromkeys(_short(float(distances[distances < bound].max(initial=0.0))) for bound in RADII)
     for radius in radii:
-        node = series.near(source, f, found, radius, base.node) if radius else None
+        node = series.near(variable.now, variable.f, found, radius, base.node) if radius else None
         if node is not None:
             yield patient.changed(base, "series", node)
 
 
 def _far(patient: Patient, variable: Variable, base: Form) -> Form | None:
     """The form with the first terms of an expansion far out, on each side where that helps."""
-    f, x = series.function(patient.target, variable.node), variable.values
+    x = variable.values
     current = base
     for side in (1, -1):
-        if (patient.ill_at(current.node) & (side * x > FAR[0])).any():
-            found = far.expansion(f, side)
-            forms = [] if found is None else _from_radius(patient, current, variable.now, f, found, side)
+        ill = side * x[patient.ill_at(current.node) & (side * x > FAR[0])].astype(np.float64)
+        if len(ill):
+            found = variable.expansion(side)
+            forms = [] if found is None else _from_radius(patient, current, variable, found, side, ill.min())
             current = _fewest([current, *forms], patient)
     return current if current is not base else None
 
 
 def _from_radius(
-    patient: Patient, base: Form, x: Expr, f: series.Function, found: far.Expansion, side: int
+    patient: Patient, base: Form, variable: Variable, found: far.Expansion, side: int, first: float
 ) -> Iterator[Form]:
-    """The base with the first terms from one radius or another on."""
-    for radius in FAR:
-        node = far.beyond(x, f, found, side, radius, base.node)
+    """The base with the first terms from where it is ill, or from the nearest radius from which they hold."""
+    start = max(i for i, radius in enumerate(FAR) if radius <= first)
+    for radius in FAR[start:]:
+        node = far.beyond(variable.now, variable.f, found, side, radius, base.node)
         if node is not None:
             yield patient.changed(base, "asymptote", node)
+            return
 
 
 def _fewest(forms: Sequence[Form], patient: Patient) -> Form:
@@ -189,11 +204,11 @@ def with_limits(patient: Patient, form: Form) -> Form:
     variable = patient.variable()
     if variable is None:
         return form
-    f, x = series.function(patient.target, variable.node), variable.values
+    x = variable.values
     (values,) = patient.judge.values([form.node])
     for centre in centres(patient.target):
         at = x == np.float32(centre)
-        if at.any() and np.isnan(values[at]).all() and (value := series.limit(f, centre)) is not None:
+        if at.any() and np.isnan(values[at]).all() and (value := series.limit(variable.f, centre)) is not None:
             node = series.at_point(variable.now, centre, value, form.node)
             form = patient.changed(form, "limit", node)
     return form

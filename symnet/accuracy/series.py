@@ -20,6 +20,8 @@ Number = Any
 Function = Callable[[Sequence[Number]], list[Number]]
 
 DIGITS = 500
+CHECKED = 150
+"""Digits for comparing a branch with the function."""
 NODES = 26
 """The polynomial goes through so many points …"""
 STEP = 2.0**-24
@@ -49,15 +51,16 @@ class Taylor:
 
 
 def function(target: Expr, source: Expr) -> Function:
-    """The closed chain of one source as a function of numbers with many digits."""
+    """The closed chain of one source as a function of numbers with as many digits as mpmath is set to."""
     from symnet.ops.exactly import evaluate
 
     def values(at: Sequence[Number]) -> list[Number]:
         import numpy as np
+        from mpmath import mp
 
         column = np.empty(len(at), object)
         column[:] = list(at)
-        return list(np.broadcast_to(evaluate([target], {source: column}, {POINTS: len(at)}, DIGITS)[0], len(at)))
+        return list(np.broadcast_to(evaluate([target], {source: column}, {POINTS: len(at)}, mp.dps)[0], len(at)))
 
     return values
 
@@ -103,7 +106,7 @@ def holds(f: Function, series: Taylor, kept: Sequence[Number], radius: float) ->
     """Whether the polynomial is the function up to the radius: what the coefficients cannot tell."""
     from mpmath import mp
 
-    with mp.workdps(DIGITS):
+    with mp.workdps(CHECKED):
         offsets = [mp.mpf(sign * radius) / 2 ** (k / 3) for k in range(7) for sign in (1, -1)]
         values = f([series.centre + t for t in offsets])
         return all(close(evaluated(kept, t) * t**series.lead, v) for t, v in zip(offsets, values, strict=True))
