@@ -18,7 +18,7 @@ from symnet.explain.naming import Forms, Names, name_shared
 from symnet.explain.notation import Form, Symbol
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
-from symnet.optim.formula import Kept, Line, in_order, inner_lines, name_hypers
+from symnet.optim.formula import REDUCTIONS, VECTOR, Kept, Line, in_order, inner_lines, name_hypers
 from symnet.simplify import simplify
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 Pair = tuple[Expr, Expr]
 OLD_P, NEW_P = Symbol("p"), Symbol("p′")
-_ALL = (7,)  # all parameters, as one vector
-_REDUCTIONS = ("sum", "norm", "max", "mean")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +83,9 @@ class _StandIn:
 
 def around(optimizer: Optimizer) -> Outside:
     """What `optimizer` does around the update of its innermost optimizer."""
-    p, g = ops.parameter("p", _ALL, dtype="float64"), ops.input("g", _ALL, "float64")
-    s = ops.state("s", _ALL, dtype="float64")
-    new_p, new_s = ops.input("p′", _ALL, "float64"), ops.input("s′", _ALL, "float64")
+    p, g = ops.parameter("p", VECTOR, dtype="float64"), ops.input("g", VECTOR, "float64")
+    s = ops.state("s", VECTOR, dtype="float64")
+    new_p, new_s = ops.input("p′", VECTOR, "float64"), ops.input("s′", VECTOR, "float64")
     stand_in = _StandIn([(p, new_p), (s, new_s)])
     outermost, innermost = _with_stand_in(optimizer, stand_in)
     pairs = dict(outermost.updates([p], [g]))
@@ -103,7 +101,7 @@ def around(optimizer: Optimizer) -> Outside:
     if gradient is not g:
         first.append(Kept(g, gradient, Symbol("g")))
     notes = [_settings(group) for group in innermost.groups if group.settings]
-    if any(node.op in _REDUCTIONS for node in postorder([gradient])):
+    if any(node.op in REDUCTIONS for node in postorder([gradient])):
         notes.append("norms and sums are over all parameters together")
     if pairs[s] is not new_s:
         notes.append("s stands for everything that the update remembers, s′ for its new value")

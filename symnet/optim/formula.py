@@ -43,6 +43,9 @@ USUAL = {
     "l2_shrinkage_regularization_strength": Symbol("λ", "s"),
 }
 """Hyperparameters whose letter is not their name."""
+VECTOR = (7,)
+"""What stands for an array of any shape where its elements are added up."""
+REDUCTIONS = ("sum", "norm", "max", "mean")
 _PLURALS = {"betas": "β", "etas": "η", "step_sizes": "Δ"}
 
 
@@ -156,14 +159,20 @@ def inner_lines(optimizer: Optimizer) -> tuple[list[Line], Names]:
 
 
 class Reading:
-    """What `update` gives for one parameter, as expressions; a number stands for each array.
+    """What `update` gives for one parameter, as expressions; a number stands for each array, or a vector where the
+    update adds up its elements.
 
     kept   state and parameter with their new values; each value is a node of its own
     named  inner values that have a name: a learning rate that follows from the step, π
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
-        self.p, self.g = ops.parameter("p", (), dtype="float64"), ops.input("g", (), "float64")
+        self._read(optimizer, ())
+        if any(node.attrs.get("axes") == () and node.op in REDUCTIONS for node in postorder(self.values)):
+            self._read(optimizer, VECTOR)
+
+    def _read(self, optimizer: Optimizer, shape: tuple[int, ...]) -> None:
+        self.p, self.g = ops.parameter("p", shape, dtype="float64"), ops.input("g", shape, "float64")
         self.t = ops.input("t", (), "float64")
         state = State(self.p, "p")
         new = of_one_member(optimizer).update(self.p, self.g, state, self.t)
@@ -171,7 +180,8 @@ class Reading:
         stored = ((state._old[name], value, symbol(name)) for name, value in state._new.items())
         for old, value, letter in (*stored, (self.p, new, Symbol("p"))):
             copied = not value.args or any(value is one.value for one in self.kept)
-            self.kept.append(Kept(old, ops.reshape(ops.reshape(value, (1,)), ()) if copied else value, letter))
+            alone = ops.reshape(ops.reshape(value, (*value.shape, 1)), value.shape) if copied else value
+            self.kept.append(Kept(old, alone, letter))
         self.values = [one.value for one in self.kept]
         leaves = {self.g, self.t, *(one.old for one in self.kept)}
         named = (node for node in postorder(self.values) if node.name is not None and node.op != "hyper")

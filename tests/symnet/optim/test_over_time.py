@@ -63,11 +63,13 @@ def test_what_is_written_has_the_values_of_the_update(kind: type[sn.optim.Optimi
     reading = Reading(optimizer)
     zeros = [name for name, value in optimizer.defaults.items() if value == 0.0]
     shown = over_time._with_corrections(over_time._without(reading.values, [hyper(n) for n in zeros]))
-    numbers: dict[Any, float] = {"t": 3.0, "g": rng.normal(), "p": rng.normal()}
+    shape = reading.p.shape
+    numbers: dict[Any, Any] = {"t": 3.0, "g": rng.normal(size=shape), "p": rng.normal(size=shape)}
     for name, value in optimizer.defaults.items():
         parts = {f"{name}[{i}]": part for i, part in enumerate(value)} if isinstance(value, tuple) else {name: value}
         numbers |= {name: float(part) for name, part in parts.items()}  # type: ignore[arg-type]
-    numbers |= {str(one.old.name): rng.uniform(0.3, 0.9) for one in reading.kept if one.old is not reading.p}
+    stored = [one.old for one in reading.kept if one.old is not reading.p]
+    numbers |= {str(old.name): rng.uniform(0.3, 0.9, old.shape) for old in stored}
     for one, other in zip(sn.evaluate(reading.values, numbers), sn.evaluate(shown, numbers), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
