@@ -44,7 +44,7 @@ def report(
             f"got {_kind(subject)}"
         )
     if measure:
-        raise UsageError(f"report: measure is for compiled programs; a {_kind(subject)} has no kernels to time")
+        raise UsageError(f"report: measure is for compiled programs; this is {_kind(subject)}, without kernels to time")
     derivation = subject if isinstance(subject, Derivation) else by_all_parameters(subject)
     return write(derivation_document(derivation, title or "Derivation"), path)
 
@@ -60,4 +60,4 @@ def by_all_parameters(loss: Expr) -> Derivation:
 
 
 def _kind(subject: object) -> str:
-    return type(subject).__name__
+    return "an expression" if isinstance(subject, Expr) else f"a {type(subject).__name__}"

@@ -78,8 +78,10 @@ function startSearch() {
       event.preventDefault();
       chosen = (chosen + (event.key === "ArrowDown" ? 1 : -1) + found.length) % Math.max(1, found.length);
       show();
-    } else if (event.key === "Enter" && found[chosen]) go(found[chosen]);
-    else if (event.key === "Escape") {
+    } else if (event.key === "Enter" && found[chosen]) {
+      event.preventDefault();
+      go(found[chosen]);
+    } else if (event.key === "Escape") {
       event.stopPropagation();
       box.value = "";
       box.blur();
