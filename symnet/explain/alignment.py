@@ -26,13 +26,13 @@ def squeezed(shape: Shape) -> Shape:
     return tuple(dim for dim in shape if dim != 1)
 
 
-def align(shapes: Sequence[Shape]) -> tuple[Shape, list[Shape]]:
+def align(shapes: Sequence[Shape], repeated: bool = False) -> tuple[Shape, list[Shape]]:
     """The shape in which all operands meet, and each operand's shape with axes of size 1 where it has none.
 
-    `ShapeError` where they do not meet in one way only.
+    `repeated` says that axes of size 1 are meant as such: u 𝟏ᵀ + v. `ShapeError` where there is not one way only.
     """
     arrays = [shape for shape in shapes if squeezed(shape)]
-    if len({squeezed(shape) for shape in arrays}) <= 1:
+    if not repeated and len({squeezed(shape) for shape in arrays}) <= 1:
         frame = max(arrays, key=len, default=())
         return frame, [frame if squeezed(shape) else (1,) * len(frame) for shape in shapes]
     try:

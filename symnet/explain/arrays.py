@@ -44,6 +44,8 @@ def _big(sign: str) -> Writer:
 
     def writer(node: Expr, args: Sequence[Form]) -> Form:
         operand, axes = node.args[0], node.attrs["axes"]
+        if _is_idle(node):
+            return args[0]
         as_product = summed_product(node, args[0]) if sign == "Σ" else None
         if as_product is not None:
             return as_product
@@ -72,6 +74,8 @@ def _is_idle(node: Expr) -> bool:
 
 
 def _norm(node: Expr, args: Sequence[Form]) -> Form:
+    if _is_idle(node):
+        return Fence("|", "|", args[0])
     return Fence("‖", "‖", args[0], along(node, node.attrs["axes"]))
 
 
@@ -88,6 +92,8 @@ def _softmax(name: str) -> Writer:
 
     def writer(node: Expr, args: Sequence[Form]) -> Form:
         axis = node.attrs["axis"]
+        if node.shape[axis] == 1:
+            return Number("0" if name.startswith("log") else "1", bold=True)
         last = axis == len(node.shape) - 1
         return Call(name, tuple(args), "" if last else letters(node.shape)[axis])
 
@@ -95,6 +101,8 @@ def _softmax(name: str) -> Writer:
 
 
 def _cumsum(node: Expr, args: Sequence[Form]) -> Form:
+    if node.shape[node.attrs["axis"]] == 1:
+        return args[0]
     name = "revcumsum" if node.attrs["reverse"] else "cumsum"
     return Call(name, tuple(args), along(node, (node.attrs["axis"],)))
 

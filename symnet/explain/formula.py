@@ -14,9 +14,10 @@ from symnet.explain.leaves import dimension
 from symnet.explain.naming import Forms, Names, find_layers, name_layers, name_leaves, name_shared
 from symnet.explain.naming_loops import at, timing
 from symnet.explain.notation import Big, Form, Stepwise, Sum, Symbol
+from symnet.explain.opened import is_opened, opened
 from symnet.explain.operations import form_of
 from symnet.explain.placing import Placed, named, placed
-from symnet.explain.recurrences import OPENED, Loops, Recurrence, is_zero, opened
+from symnet.explain.recurrences import Loops, Recurrence, is_zero
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 from symnet.ops.usually import in_short
@@ -67,7 +68,7 @@ def _operation(node: Expr, forms: Mapping[Expr, Placed], loops: Loops) -> Placed
             whole = Big("Σ", (loop.letter,), forms[added][0])
             return (whole if is_zero(start) else Sum(((forms[start][0], True), (whole, True)))), named(node)
         return form_of(node, []), named(node)
-    if node.op in OPENED:
+    if is_opened(node):
         return forms[opened(node)]
     return placed(node, [forms[arg] for arg in node.args])
 

@@ -50,9 +50,13 @@ def _part(name: str) -> Callable[[Expr, Sequence[Form]], Form]:
 def _diag(node: Expr, args: Sequence[Form]) -> Form:
     """diag(v); the diagonal of a matrix X on a diagonal, which is X ⊙ I."""
     (vector,) = args
-    if node.args[0].op == "diagonal" and isinstance(vector, Call):
-        return Product("hadamard", (vector.arguments[0], Symbol("I")))
-    return Call("diag", (vector,))
+    front: list[Form] = []
+    if isinstance(vector, Product) and vector.kind == "scale" and node.args[0].args[-1].op == "diagonal":
+        *front, vector = vector.factors
+    if isinstance(vector, Call) and (front or node.args[0].op == "diagonal"):
+        whole = Product("hadamard", (vector.arguments[0], Symbol("I")))
+        return Product("scale", (*front, whole)) if front else whole
+    return Call("diag", tuple(args))
 
 
 def _per_length(node: Expr, args: Sequence[Form]) -> Form:
@@ -79,5 +83,6 @@ TABLE: dict[str, Callable[[Expr, Sequence[Form]], Form]] = {
     "single_entries": lambda node, args: Symbol("J", "i,j"),
     "tril": _part("tril"),
     "triu": _part("triu"),
+    "lu_rows": lambda node, args: Call("pivots", tuple(args)),
     "kron": lambda node, args: Product("kron", tuple(args)),
 }

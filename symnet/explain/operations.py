@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symnet.explain import arrays, leaves, linear_algebra, scalars
-from symnet.explain.arrays import along
-from symnet.explain.leaves import Writer, extent, number
+from symnet.explain.leaves import Writer, extent
 from symnet.explain.notation import (
     Call,
     Form,
@@ -25,28 +24,17 @@ def form_of(node: Expr, args: Sequence[Form]) -> Form:
     return writer(node, args) if writer is not None else Call(node.declaration.notation or node.op, tuple(args))
 
 
+def has_form(node: Expr) -> bool:
+    """Whether there is a notation for an operation, or its name is that of a function as people write it."""
+    return node.op in _TABLE or node.declaration.notation is not None or "_" not in node.op
+
+
 # --- random numbers and normalisation ------------------------------------------------------------------------------
 
 
 def _drawn(name: str) -> Writer:
     """Random numbers by what they are and how many: ε = normal(N×3)."""
     return lambda node, args: Call(name, (extent(node.shape),))
-
-
-def _dropped(node: Expr, args: Sequence[Form]) -> Form:
-    """dropout(x, 0.5, ξ): which elements are dropped follows from ξ."""
-    return Call(node.op.replace("_", ""), (args[0], number(node.attrs["p"]), args[1]))
-
-
-def _normalized(node: Expr, args: Sequence[Form]) -> Form:
-    """The operand, scale and shift; running statistics have no part in the value."""
-    given = node.attrs.get("given")
-    count = len(args) if given is None else 1 + sum(name in ("weight", "bias") for name in given)
-    return Call(node.op.replace("_", ""), tuple(args[:count]))
-
-
-def _over_axes(name: str) -> Writer:
-    return lambda node, args: Call(name, tuple(args), along(node, node.attrs["axes"]))
 
 
 # --- loops -------------------------------------------------------------------------------------------------------
@@ -79,11 +67,9 @@ _TABLE: dict[str, Writer] = {
     "require": lambda node, args: args[0],
     "standard_uniform": _drawn("uniform"),
     "standard_normal": _drawn("normal"),
-    "dropout": _dropped,
-    "alpha_dropout": _dropped,
-    **dict.fromkeys(("batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm"), _normalized),
-    "standardize": _over_axes("standardize"),
-    "scale_to_unit": _over_axes("scale_to_unit"),
+    "ratio_derivative": lambda node, args: Call(
+        f"{node.attrs['ratio'].replace('_', '')}{'′' * node.attrs['order']}", tuple(args)
+    ),
     "usually": lambda node, args: args[0],
     "abbreviated": lambda node, args: args[0],
     "scan": _scan,

@@ -74,6 +74,10 @@ def placed(node: Expr, operands: Sequence[Placed]) -> Placed:
     if node.declaration.kind == "scalar" and node.args:
         return _elementwise(node, operands)
     full = [_full(operand, arg) for operand, arg in zip(operands, node.args, strict=True)]
+    if node.op == "diag" and len(squeezed(node.args[0].shape)) > 1:  # of each vector of a stack
+        stack = letters(squeezed(node.args[0].shape))[:-1]
+        body = Call("diag", (Index(full[0][0], tuple(map(Symbol, stack))),))
+        return Entries(body, stack), Reading(squeezed(node.shape), visible(node.shape))
     if node.op == "kron":
         full = [_with_ones(operand, arg) for operand, arg in zip(full, node.args, strict=True)]
     form = form_of(node, [form for form, _ in full])

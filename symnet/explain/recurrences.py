@@ -7,35 +7,21 @@ computed element by element, or by a matrix product, is that of the slices. Loop
 loop of a loss and that of its gradient, have the same placeholders, hence the same nodes.
 
 `Loops.below` is what a node is made of across all this, and every walk over a graph with loops goes along it. Some
-composites are opened in the same way: a layer norm is written γ ⊙ x̂ + β, with an equation for x̂.
+operations are opened in the same way (`opened.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from symnet.derive.build import apply, placeholder
 from symnet.explain.notation import Symbol
+from symnet.explain.opened import is_opened, opened
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr, label, make
 from symnet.expr.traverse import postorder, substitute
 from symnet.ops.contract import CONTRACT, canonical_spec, is_plain
-
-# Composites that formulas write by their definition.
-OPENED = (
-    "layer_norm", "group_norm", "rms_norm", "batch_norm", "instance_norm", "standardize", "scale_to_unit", "dropout",
-    "alpha_dropout", "rrelu", "each_member",
-)  # fmt: skip
-
-
-@lru_cache(maxsize=4096)
-def opened(node: Expr) -> Expr:
-    """The definition of one of these."""
-    define = node.declaration.define
-    assert define is not None
-    return define(node)
 
 
 @dataclass(eq=False)
@@ -124,7 +110,7 @@ class Loops:
         """What a node is made of, where loops are open."""
         if node in self.slices:
             return (self.slices[node],)
-        if node.op in OPENED:
+        if is_opened(node):
             return (opened(node),)
         if node in self._carried:
             recurrence, index = self._carried[node]

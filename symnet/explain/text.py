@@ -26,7 +26,7 @@ def subscript(text: str) -> str:
     if not text:
         return ""
     parts = text.split(",")
-    if len(parts) == 2 and parts[0].isdigit() and parts[1][:1].isalpha() and all(letter in _SUBSCRIPTS for letter in parts[1]):
+    if len(parts) == 2 and parts[0].isdigit() and parts[1][:1].isalpha() and set(parts[1]) <= set(_SUBSCRIPTS):
         return subscript(parts[0]) + subscript(parts[1])  # the second of several values, at step t: u₂ₜ
     if all(part[:1].isalpha() and not part[1:].strip("′") for part in parts):
         parts = ["".join(parts)]

@@ -86,7 +86,7 @@ def _counted(reader: Reader, letter: str, body: Tree) -> Dim | None:
         if tree.kind == "index":
             for axis, part in enumerate(tree.trees()[1:]):
                 if part == Tree("name", (letter,)):
-                    inner = reader.array(tree.tree(0))
+                    inner = reader.squeeze(reader.array(tree.tree(0)))
                     return inner.shape[axis]
     return None
 
@@ -180,6 +180,11 @@ def index(reader: Reader, tree: Tree) -> Operand:
         selectors.append(part)
     rest = whole.shape[len(selectors) :]
     values = [reader.evaluate(s) if isinstance(s, Tree) else s for s in selectors]
+    if not any(isinstance(value, Array) and squeezed(value.shape) for value in values):
+        values = [
+            _along(reader, value, own[axis], whole.shape[axis], ()) if isinstance(value, Lazy) else value
+            for axis, value in enumerate(values)
+        ]
     arrays = [value for value in values if isinstance(value, Array) and squeezed(value.shape)]
     frame = align([one.shape for one in arrays])[0]
     picked: list[Any] = []
@@ -208,7 +213,7 @@ def _element(reader: Reader, whole: Array, picked: Sequence[Any], sizes: Shape) 
 
 
 def _along(reader: Reader, value: Lazy, letter: str, size: Dim, frame: Shape) -> Array:
-    """Positions in an index: those of the other indices' axis with this letter, else of the axis itreader."""
+    """Positions in an index: those of the other indices' axis with this letter, else of the axis itself."""
     if squeezed(frame):
         return value.resolve(frame)
     return value.resolve((size,)) if value.what == letter else value.resolve((value.what.strip("′").upper(),))

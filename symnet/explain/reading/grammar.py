@@ -288,7 +288,7 @@ class _Parser:
         start = self.at
         while self.peek() in BOLD or self.peek() in (".", "e", "−"):
             self.at += 1
-        return Tree("number", ("".join(BOLD.get(c, c) for c in self.text[start : self.at]),))
+        return Tree("bold", ("".join(BOLD.get(c, c) for c in self.text[start : self.at]),))
 
     def fence(self) -> Tree:
         left = self.peek()

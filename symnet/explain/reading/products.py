@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from symnet.explain.reading.reader import Reader
 
 
+ONES = Tree("bold", ("1",))
+
+
 def times(reader: Reader, tree: Tree) -> Operand:
+    """A number times the rest, or a product of matrices; a factor 𝟏 is a vector of ones of the length that fits."""
+    if ONES in tree.parts or Tree("transposed", (ONES,)) in tree.parts:
+        return _with_ones(reader, tree)
     left, right = reader.evaluate(tree.tree(0)), reader.evaluate(tree.tree(1))
     if isinstance(left, Lazy) or isinstance(right, Lazy):
         return reader.elementwise(np.multiply, left, right)
@@ -26,6 +32,26 @@ def times(reader: Reader, tree: Tree) -> Operand:
         assert isinstance(scaled, Array)
         return Array(scaled.value, scaled.shape, row=left.row or right.row)
     return _matrix_product(reader.squeeze(left), reader.squeeze(right))
+
+
+def _with_ones(reader: Reader, tree: Tree) -> Operand:
+    """u 𝟏ᵀ is a matrix with all columns u, 𝟏 vᵀ one with all rows v; A 𝟏 has the sums of rows, 𝟏ᵀ A of columns."""
+    left, right = tree.tree(0), tree.tree(1)
+    if left == ONES:
+        row = reader.squeeze(reader.array(right))
+        return Array(row.value[None], (1, *row.shape), repeated=True) if row.shape else Array(row.value, ())
+    if right == Tree("transposed", (ONES,)):
+        column = reader.squeeze(reader.array(left))
+        if not column.shape:
+            return Array(column.value, ())
+        return Array(column.value[..., None], (*column.shape, 1), repeated=True)
+    if right == ONES:
+        matrix = reader.squeeze(reader.array(left))
+        return Array(matrix.value.sum(axis=-1), matrix.shape[:-1]) if matrix.shape else matrix
+    matrix = reader.squeeze(reader.array(right))
+    if len(matrix.shape) == 1:
+        return Array(matrix.value.sum(), ())
+    return Array(matrix.value.sum(axis=-2), (*matrix.shape[:-2], matrix.shape[-1]), row=True)
 
 
 def _matrix_product(left: Array, right: Array) -> Array:

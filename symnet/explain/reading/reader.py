@@ -193,7 +193,7 @@ class Reader:
         """A function of aligned operands; positions and one-hot vectors take the shape of the arrays they meet."""
         arrays = [one for one in operands if isinstance(one, Array)]
         waiting = [one for one in operands if isinstance(one, Lazy)]
-        frame, shapes = align([one.shape for one in arrays])
+        frame, shapes = align([one.shape for one in arrays], any(one.repeated for one in arrays))
         if waiting and not squeezed(frame):
             what = " and ".join(one.what for one in waiting)
             return Lazy(what, lambda shape: self._met(function, operands, shape))
@@ -274,9 +274,9 @@ class Reader:
 
 
 _KINDS: dict[str, Callable[[Reader, Tree], Operand]] = {
-    "number": Reader._number, "name": Reader._name, "sum": Reader._sum, "negative": Reader._negative,
-    "⊙": Reader._hadamard, "/": Reader._quotient, "indicator": Reader._indicator, "root": Reader._root,
-    "‖": Reader._norm, "call": Reader._call, **dict.fromkeys("|⌊⌈", Reader._fence),
+    "number": Reader._number, "bold": Reader._number, "name": Reader._name, "sum": Reader._sum,
+    "negative": Reader._negative, "⊙": Reader._hadamard, "/": Reader._quotient, "indicator": Reader._indicator,
+    "root": Reader._root, "‖": Reader._norm, "call": Reader._call, **dict.fromkeys("|⌊⌈", Reader._fence),
     **dict.fromkeys(("=", "≠", "<", ">", "≤", "≥", "∧", "∨", "mod"), Reader._relation),
     "times": products.times, "·": products.dot, "⊗": products.kron, "transposed": products.transposed,
     "inverse": products.inverse, "power": products.power,

@@ -14,12 +14,14 @@ from symnet.expr.dims import Shape
 class Array:
     """A value with its shape in sizes and named dimensions; axes over which it was summed are there with size 1.
 
-    `row` marks the transpose of a vector.
+    row      marks the transpose of a vector
+    repeated marks a matrix of equal columns or rows, of which one is held: u 𝟏ᵀ
     """
 
     value: np.ndarray
     shape: Shape
     row: bool = False
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
