@@ -10,6 +10,7 @@ from symnet.simplify.pattern import Family, operation
 # scalar
 absolute = operation("absolute")
 bernoulli_logit_nll = operation("bernoulli_logit_nll")
+bernoulli_logit_slope = operation("bernoulli_logit_slope")
 bernoulli_nll = operation("bernoulli_nll")
 cast = operation("cast")
 ceil = operation("ceil")
@@ -50,6 +51,7 @@ square = operation("square")
 tanh = operation("tanh")
 tanh_slope = operation("tanh_slope")
 where = operation("where")
+xlog1py = operation("xlog1py")
 xlogy = operation("xlogy")
 
 # scalar: differences, ratios, inverse functions
@@ -79,6 +81,15 @@ sin_ratio = operation("sin_ratio")
 sinh = operation("sinh")
 sinh_ratio = operation("sinh_ratio")
 tan = operation("tan")
+atan_step = operation("atan_step")
+cbrt_step = operation("cbrt_step")
+cos_step = operation("cos_step")
+log_step = operation("log_step")
+rsqrt_step = operation("rsqrt_step")
+sin_step = operation("sin_step")
+sqrt_step = operation("sqrt_step")
+tan_step = operation("tan_step")
+sigmoid_step = operation("sigmoid_step")
 tanh_step = operation("tanh_step")
 
 # reductions

@@ -103,7 +103,7 @@ def joined(formula: Formula) -> list[tuple[Point, list[int]]]:
 def weights_of(value: Expr, elementwise: bool) -> Array:
     """Fixed factors of different sizes, with which the gradient of a sum tells about every element."""
     shape = tuple(int(size) for size in value.shape)
-    if elementwise:
+    if elementwise or not shape:
         return np.ones(shape, np.float32)
     return np.random.default_rng(1).uniform(0.5, 2.0, shape).astype(np.float32)
 
@@ -148,7 +148,7 @@ def judged(formula: Formula, run: Runner) -> list[Wrong]:
     """What is wrong of a formula, computed by `run`."""
     wrong: list[Wrong] = []
     for point, numbers in joined(formula):
-        value, (true, slopes), weights = _truth(formula, point)
+        value, (true, slopes, guarded), weights = _truth(formula, point)
         elementwise = is_elementwise(value)
         try:
             got, gradients = run(formula, point, weights)
@@ -157,22 +157,31 @@ def judged(formula: Formula, run: Runner) -> list[Wrong]:
         if formula.limits and numbers[0] in formula.limits:
             fill = mpmath.mpf(formula.limits[numbers[0]])
             replaced = np.frompyfunc(lambda v, fill=fill: fill if mpmath.isnan(v) else v, 1, 1)
-            true, slopes = replaced(true), [replaced(slope) for slope in slopes]
-        pairs = [("value", got, np.asarray(true, object))]
-        pairs += [(f"d/d{'abcdef'[i]}", g, np.asarray(s, object)) for i, (g, s) in enumerate(zip(gradients, slopes))]  # noqa: B905
-        for what, computed, wanted in pairs:
-            assert np.shape(computed) == wanted.shape, (formula.name, what, np.shape(computed), wanted.shape)
-            scale = None if elementwise or what == "value" else _largest(wanted)
-            for place, near, error in differences(np.asarray(computed), wanted, scale):
-                number = numbers[place[0]] if elementwise and place else numbers[0]
-                wrong.append(Wrong(formula.name, number, what, place, float(np.asarray(computed)[place]), near, error))
+            true, slopes, guarded = replaced(true), list(map(replaced, slopes)), list(map(replaced, guarded))
+        parts = [("value", got, [true])]
+        for i, (gradient, *wanted) in enumerate(zip(gradients, slopes, guarded, strict=True)):
+            parts.append((f"d/d{'abcdef'[i]}", gradient, wanted))
+        for what, computed, wanted in parts:
+            assert np.shape(computed) == np.shape(wanted[0]), (formula.name, what, np.shape(computed))
+            kept = not (elementwise or what == "value")
+            errors = [_errors(np.asarray(computed), np.asarray(w, object), kept) for w in wanted]
+            for place, (near, error) in errors[0].items():
+                if all(place in other for other in errors[1:]):
+                    number = numbers[place[0]] if elementwise and place else numbers[0]
+                    computed_number = float(np.asarray(computed)[place])
+                    wrong.append(Wrong(formula.name, number, what, place, computed_number, near, error))
     return wrong
+
+
+def _errors(computed: Array, wanted: Array, normwise: bool) -> dict[tuple[int, ...], tuple[float, float]]:
+    found = differences(computed, wanted, _largest(wanted) if normwise else None)
+    return {place: (near, error) for place, near, error in found}
 
 
 _truths: dict[Any, Any] = {}
 
 
-def _truth(formula: Formula, point: Point) -> tuple[Expr, Results, Array]:
+def _truth(formula: Formula, point: Point) -> tuple[Expr, tuple[Array, list[Array], list[Array]], Array]:
     key = (formula.name, tuple(array.tobytes() for array in point))
     if key not in _truths:
         inputs = operands(point)
@@ -181,7 +190,7 @@ def _truth(formula: Formula, point: Point) -> tuple[Expr, Results, Array]:
         weights = weights_of(value, elementwise)
         by = variables(formula, inputs)
         _truths[key] = value, Truth(inputs, by, value, weights, elementwise).at(point), weights
-    found: tuple[Expr, Results, Array] = _truths[key]
+    found: tuple[Expr, tuple[Array, list[Array], list[Array]], Array] = _truths[key]
     return found
 
 

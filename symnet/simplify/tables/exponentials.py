@@ -9,7 +9,7 @@ from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
 from symnet.ops.log_sums import weighted_logsumexp as weighted_logsumexp_of
-from symnet.simplify.facts import above_zero, logs_well, nonnegative
+from symnet.simplify.facts import above_zero, is_nonnegative, is_positive, logs_well, nonnegative
 from symnet.simplify.logarithms import (
     both_underflow,
     exponentials_below,
@@ -31,12 +31,14 @@ from symnet.simplify.vocabulary import (
     erf,
     exp,
     expm1,
+    greater,
     log,
     log1p,
     log_cosh,
     log_sigmoid,
     log_softmax,
     logaddexp,
+    minimum,
     power,
     sigmoid,
     silu,
@@ -47,6 +49,8 @@ from symnet.simplify.vocabulary import (
     sum_,
     tanh,
     where,
+    xlog1py,
+    xlogy,
 )
 
 m, w, x, y, z = variables("m w x y z")
@@ -84,6 +88,40 @@ def weighted_logarithm(node: Expr, z: Expr, w: Expr) -> Expr:
     summed = node.args[0]
     whole = [repeated(part, summed.args[0].shape) for part in (z, w)]
     return weighted_logsumexp_of(whole[0], whole[1], summed.attrs["axes"], summed.attrs["keepdims"])
+
+
+@computed
+def given_weight(x: Expr, y: Expr) -> bool:
+    """Whether x is made of inputs alone (few of them), and y of others, as far as one need look."""
+    own, others = few_nodes(x), few_nodes(y)
+    leaves = [node for node in own or () if node.declaration.kind == "leaf" and node.op != "constant"]
+    if own is None or not leaves or not all(node.op == "input" for node in leaves):
+        return False
+    return all(leaf is not node for leaf in leaves for node in others or ())
+
+
+def few_nodes(x: Expr) -> list[Expr] | None:
+    """The nodes under x, if they are few."""
+    found: dict[int, Expr] = {}
+    stack = [x]
+    while stack:
+        node = stack.pop()
+        if id(node) not in found:
+            found[id(node)] = node
+            stack.extend(node.args)
+        if len(found) > 12:
+            return None
+    return list(found.values())
+
+
+@computed
+def may_vanish(y: Expr) -> bool:
+    return not is_positive(y)
+
+
+@computed
+def may_be_negative(y: Expr) -> bool:
+    return not is_nonnegative(y)
 
 
 def repeated(x: Expr, shape: Shape) -> Expr:
@@ -230,6 +268,11 @@ TANH = [
     rule("tanh-of-negative", tanh(-x), -tanh(x), reason="tanh is odd"),
     rule("sin-of-negative", sin(-x), -sin(x), reason="the sine is odd"),
     rule("cos-of-negative", cos(-x), cos(x), reason="the cosine is even"),
+    rule("negative-part-of-expm1", minimum(expm1(x), 0), expm1(where(greater(x, 0), 0, x)), kind=stabilising,
+         reason="eˣ - 1 is negative where x is, and the exponential of a large x is not taken"),
+    rule("negative-part-of-scaled-expm1", minimum(c * expm1(x), 0), c * expm1(where(greater(x, 0), 0, x)),
+         kind=stabilising, condition=above_zero(c),
+         reason="eˣ - 1 is negative where x is, and the exponential of a large x is not taken"),
     rule("erf-of-negative", erf(-x), -erf(x), reason="the error function is odd"),
     rule("sin-cos-squares", square(sin(x)) + square(cos(x)), 1, assumption="x is finite",
          reason="the squares of sine and cosine add up to 1", in_chains=True),
@@ -255,4 +298,12 @@ BINARY_CROSS_ENTROPY = [
     rule("sigmoid-residual-turned", (1 - y) - sigmoid(-z), sigmoid(z) - y, reason="σ(-z) is 1 - σ(z)", in_chains=True),
 ]  # fmt: skip
 
-RULES = [*INVERSES, *EXPONENTIALS, *SOFTPLUS, *SIGMOID, *TANH, *BINARY_CROSS_ENTROPY]
+ENTROPIES = [
+    rule("weighted-log", x * log(y), xlogy(x, y), kind=stabilising, condition=(given_weight(x, y), may_vanish(y)),
+         reason="what has the weight 0 counts as 0, whatever its logarithm is"),
+    rule("weighted-log1p", x * log1p(y), xlog1py(x, y), kind=stabilising,
+         condition=(given_weight(x, y), may_be_negative(y)),
+         reason="what has the weight 0 counts as 0, whatever its logarithm is"),
+]  # fmt: skip
+
+RULES = [*ENTROPIES, *INVERSES, *EXPONENTIALS, *SOFTPLUS, *SIGMOID, *TANH, *BINARY_CROSS_ENTROPY]

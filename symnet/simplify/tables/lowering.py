@@ -8,6 +8,9 @@ from symnet.simplify.pattern import attributes, computed, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import constant_along, is_axis, single
 from symnet.simplify.vocabulary import (
+    bernoulli_logit_slope,
+    log,
+    sigmoid,
     softmax,
     softmax_residual,
     softmax_slope,
@@ -16,6 +19,7 @@ from symnet.simplify.vocabulary import (
     sum_,
     tanh,
     tanh_slope,
+    xlogy,
 )
 
 g, s, t, x, y, z = variables("g s t x y z")
@@ -52,6 +56,11 @@ SATURATION = [
     rule("softmax-slope", softmax(z, axis=A) * (g - sum_(softmax(z, axis=A) * g, axes=B, keepdims=True)),
          softmax_slope(z, g, axis=A), kind=stabilising, condition=(is_axis(B, A), same_shape(z, g)), lowering=True,
          reason="the shares add up to 1, so g may be taken from its value at the largest share before terms cancel"),
+    rule("sigmoid-less-target", sigmoid(x) - t, bernoulli_logit_slope(x, t), kind=stabilising, lowering=True,
+         reason="the smaller of σ(x) and 1 - σ(x) has all its digits, and is the difference where t is the other end"),
+    rule("target-less-sigmoid", t - sigmoid(x), -bernoulli_logit_slope(x, t), kind=stabilising, lowering=True,
+         reason="the smaller of σ(x) and 1 - σ(x) has all its digits, and is the difference where t is the other end"),
+    rule("times-own-log", x * log(x), xlogy(x, x), kind=stabilising, lowering=True, reason="x log x tends to 0 with x"),
     rule("tanh-slope", 1 - square(tanh(x)), tanh_slope(x), kind=stabilising, lowering=True,
          reason="1 - tanh² from e⁻²ˣ keeps the digits that the difference loses where tanh rounds to 1"),
 ]  # fmt: skip

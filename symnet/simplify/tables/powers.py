@@ -18,6 +18,7 @@ from symnet.simplify.vocabulary import (
     mean,
     norm,
     power,
+    prod,
     relu,
     rsqrt,
     sign,
@@ -136,6 +137,26 @@ ROOTS = [
          reason="the root of eˣ halves the exponent, before it overflows"),
 ]  # fmt: skip
 
+@computed
+def no_sign(x: Expr) -> bool:
+    return x.op not in ("sign", "constant", "broadcast_to")
+
+
+QUOTIENTS = [
+    rule("quotient-of-squares", square(x) / square(y), square(x / y), kind=stabilising,
+         reason="the quotient of squares is the square of the quotient, which over- and underflows later"),
+    rule("power-of-square", power(square(x), c), power(absolute(x), 2 * c), kind=stabilising,
+         reason="exponents multiply; the square does not over- or underflow on the way"),
+    rule("log-of-prod", log(prod(x, axes=A, keepdims=K)),
+         sum_(log(absolute(x)), axes=A, keepdims=K) + log(prod(sign(x), axes=A, keepdims=K)), kind=stabilising,
+         condition=no_sign(x),
+         reason="the logarithm of a product is the sum of logarithms; the product of signs is 1, or there is none"),
+    rule("power-of-prod", power(prod(x, axes=A, keepdims=K), c),
+         exp(c * sum_(log(absolute(x)), axes=A, keepdims=K)) * power(prod(sign(x), axes=A, keepdims=K), c),
+         kind=stabilising, condition=no_sign(x),
+         reason="the power is taken of the logarithms, before the product over- or underflows"),
+]  # fmt: skip
+
 SIGNS = [
     rule("square-of-negative", square(-x), square(x), reason="a square forgets the sign"),
     rule("square-of-absolute", square(absolute(x)), square(x), reason="a square forgets the sign"),
@@ -164,4 +185,4 @@ LOGS = [
     ),
 ]
 
-RULES = [*POWERS, *ROOTS, *SIGNS, *LOGS]
+RULES = [*POWERS, *ROOTS, *QUOTIENTS, *SIGNS, *LOGS]

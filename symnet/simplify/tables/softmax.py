@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from symnet.simplify.facts import above_zero, logs_well
-from symnet.simplify.pattern import Family, Rest, attributes, constants, variables
+from symnet.simplify.pattern import Family, Rest, attributes, computed, constants, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import (
+    Axes,
     constant_along,
     count_along,
     is_axis,
@@ -24,13 +25,22 @@ from symnet.simplify.vocabulary import (
     mean,
     softmax,
     sum_,
+    transpose,
     where,
 )
 
 c, m, w, x, z = variables("c m w x z")
-A, B, K = attributes("A B K")
+A, B, K, P = attributes("A B K P")
 (k,) = constants("k")
 index = Rest("index")
+
+
+@computed
+def brings_to_front(axes: Axes, order: tuple[int, ...]) -> bool:
+    """Whether the order of axes is that in which the summed axis comes first, and the others follow as they were."""
+    return order == (*axes, *(a for a in range(len(order)) if a not in axes))
+
+
 move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to")))
 
 
@@ -38,6 +48,9 @@ RULES = [
     rule("softmax", exp(z) / sum_(exp(z), axes=A, keepdims=K), softmax(z, axis=only(A)), kind=stabilising,
          condition=lines_up(A, K), reason="exponentials divided by their sum are softmax, which cannot overflow",
          in_chains=True),
+    rule("softmax-turned", transpose(exp(z), axes=P) / sum_(exp(z), axes=A, keepdims=False),
+         transpose(softmax(z, axis=only(A)), axes=P), kind=stabilising, condition=brings_to_front(A, P),
+         reason="exponentials divided by their sum are softmax, also in another order of the axes"),
     rule("softmax-shift", softmax(z - m, axis=A), softmax(z, axis=A),
          condition=constant_along(m, single(A), z), assumption="the shift is finite",
          reason="softmax does not change when all its inputs shift by the same amount"),

@@ -68,6 +68,7 @@ LENGTHS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     ),
 }
 
+a, b = f64("a", 3, 5), f64("b", 5)
 p, t = sn.softmax(z, axis=1), f64("t", 3, 4)
 hot = sn.one_hot(input("y", (3,), "int64"), 4, "float64")
 row = f64("row", 3, 1)
@@ -78,10 +79,11 @@ SATURATION: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     "softmax-share-less-target": lambda rng: [p * row - t, p * row - hot * row, p * sn.constant(np.array(0.5)) - hot],
     "target-less-softmax-share": lambda rng: [t - p * row, hot * row - p * row, hot - row * p],
     "one-less-softmax": lambda rng: [1.0 - p],
+    "sigmoid-less-target": lambda rng: [sn.sigmoid(z) - hot, sn.sigmoid(a) - b],
+    "target-less-sigmoid": lambda rng: [hot - sn.sigmoid(z), b - sn.sigmoid(a)],
     "softmax-slope": lambda rng: [p * (t - sn.sum(t * p, axis=1, keepdims=True))],
 }
 
-a, b = f64("a", 3, 5), f64("b", 5)
 e, d = sn.exp(a), sn.exp(b - 1.0)
 blend = 0.3 * e + 2.0 * d
 weights = sn.sigmoid(f64("q", 4))
@@ -147,4 +149,20 @@ EXPONENTIALS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     "divided-by-scaled-square-of-sum": lambda rng: [a / (3.0 * sn.square(1.0 + e)), d / (sn.exp(b) * sn.square(e + d))],
 }
 
-STABLE = {**LENGTHS, **SATURATION, **EXPONENTIALS}
+PRODUCTS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
+    "log-of-prod": lambda rng: [
+        *both(lambda k: sn.log(sn.prod(cube, axis=(0, 2), keepdims=k))),
+        sn.log(sn.prod(sn.exp(z))),
+    ],
+    "power-of-prod": lambda rng: [
+        *both(lambda k: sn.prod(cube, axis=(0, 2), keepdims=k) ** 0.3),
+        sn.prod(z, axis=0) ** 3.0,
+        sn.prod(sn.exp(z)) ** -1.5,
+    ],
+    "softmax-turned": lambda rng: [
+        sn.exp(z).T / sn.sum(sn.exp(z), axis=1),
+        sn.transpose(sn.exp(cube), (1, 0, 2)) / sn.sum(sn.exp(cube), axis=1),
+    ],
+}
+
+STABLE = {**PRODUCTS, **LENGTHS, **SATURATION, **EXPONENTIALS}
