@@ -87,7 +87,9 @@ class _Groups:
         return known if known is not None else self._bits.setdefault(id(node), 1 << len(self._bits))
 
     def _computed(self, node: Expr) -> bool:
-        return bool(self.sources.get(id(node))) and node.op not in PASSED_ON
+        while node.op in PASSED_ON:
+            node = node.args[0]
+        return bool(self.sources.get(id(node)))
 
     def _suspect(self, node: Expr) -> bool:
         """Whether the operation itself can lose what its operands have: two that depend on the same sources (or on a

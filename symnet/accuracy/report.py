@@ -76,7 +76,7 @@ class AccuracyReport:
     def __str__(self) -> str:
         telling = [chain for chain in self.chains if chain.ill or chain.mended]
         fine = len(self.chains) - len(telling)
-        rest = f"{fine} of {len(self.chains)} chains looked at {'keeps' if fine == 1 else 'keep'} their digits"
+        rest = f"{fine} of {len(self.chains)} chains looked at {'keeps its' if fine == 1 else 'keep their'} digits"
         if not self.chains:
             return "no chain of operations here can lose digits"
         return "\n".join([*map(str, telling), *([rest] if fine else [])])
@@ -96,6 +96,8 @@ def accuracy(exprs: Expr | Sequence[Expr], *, training: bool = False) -> Accurac
     """
     from symnet.simplify import simplify
 
+    if not isinstance(exprs, (Expr, list, tuple)):
+        raise DTypeError(f"accuracy: got {type(exprs).__name__}, expected an expression or a list of them")
     given = [exprs] if isinstance(exprs, Expr) else list(exprs)
     for position, node in enumerate(given):
         if not isinstance(node, Expr):
