@@ -186,7 +186,8 @@ class _Checks:
         """How large what is added up in a scalar is: rounding is relative to that, not to what remains of it."""
         inside = postorder_above([value], {node: 0 for node in postorder([value]) if node.shape})
         results = run(inside, self.data.values, self.data.sizes)
-        return max((float(np.sum(np.abs(result))) for result in results if result.dtype.kind == "f"), default=0.0)
+        floats = (part for result in results for part in _items(result) if part.dtype.kind == "f")
+        return max((float(np.sum(np.abs(part))) for part in floats), default=0.0)
 
     def _exact_distance(self, before: Expr, after: Expr) -> float:
         """How far the sides are apart with 50 digits, from the values of the nodes that both are made of."""

@@ -72,6 +72,34 @@ def test_every_operation(name: str, seed: int) -> None:
             derivation.verify(seed)
 
 
+def networks() -> dict[str, sn.Expr]:
+    """What the examples have none of."""
+    nn = sn.nn
+    x, images, sequence = sn.input("x", ("N", 6)), sn.input("images", ("N", 2, 7, 7)), sn.input("s", ("N", 5, 4))
+    W = sn.parameter("W", (6, 3))
+    convolutions = nn.Sequential(nn.Conv2d(2, 4, 3, groups=2), nn.GroupNorm(2, 4), nn.ReLU(), nn.AdaptiveMaxPool2d(2))
+    encoder = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+    sides = (lambda w: sn.sum(sn.sin(x @ w)), lambda w: sn.sum(x @ w))
+    return {
+        "convolutions": sn.mean(sn.square(convolutions(images))),
+        "transposed": sn.mean(sn.square(nn.ConvTranspose2d(2, 3, 3, stride=2)(images))),
+        "encoder with dropout": sn.mean(sn.square(encoder(sequence))),
+        "both directions": sn.mean(sn.square(nn.GRU(4, 3, bidirectional=True, batch_first=True)(sequence)[0])),
+        "choice": sn.cond(sn.sum(x) > 0, *sides, W),
+        "gradient penalty": sn.sum(sn.square(sn.grad(sn.sum(sn.tanh(x @ W)), x))),
+        "ignored target": sn.losses.cross_entropy(x @ W, sn.input("y", ("N",), "int64"), ignore_index=1),
+    }
+
+
+@pytest.mark.parametrize("name", networks())
+def test_more_networks(name: str, seed: int) -> None:
+    loss = networks()[name]
+    derivation = sn.explain(loss, [leaf for leaf in leaves([loss], "parameter") if leaf.attrs["trainable"]])
+    derivation.replay()
+    derivation.verify(seed)
+    assert str(derivation.show("full")).count("\n") > len(derivation.steps)
+
+
 def test_a_missing_step_is_noticed() -> None:
     derivation = sn.explain(*PROGRAMS["softmax_cross_entropy"]())
     for stage in derivation.trace.stages:
