@@ -115,6 +115,9 @@ def _reshape(node: Expr, args: Sequence[Form]) -> Form:
     operand = node.args[0]
     if [dim for dim in operand.shape if dim != 1] == [dim for dim in node.shape if dim != 1]:
         return args[0]
+    first, *rest = operand.shape or (1,)
+    if node.shape == (first, dims.product(rest)):
+        return Call("flat", (args[0],))
     return Call("reshape", (args[0], extent(node.shape)))
 
 

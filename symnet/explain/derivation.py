@@ -76,7 +76,7 @@ class Derivation:
     formulas: list[Equation]
     where: list[Equation]
     functions: list[Equation]
-    legend: list[tuple[Symbol, Form]]
+    legend: list[tuple[Form, Form]]
     trace: Trace
     context: Context
     level: Level = "normal"
@@ -270,7 +270,7 @@ def _is_z(form: Form) -> bool:
     return isinstance(form, Symbol) and form.base == "z"
 
 
-def _meaning_of_deltas(where: Sequence[Equation], loss: Symbol) -> list[tuple[Symbol, Form]]:
+def _meaning_of_deltas(where: Sequence[Equation], loss: Symbol) -> list[tuple[Form, Form]]:
     """A line of the legend that says what the δ are: one for all, with k for their numbers."""
     deltas = [equation.left for equation in where if isinstance(equation.left, Symbol) and equation.left.base == "δ"]
     if not deltas:

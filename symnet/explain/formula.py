@@ -13,7 +13,7 @@ from symnet.explain import latex, mathml, text
 from symnet.explain.leaves import dimension
 from symnet.explain.naming import Forms, Names, find_layers, name_layers, name_leaves, name_shared
 from symnet.explain.naming_loops import at, timing
-from symnet.explain.notation import Big, Form, Stepwise, Sum, Symbol
+from symnet.explain.notation import Big, Form, Stepwise, Sum
 from symnet.explain.opened import is_opened, opened
 from symnet.explain.operations import form_of
 from symnet.explain.placing import Placed, named, placed
@@ -128,8 +128,9 @@ def _equations(unit: Sequence[Expr], known: Mapping[Expr, Form], loops: Loops) -
     loop = loops.owner(unit[0])
     if loop is None:
         return [Equation(known[node], definition(node, known), node) for node in unit if not _is_told(node, loops)]
-    told = {node for node in unit if node not in loops.slices and loops.carry(node) is None}
-    lines = [node for node in postorder(told) if node in told]
+    told = [node for node in unit if node not in loops.slices and loops.carry(node) is None]
+    wanted = set(told)
+    lines = [node for node in postorder(told) if node in wanted]
     last, times = len(lines) - 1, timing(loop)
     equations = _starts(loop, unit, known, loops)
     for position, node in enumerate(lines):
@@ -165,7 +166,7 @@ class Formula:
     value: Expr
     right: Form
     where: list[Equation]
-    legend: list[tuple[Symbol, Form]]
+    legend: list[tuple[Form, Form]]
     known: Forms
 
     def __str__(self) -> str:
@@ -205,12 +206,12 @@ def formula(value: Expr) -> Formula:
     return Formula(value, written(value, names.forms), where_clauses([value], names.forms), names.legend, names.forms)
 
 
-def legend_lines(legend: Sequence[tuple[Symbol, Form]]) -> list[str]:
+def legend_lines(legend: Sequence[tuple[Form, Form]]) -> list[str]:
     """What symbols stand for, as lines of text."""
     return ["with", *(f"  {text.write(left)} = {text.write(right)}" for left, right in legend)] if legend else []
 
 
-def latex_lines(formulas: Sequence[str], where: Sequence[Equation], legend: Sequence[tuple[Symbol, Form]]) -> str:
+def latex_lines(formulas: Sequence[str], where: Sequence[Equation], legend: Sequence[tuple[Form, Form]]) -> str:
     """Formulas, the values they mention and the legend in LaTeX: one line alone, several below each other."""
     lines = list(formulas)
     if where:

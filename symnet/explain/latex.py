@@ -189,5 +189,6 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
         rf"{write(f.body)}, \quad {name(f.index)} = {write(f.first)}, \ldots, {write(f.last)}"
     ),
     n.Code: lambda f: rf"\texttt{{{escaped(f.text)}}}",
+    n.Words: lambda f: rf"\text{{{escaped(f.text)}}}",
     n.Cut: lambda f: r"\ldots",
 }

@@ -191,5 +191,6 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
         operator(","), operator("…"), operator(","), write(f.last),
     ),
     n.Code: lambda f: f'<mtext style="font-family:monospace">{escape(f.text)}</mtext>',
+    n.Words: lambda f: f"<mtext>{escape(f.text)}</mtext>",
     n.Cut: lambda f: operator("…"),
 }

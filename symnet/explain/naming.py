@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 
 from symnet.explain.identifiers import is_plain, layer_symbols, symbol
 from symnet.explain.leaves import extent, is_table
-from symnet.explain.naming_loops import name_loops
+from symnet.explain.naming_loops import bars, name_loops
 from symnet.explain.notation import HAT, Call, Code, Form, Symbol
 from symnet.explain.recurrences import Loops
+from symnet.explain.windows import meanings
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, users
 
@@ -44,7 +45,7 @@ class Names:
     """The forms that stand for some values, and the symbols that are taken."""
 
     forms: Forms = field(default_factory=Forms)
-    legend: list[tuple[Symbol, Form]] = field(default_factory=list)
+    legend: list[tuple[Form, Form]] = field(default_factory=list)
     _taken: set[Form] = field(default_factory=set)
     _sequences: set[Form] = field(default_factory=set)
 
@@ -198,6 +199,7 @@ def name_shared(names: Names, roots: Sequence[Expr], letter: str | None = None) 
     for node in order:
         if node.name is not None and node.op not in _LEAVES and loops.owner(node) is not None:
             names.give(node, names.free(symbol(node.name), _time(loops, node)))
+    names.legend += [line for line in (*meanings(order), *bars(names, order)) if line not in names.legend]
     _name_standardized(names, order)
     uses = Counter(part for node in order for part in set(loops.below(node)))
     uses.update(roots)

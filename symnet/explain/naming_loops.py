@@ -6,12 +6,14 @@ its forward loop: it gets the cotangent of hₜ, called h̄ₜ, and gives that o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symnet.derive.build import apply
+from symnet.explain import text
 from symnet.explain.identifiers import symbol
-from symnet.explain.notation import BAR, Symbol
+from symnet.explain.notation import BAR, Form, Symbol, Words
 from symnet.explain.recurrences import Recurrence
 from symnet.expr import dims
 from symnet.expr.dims import Dim
@@ -81,6 +83,18 @@ def name_loops(names: Names, order: list[Expr]) -> None:
             names.give(node, at(loop.letters[index], timing(loop).end))
         else:
             _name_sequence(names, node, loop)
+
+
+def bars(names: Names, order: Iterable[Expr]) -> list[tuple[Form, Form]]:
+    """What the letters with a bar mean, for the legend."""
+    lines: dict[Symbol, Form] = {}
+    for node in order:
+        place = names.forms.loops.carry(node)
+        if place is not None and (letter := place[0].letters.get(place[1])) is not None and letter.base.endswith(BAR):
+            t = place[0].letter
+            whole = text.write(at(Symbol(letter.base[:-1], letter.sub), t))
+            lines[at(letter, t)] = Words(f"what the other steps add to the derivative by {whole}")
+    return list(lines.items())
 
 
 def _letter(names: Names, loop: Recurrence, index: int, used: list[int]) -> Symbol:

@@ -289,6 +289,13 @@ class Code(Form):
 
 
 @dataclass(frozen=True)
+class Words(Form):
+    """A few words, in a legend."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Cut(Form):
     """… where a formula is broken off in a step of a derivation."""
 

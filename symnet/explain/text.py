@@ -134,5 +134,6 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Arrow: _arrow,
     n.Stepwise: lambda f: f"{write(f.body)},  {f.index} = {write(f.first)} … {write(f.last)}",
     n.Code: lambda f: f.text,
+    n.Words: lambda f: f.text,
     n.Cut: lambda f: "…",
 }

@@ -11,24 +11,40 @@ products of the other two: Y = A ∗ W, A = Y ∗ᵀ W, W = A ⋆ Y.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symnet.errors import ShapeError
 from symnet.explain.leaves import Writer, number
-from symnet.explain.notation import Call, Code, Convolution, Form
+from symnet.explain.notation import Call, Convolution, Form, Symbol, Words
 from symnet.expr import dims
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr
 from symnet.ops.contract import Index, Indices, parse_spec
 from symnet.ops.window import Frame, frame_of, output_size
 
-MEANING = {
-    "∗": (Convolution("∗", Code("x"), Code("W"), ""), "convolution of images with kernels, not mirrored"),
-    "∗ᵀ": (Convolution("∗ᵀ", Code("δ"), Code("W"), ""), "its adjoint: each entry of δ spreads a kernel"),
-    "⋆": (Convolution("⋆", Code("x"), Code("δ"), ""), "its adjoint for the kernels: images against δ, over the batch"),
+MEANING: dict[str, tuple[Form, Form]] = {
+    "∗": (Convolution("∗", Symbol("x"), Symbol("W"), ""), Words("convolution, with kernels that are not mirrored")),
+    "∗ᵀ": (Convolution("∗ᵀ", Symbol("δ"), Symbol("W"), ""), Words("its transpose: every entry of δ spreads a kernel")),
+    "⋆": (Convolution("⋆", Symbol("x"), Symbol("δ"), ""), Words("images times δ at each shift, over batch and places")),
 }
-PADDED = (Code("p, s, d"), "padding, stride and dilation of a convolution, where they are not 0, 1, 1")
+_SETTINGS = {"p": "padding", "s": "stride", "d": "dilation", "g": "groups"}
+
+
+def meanings(nodes: Iterable[Expr]) -> list[tuple[Form, Form]]:
+    """What the signs of the convolutions among some nodes mean, and the letters under them."""
+    used: dict[str, None] = {}
+    letters: set[str] = set()
+    for node in nodes:
+        form = convolution(node, Symbol(""), Symbol("")) if node.op == "contract" and node.attrs["sizes"] else None
+        if isinstance(form, Convolution):
+            used[form.sign] = None
+            letters.update(part[0] for part in form.settings.split(",") if part)
+    lines = [MEANING[sign] for sign in MEANING if sign in used]
+    told = [letter for letter in _SETTINGS if letter in letters]
+    if told:
+        lines.append((Words(", ".join(told)), Words(", ".join(_SETTINGS[letter] for letter in told))))
+    return lines
 
 
 def _joined(values: Sequence[Dim]) -> str:

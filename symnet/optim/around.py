@@ -52,7 +52,7 @@ class Outside:
         """Whether the parameter does not always get the value that the update gives."""
         return any(one.old is self.leaves["p"] for one in self.last)
 
-    def assignments(self, inner: Sequence[Line], optimizer: Optimizer) -> tuple[list[Line], list[tuple[Symbol, Form]]]:
+    def assignments(self, inner: Sequence[Line], optimizer: Optimizer) -> tuple[list[Line], list[tuple[Form, Form]]]:
         """All lines of a step, where `inner` are those of the update, and the legend of the others.
 
         p′ is what the update gives, where that is not simply the new p.

@@ -88,7 +88,7 @@ class UpdateFormula:
     """
 
     lines: list[Line]
-    legend: list[tuple[Symbol, Form]]
+    legend: list[tuple[Form, Form]]
     notes: list[str] = field(default_factory=list)
     groups: Mapping[str, UpdateFormula] = field(default_factory=dict)
 

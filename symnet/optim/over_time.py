@@ -51,7 +51,7 @@ def over_time(optimizer: Optimizer) -> UpdateFormula:
     return UpdateFormula([*first, *writing.lines(), *last], [*writing.legend(), *legend], [*notes, *outside.notes])
 
 
-def _surroundings(outside: Outside, optimizer: Optimizer) -> tuple[list[Line], list[Line], list[tuple[Symbol, Form]]]:
+def _surroundings(outside: Outside, optimizer: Optimizer) -> tuple[list[Line], list[Line], list[tuple[Form, Form]]]:
     """What is done before and after an update, as equations over time, and what their symbols are called."""
     if not outside.first and not outside.last:
         return [], [], []
@@ -163,9 +163,9 @@ class _Writing:
         named = [node for node in postorder(self.values) if node.args and node in known.forms]
         return [*first, *(Line(known.forms[node], definition(node, known.forms)) for node in named)]
 
-    def legend(self) -> list[tuple[Symbol, Form]]:
+    def legend(self) -> list[tuple[Form, Form]]:
         """Where state starts from, and what hyperparameters are called and are."""
-        entries: list[tuple[Symbol, Form]] = []
+        entries: list[tuple[Form, Form]] = []
         for one, letter in zip(self.reading.kept, self.letters, strict=True):
             if one.old is not self.reading.p:
                 entries.append((_at(letter, "0"), _start(one.old)))
@@ -174,7 +174,7 @@ class _Writing:
         return entries
 
 
-def _entry(form: Form, name: str, defaults: Mapping[str, Value]) -> tuple[Symbol, Form]:
+def _entry(form: Form, name: str, defaults: Mapping[str, Value]) -> tuple[Form, Form]:
     """What a symbol of a hyperparameter is called and is."""
     base, _, place = name.partition("[")
     value = defaults.get(base)

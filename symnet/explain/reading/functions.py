@@ -188,6 +188,13 @@ def _reshape(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Opera
     return Array(x.value.reshape(dims.evaluate_shape(shape, reader.sizes)), shape)
 
 
+def _flat(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
+    """flat(x): all axes but the first as one."""
+    x = reader.array(arguments[0])
+    shape = (x.shape[0], dims.product(x.shape[1:]))
+    return Array(x.value.reshape(len(x.value), -1), shape)
+
+
 def _repeat(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
     return reader.conform(reader.evaluate(arguments[0]), _shape(arguments[1]))
 
@@ -295,7 +302,8 @@ def _diag(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
 
 FUNCTIONS: dict[str, Callable[[Reader, str, Sequence[Tree]], Operand]] = {
     "softmax": _softmax, "logsoftmax": _log_softmax, "cumsum": _cumsum, "revcumsum": _reversed_cumsum,
-    "range": _range, "concat": _concat, "stack": _stack, "reshape": _reshape, "repeat": _repeat,
+    "range": _range, "concat": _concat, "stack": _stack, "reshape": _reshape, "flat": _flat,
+    "repeat": _repeat,
     "pad": _pad, "scatter": _scatter, "onehot": _one_hot, "dropout": _dropout,
     "det": _matrix(np.linalg.det, 2), "tr": _matrix(lambda x: np.trace(x, axis1=-2, axis2=-1), 2),
     "chol": _matrix(np.linalg.cholesky), "tril": _triangle(np.tril), "triu": _triangle(np.triu), "diag": _diag,
