@@ -39,6 +39,7 @@ from symnet.ops import (
     scalar,
     shape,
     special,
+    steps,  # noqa: F401  (declares what rules build)
     usually,
     window,
 )

@@ -9,10 +9,8 @@ from symnet.expr.node import Expr
 from symnet.ops.ratios import log1p_ratio
 from symnet.ops.scalar import (
     absolute,
-    clip,
     divide,
     equal,
-    exp,
     expm1,
     greater,
     less,
@@ -20,65 +18,25 @@ from symnet.ops.scalar import (
     log1p,
     logical_and,
     maximum,
-    minimum,
     negative,
     power,
     sqrt,
-    square,
-    tanh,
     where,
 )
 from symnet.ops.scalar_op import ScalarOp, scalar
-from symnet.ops.special import cosh, hypot, in_double, sinh
+from symnet.ops.special import hypot, in_double
 
 __all__ = ["powm1"]
 
 _REAL = (-1e4, 1e4)
 
-# --- f(b + d) - f(b) ---------------------------------------------------------------------------------------------
-
-
-def _exp_step(b: Expr, d: Expr) -> Expr:
-    return where(less(d, 1.0), exp(b) * expm1(minimum(d, 1.0)), exp(b + maximum(d, 1.0)) - exp(b))
-
-
-exp_step: ScalarOp = scalar(
-    "exp_step", arity=2, accepts="float", formula=lambda sp, b, d: sp.exp(b + d) - sp.exp(b), stable=_exp_step,
-    domain=((-2.0, 2.0), (0.1, 3.0)),
-    derivative=(lambda g, y, b, d: g * y, lambda g, y, b, d: g * exp(b + d)),
-    cost=26.0,
-    reason=("∂(eᵇ⁺ᵈ − eᵇ)/∂b is the difference itself", "∂(eᵇ⁺ᵈ − eᵇ)/∂d = eᵇ⁺ᵈ"),
-    doc="exp(b + d) - exp(b), with its digits for small d",
-)  # fmt: skip
-
-
-def _tanh_step(b: Expr, d: Expr) -> Expr:
-    """sinh d / (cosh b · cosh(b + d)) for small d."""
-    near = clip(d, -1.0, 1.0)
-    return where(less(absolute(d), 1.0), sinh(near) / cosh(b) / cosh(b + near), tanh(b + d) - tanh(b))
-
-
-tanh_step: ScalarOp = scalar(
-    "tanh_step", arity=2, accepts="float", formula=lambda sp, b, d: sp.tanh(b + d) - sp.tanh(b), stable=_tanh_step,
-    domain=((0.1, 1.0), (0.1, 1.0)),
-    derivative=(
-        lambda g, y, b, d: negative(g * y * (tanh(b) + tanh(b + d))),
-        lambda g, y, b, d: g / square(cosh(b + d)),
-    ),
-    cost=60.0, finite=True,
-    reason=("tanh′ = 1 − tanh², and squares differ by the product of difference and sum", "tanh′ = 1/cosh²"),
-    doc="tanh(b + d) - tanh(b), with its digits for small d",
-)  # fmt: skip
+# --- (b + d)ᵖ - bᵖ ---------------------------------------------------------------------------------------------
 
 
 def _power_step(b: Expr, d: Expr, p: Expr) -> Expr:
-    """The larger of (b + d)ᵖ and bᵖ, times what the other one's part of it lacks to 1."""
-    x = b + d
-    ahead = greater(absolute(x), absolute(b))
-    larger = where(ahead, x, b)
-    step = where(equal(larger, 0.0), 0.0, where(ahead, negative(d), d) / where(equal(larger, 0.0), 1.0, larger))
-    size = power(larger, p) * _shifted_power_minus_one(step, p)
-    return where(ahead, negative(size), size)
+    near = less(absolute(d), 0.5 * absolute(b))
+    share = where(near, d / where(near, b, 1.0), 0.25)
+    return where(near, power(b, p) * _shifted_power_minus_one(share, p), power(b + d, p) - power(b, p))
 
 
 def _shifted_power_minus_one(h: Expr, p: Expr) -> Expr:
@@ -187,7 +145,7 @@ def _geometric(x: Expr, n: Expr) -> Expr:
 
 def _root_of_square_plus(b: Expr, d: Expr) -> Expr:
     """√(b² + d); |b| √(1 + (d/b)/b) where b² would overflow."""
-    huge = greater(absolute(b), 1e100)
+    huge = logical_and(greater(absolute(b), 1e100), less(absolute(b), float("inf")))
     large = where(huge, b, 1.0)
     small = where(huge, 1.0, b)
     return where(huge, absolute(b) * sqrt(1.0 + d / large / large), sqrt(small * small + d))
@@ -196,7 +154,8 @@ def _root_of_square_plus(b: Expr, d: Expr) -> Expr:
 def _root_plus(b: Expr, d: Expr) -> Expr:
     """b + √(b² + d), or d/(√(b² + d) - b) where b is negative."""
     total = absolute(b) + _root_of_square_plus(b, d)
-    return where(less(b, 0.0), d / where(less(b, 0.0), total, 1.0), total)
+    below = logical_and(less(b, 0.0), less(total, float("inf")))
+    return where(below, d / where(below, total, 1.0), total)
 
 
 _root = in_double(_root_of_square_plus)
@@ -214,7 +173,8 @@ root_plus: ScalarOp = scalar(
 def _hypot_plus(x: Expr, y: Expr) -> Expr:
     total = absolute(x) + hypot(x, y)
     below = logical_and(less(x, 0.0), greater(total, 0.0))
-    return where(below, y * (y / where(below, total, 1.0)), total)
+    small = where(equal(absolute(y), float("inf")), absolute(y), y * (y / where(below, total, 1.0)))
+    return where(below, small, total)
 
 
 hypot_plus: ScalarOp = scalar(

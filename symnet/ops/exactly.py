@@ -174,6 +174,15 @@ SCALAR: dict[str, Callable[..., Any]] = {
     "minimum": min,
     "maximum": max,
 }
+SCALAR |= {
+    "sin_ratio": lambda x: mpmath.sinc(x),
+    "sinh_ratio": lambda x: mpmath.sinh(x) / x if x else mpmath.mpf(1),
+    "exprel": lambda x: mpmath.expm1(x) / x if x else mpmath.mpf(1),
+    "log1p_ratio": lambda x: _log(1 + x) / x if x else mpmath.mpf(1),
+    "annuity": lambda r, n: (_power(1 + r, n) - 1) / r if r else n,
+    "geometric": lambda x, n: (_power(x, n) - 1) / (x - 1) if x != 1 else n,
+}
+"""Functions with a value where their formula is 0/0."""
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "equal": lambda a, b: a == b,
     "not_equal": lambda a, b: a != b,

@@ -110,34 +110,39 @@ RATIO_DERIVATIVE = register(
 )  # fmt: skip
 
 
-def _at_zero_one(function: Callable[[Expr], Expr]) -> Callable[[Expr], Expr]:
-    return lambda x: where(equal(x, 0.0), 1.0, function(x) / where(equal(x, 0.0), 1.0, x))
+def _ratio(name: str, function: Callable[[Expr], Expr], at_infinity: float, **fields: Any) -> ScalarOp:
+    """Declare function(x)/x, 1 at 0 and `at_infinity` there."""
 
+    def value(x: Expr) -> Expr:
+        finite = where(equal(x, 0.0), 1.0, function(x) / where(equal(x, 0.0), 1.0, x))
+        return where(equal(x, float("inf")), at_infinity, finite)
 
-def _ratio(name: str, function: Callable[[Expr], Expr], **fields: Any) -> ScalarOp:
     return scalar(
-        name, accepts="float", stable=_at_zero_one(function),
+        name, accepts="float", stable=value,
         derivative=(lambda g, y, x: g * ratio_derivative(name, x, 1),), **fields,
     )  # fmt: skip
 
 
 sin_ratio: ScalarOp = _ratio(
-    "sin_ratio", sin, formula=lambda sp, x: sp.sin(x) / x, domain=((0.1, 30.0),), cost=16.0, finite=True,
+    "sin_ratio", sin, 0.0, formula=lambda sp, x: sp.sin(x) / x, domain=((0.1, 30.0),), cost=16.0, finite=True,
     reason="(sin x/x)′ = (cos x − sin x/x)/x",
     doc="sin(x)/x, and 1 at 0",
 )  # fmt: skip
 sinh_ratio: ScalarOp = _ratio(
-    "sinh_ratio", sinh, formula=lambda sp, x: sp.sinh(x) / x, domain=((0.1, 80.0),), cost=16.0, sign="positive",
+    "sinh_ratio", sinh, math.inf, formula=lambda sp, x: sp.sinh(x) / x,
+    domain=((0.1, 80.0),), cost=16.0, sign="positive",
     reason="(sinh x/x)′ = (cosh x − sinh x/x)/x",
     doc="sinh(x)/x, and 1 at 0",
 )  # fmt: skip
 exprel: ScalarOp = _ratio(
-    "exprel", expm1, formula=lambda sp, x: (sp.exp(x) - 1) / x, domain=((0.1, 80.0),), cost=13.0, sign="positive",
+    "exprel", expm1, math.inf, formula=lambda sp, x: (sp.exp(x) - 1) / x,
+    domain=((0.1, 80.0),), cost=13.0, sign="positive",
     reason="((eˣ − 1)/x)′ = (eˣ − (eˣ − 1)/x)/x",
     doc="(exp(x) - 1)/x, and 1 at 0",
 )  # fmt: skip
 log1p_ratio: ScalarOp = _ratio(
-    "log1p_ratio", log1p, formula=lambda sp, x: sp.log(1 + x) / x, domain=((0.1, 1e6),), cost=14.0, sign="positive",
+    "log1p_ratio", log1p, 0.0, formula=lambda sp, x: sp.log(1 + x) / x,
+    domain=((0.1, 1e6),), cost=14.0, sign="positive",
     reason="(log(1 + x)/x)′ = (1/(1 + x) − log(1 + x)/x)/x",
     doc="log(1 + x)/x, and 1 at 0",
 )  # fmt: skip

@@ -159,17 +159,14 @@ def apart(x: Expr, y: Expr) -> Expr | None:
 
 
 @computed
-def ahead(x: Expr, y: Expr) -> bool:
-    """Whether x - y is a positive number."""
-    left = remainder(x, y)
-    return left is not None and set(left.terms) == {()} and left.terms[()] > 0
+def based_on(x: Expr, y: Expr) -> bool:
+    """Whether x is computed from y, rather than y from x: it has as many terms or more."""
+    return len(polynomial(x).terms) >= len(polynomial(y).terms)
 
 
 @computed
-def apart_by_more_than_a_number(x: Expr, y: Expr) -> bool:
-    """Whether x - y, after what cancels, is not a mere number."""
-    left = remainder(x, y)
-    return left is not None and set(left.terms) != {()}
+def based_on_second(x: Expr, y: Expr) -> bool:
+    return len(polynomial(x).terms) < len(polynomial(y).terms)
 
 
 @computed
@@ -193,6 +190,10 @@ def twice(x: Expr, y: Expr) -> bool:
 @computed
 def quotient_of(x: Expr, y: Expr) -> Expr | None:
     """x / y where that is a polynomial; refused elsewhere."""
+    return _quotient(x, y)
+
+
+def _quotient(x: Expr, y: Expr) -> Expr | None:
     if x.dtype != y.dtype:
         return None
     divisor = polynomial(y)
@@ -207,6 +208,13 @@ def quotient_of(x: Expr, y: Expr) -> Expr | None:
     if not terms or any(power < 0 for m in terms for _, power in m):
         return None
     return expression(Polynomial(terms, {**dividend.nodes, **divisor.nodes}), x.dtype)
+
+
+@computed
+def multiple_of(x: Expr, y: Expr) -> Expr | None:
+    """The number x / y; refused where it is none."""
+    quotient: Expr | None = _quotient(x, y)
+    return quotient if quotient is not None and exact_value(quotient) is not None else None
 
 
 # --- sums of fractions -------------------------------------------------------------------------------------------
@@ -257,7 +265,20 @@ def over_common_denominator(node: Expr) -> Expr | None:
         numerator = numerator.add(product, sign)
     if not cancelled or not 1 <= len(numerator.terms) <= 2:
         return None
-    result = expression(numerator, node.dtype)
-    for denominator in below:
-        result = make(lookup("divide"), (result, denominator))
+    return _interleaved(numerator, below, node.dtype)
+
+
+def _interleaved(numerator: Polynomial, below: list[Expr], dtype: str) -> Expr:
+    """The numerator over all denominators; the factors of a product are divided one by one, before they underflow."""
+    factors = [expression(numerator, dtype)]
+    if len(numerator.terms) == 1:
+        ((monomial, coefficient),) = numerator.terms.items()
+        variables = [numerator.nodes[variable] for variable, power in monomial for _ in range(power)]
+        factors = [_term((), coefficient, {}, dtype), *variables] if coefficient != 1 or not variables else variables
+    result = factors[0]
+    for place in range(max(len(factors) - 1, len(below))):
+        if place < len(below):
+            result = make(lookup("divide"), (result, below[place]))
+        if place + 1 < len(factors):
+            result = make(lookup("multiply"), (result, factors[place + 1]))
     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symnet.simplify.facts import above_zero
 from symnet.simplify.pattern import constants, variables
-from symnet.simplify.polynomials import quotient_of, twice
+from symnet.simplify.polynomials import multiple_of, twice
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.tables.arithmetic import variable
 from symnet.simplify.tables.exponentials import opposite
@@ -40,7 +40,7 @@ n, x, y = variables("n x y")
 BY_EXPONENTIALS = [
     rule("sinh", exp(x) - exp(y), 2 * sinh(x), kind=stabilising, condition=opposite(x, y),
          reason="eˣ - e⁻ˣ is 2·sinh x, which keeps its digits for small x"),
-    rule("sinh-of-expm1", expm1(x) - expm1(y), 2 * sinh(x), kind=stabilising, condition=opposite(x, y),
+    rule("sinh-of-expm1", expm1(x) - expm1(y), 2 * sinh(x), condition=opposite(x, y),
          reason="eˣ - e⁻ˣ is 2·sinh x"),
     rule("cosh", exp(x) + exp(y), 2 * cosh(x), condition=opposite(x, y), in_chains=True,
          reason="eˣ + e⁻ˣ is 2·cosh x"),
@@ -64,12 +64,12 @@ BY_EXPONENTIALS = [
 
 LOGARITHMS = [
     rule("arsinh", log(hypot_plus(x, 1)), asinh(x), kind=stabilising, reason="arsinh x is log(x + √(x² + 1))"),
-    rule("arcosh", log(root_plus(x, -1)), acosh(x), kind=stabilising, reason="arcosh x is log(x + √(x² - 1))"),
+    rule("arcosh", log(root_plus(x, -1)), acosh(x), reason="arcosh x is log(x + √(x² - 1))"),
     rule("artanh", log((1 + x) / (1 - x)), 2 * atanh(x), kind=stabilising,
          reason="artanh x is half of log((1 + x)/(1 - x))"),
     rule("artanh-inverted", log((1 - x) / (1 + x)), -2 * atanh(x), kind=stabilising,
          reason="artanh x is half of log((1 + x)/(1 - x))"),
-    rule("artanh-of-two-logs", log1p(x) - log1p(y), 2 * atanh(x), kind=stabilising, condition=opposite(x, y),
+    rule("artanh-of-two-logs", log1p(x) - log1p(y), 2 * atanh(x), condition=opposite(x, y),
          reason="artanh x is half of log(1 + x) - log(1 - x)"),
     rule("log-of-minus-expm1", log(-expm1(x)), log1mexp(-x), kind=stabilising,
          reason="log(1 - eˣ), with its digits for large negative x too"),
@@ -84,13 +84,13 @@ LOGARITHMS = [
 ]  # fmt: skip
 
 RATIOS = [
-    rule("expm1-over-part", expm1(x) / y, quotient_of(x, y) * exprel(x), kind=stabilising,
+    rule("expm1-over-part", expm1(x) / y, multiple_of(x, y) * exprel(x), kind=stabilising,
          reason="(eˣ - 1)/x is a function that is 1 at 0"),
-    rule("part-over-expm1", y / expm1(x), 1 / (quotient_of(x, y) * exprel(x)), kind=stabilising,
+    rule("part-over-expm1", y / expm1(x), 1 / (multiple_of(x, y) * exprel(x)), kind=stabilising,
          reason="(eˣ - 1)/x is a function that is 1 at 0"),
-    rule("log1p-over-part", log1p(x) / y, quotient_of(x, y) * log1p_ratio(x), kind=stabilising,
+    rule("log1p-over-part", log1p(x) / y, multiple_of(x, y) * log1p_ratio(x), kind=stabilising,
          reason="log(1 + x)/x is a function that is 1 at 0"),
-    rule("part-over-log1p", y / log1p(x), 1 / (quotient_of(x, y) * log1p_ratio(x)), kind=stabilising,
+    rule("part-over-log1p", y / log1p(x), 1 / (multiple_of(x, y) * log1p_ratio(x)), kind=stabilising,
          reason="log(1 + x)/x is a function that is 1 at 0"),
     rule("log1p-over-mirrored-log1p", log1p(-x) / log1p(x), -(log1p_ratio(-x) / log1p_ratio(x)), kind=stabilising,
          reason="log(1 + x)/x is a function that is 1 at 0"),

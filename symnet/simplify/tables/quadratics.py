@@ -1,4 +1,4 @@
-"""The quadratic formula, in either form: both roots with all their digits, whatever the sign of the linear coefficient."""
+"""The quadratic formula, in either form: both roots with all their digits, whichever sign the coefficients have."""
 
 from __future__ import annotations
 

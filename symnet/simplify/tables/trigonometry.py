@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symnet.simplify.pattern import Family, variables
-from symnet.simplify.polynomials import quotient_of, twice
+from symnet.simplify.polynomials import multiple_of, twice
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.vocabulary import atan, cos, sin, sin_ratio, square, tan
 
@@ -26,13 +26,13 @@ HALF_ANGLES = [
          reason="cos x - 1 is -2·sin²(x/2), which keeps its digits for small x"),
     rule("one-plus-cos", 1 + cos(x), 2 * square(cos(0.5 * x)), kind=stabilising,
          reason="1 + cos x is 2·cos²(x/2), which keeps its digits near π"),
-    rule("one-minus-sin-squared", 1 - square(sin(x)), square(cos(x)), kind=stabilising,
+    rule("one-minus-sin-squared", 1 - square(sin(x)), square(cos(x)),
          reason="1 - sin² is cos², which keeps its digits near π/2"),
-    rule("one-minus-cos-squared", 1 - square(cos(x)), square(sin(x)), kind=stabilising,
+    rule("one-minus-cos-squared", 1 - square(cos(x)), square(sin(x)),
          reason="1 - cos² is sin², which keeps its digits for small x"),
-    rule("cos-squared-minus-sin-squared", square(cos(x)) - square(sin(x)), cos(2 * x), kind=stabilising,
+    rule("cos-squared-minus-sin-squared", square(cos(x)) - square(sin(x)), cos(2 * x),
          reason="cos² x - sin² x is cos(2x)"),
-    rule("sin-squared-minus-cos-squared", square(sin(x)) - square(cos(x)), -cos(2 * x), kind=stabilising,
+    rule("sin-squared-minus-cos-squared", square(sin(x)) - square(cos(x)), -cos(2 * x),
          reason="cos² x - sin² x is cos(2x)"),
     rule("secant-minus-one", 1 / cos(x) - 1, 2 * square(sin(0.5 * x)) / cos(x), kind=stabilising,
          reason="1/cos x - 1 is (1 - cos x)/cos x, and 1 - cos x is 2·sin²(x/2)"),
@@ -40,7 +40,7 @@ HALF_ANGLES = [
          reason="tan x - sin x is tan x·(1 - cos x), and 1 - cos x is 2·sin²(x/2)"),
     rule("sine-squared-over-double", square(sin(y)) / sin(x), 0.5 * tan(y), kind=stabilising, condition=twice(x, y),
          reason="sin(2y) is 2·sin y·cos y; 0/0 does not arise"),
-    rule("double-over-cosine-squared", sin(x) / square(cos(y)), 2 * tan(y), kind=stabilising, condition=twice(x, y),
+    rule("double-over-cosine-squared", sin(x) / square(cos(y)), 2 * tan(y), condition=twice(x, y),
          reason="sin(2y) is 2·sin y·cos y; 0/0 does not arise"),
 ]  # fmt: skip
 
@@ -48,17 +48,17 @@ QUOTIENTS = [
     rule("sine-over-cosine", sin(x) / cos(x), tan(x), reason="the tangent is sine over cosine"),
     rule("cosine-over-sine", cos(x) / sin(x), 1 / tan(x), reason="the cotangent is cosine over sine"),
     rule("tangent-of-angle", tan(atan(x)), x, kind=stabilising, reason="tan undoes arctan"),
-    rule("sine-over-part", sin(x) / y, quotient_of(x, y) * sin_ratio(x), kind=stabilising,
+    rule("sine-over-part", sin(x) / y, multiple_of(x, y) * sin_ratio(x), kind=stabilising,
          reason="sin x/x is a function that is 1 at 0"),
-    rule("part-over-sine", y / sin(x), 1 / (quotient_of(x, y) * sin_ratio(x)), kind=stabilising,
+    rule("part-over-sine", y / sin(x), 1 / (multiple_of(x, y) * sin_ratio(x)), kind=stabilising,
          reason="sin x/x is a function that is 1 at 0"),
-    rule("tangent-over-part", tan(x) / y, quotient_of(x, y) * sin_ratio(x) / cos(x), kind=stabilising,
+    rule("tangent-over-part", tan(x) / y, multiple_of(x, y) * sin_ratio(x) / cos(x), kind=stabilising,
          reason="sin x/x is a function that is 1 at 0, and tan x is sin x/cos x"),
-    rule("part-over-tangent", y / tan(x), cos(x) / (quotient_of(x, y) * sin_ratio(x)), kind=stabilising,
+    rule("part-over-tangent", y / tan(x), cos(x) / (multiple_of(x, y) * sin_ratio(x)), kind=stabilising,
          reason="sin x/x is a function that is 1 at 0, and tan x is sin x/cos x"),
-    rule("sine-squared-over-square", square(sin(x)) / square(y), square(quotient_of(x, y) * sin_ratio(x)),
+    rule("sine-squared-over-square", square(sin(x)) / square(y), square(multiple_of(x, y) * sin_ratio(x)),
          kind=stabilising, reason="sin x/x is a function that is 1 at 0"),
-    rule("sine-squared-over-part", square(sin(x)) / y, quotient_of(x, y) * (sin_ratio(x) * sin(x)), kind=stabilising,
+    rule("sine-squared-over-part", square(sin(x)) / y, multiple_of(x, y) * (sin_ratio(x) * sin(x)), kind=stabilising,
          reason="sin x/x is a function that is 1 at 0"),
 ]  # fmt: skip
 
