@@ -101,12 +101,13 @@ class _Report:
     def card(self, number: int) -> str:
         parameter = self.document["parameters"][number]
         variable, gradient = self.symbols[parameter["symbol"]], self.symbols[parameter["gradient"]]
-        shown = sum(self.document["steps"][step]["visible"] for step in parameter["steps"])
+        steps = [step for step in map(self.document["steps"].__getitem__, parameter["steps"]) if step["visible"]]
         label = f'<span class="label">{escape(variable["label"] or "")}</span>'
         return (
             f'<details class="card" id="{escape(self.ids[variable["id"]])}" data-parameter="{number}" '
             f'data-symbol="{gradient["id"]}"><summary>{self.equation_math(gradient)}'
-            f'<span class="about">{label} {_shape(variable)} <span class="count">{_count(shown, "step")}</span></span>'
+            f'<span class="about">{_marks(steps)}{label} {_shape(variable)} '
+            f'<span class="count">{_count(len(steps), "step")}</span></span>'
             '</summary><div class="derivation"></div></details>'
         )
 
@@ -211,6 +212,16 @@ def _kicker(document: Document) -> str:
     return " · ".join(escape(str(part)) for part in [*parts, meta["cpu"]] if part)
 
 
+def _marks(steps: Sequence[Mapping[str, Any]]) -> str:
+    """Marks that say how many steps make something stable, and how many are choices at kinks."""
+    marks = []
+    for kind, title in _MARKS.items():
+        count = sum(step["kind"] == kind for step in steps)
+        if count:
+            marks.append(f'<span class="mark {kind}" title="{_count(count, "step")}: {title}">{count}</span>')
+    return "".join(marks)
+
+
 def _folded(rows: str, count: int) -> str:
     """Rows that are shown on demand; nothing for none."""
     if not rows:
@@ -233,16 +244,20 @@ _GRADIENTS_TEXT = (
 _VALUES_TEXT = "The values that the gradients mention. Click one: what it becomes in the machine lights up below."
 _UPDATES_TEXT = "What a step writes into the parameters and into the optimizer's state."
 
+_MARKS = {
+    "stabilising": "equal over the reals, better in floating point",
+    "subgradient": "a choice where there is no derivative",
+}
+
 _WAY = '<div id="way" class="way" aria-label="One gradient, all the way down"></div>'
 
-_LEVELS = """
+_LEVELS = f"""
 <div class="bar levels" role="radiogroup" aria-label="Detail of the derivations">
 <label><input type="radio" name="level" value="brief"> brief</label>
 <label><input type="radio" name="level" value="normal" checked> normal</label>
 <label><input type="radio" name="level" value="full"> full</label>
-<span class="key"><span class="mark stabilising">more stable</span>
-equal over the reals, better in floating point</span>
-<span class="key"><span class="mark subgradient">at the kink</span> a choice where there is no derivative</span>
+<span class="key"><span class="mark stabilising">more stable</span> {_MARKS["stabilising"]}</span>
+<span class="key"><span class="mark subgradient">at the kink</span> {_MARKS["subgradient"]}</span>
 </div>
 """
 

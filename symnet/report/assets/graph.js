@@ -63,7 +63,7 @@ function edgesShown() {
 /** Lay the graph out: {nodes: id → {x, y, width, height, …}, layers: the same for open layers, edges: [{points}], width, height}. */
 function layout(sizeOf) {
   const graph = new dagre.graphlib.Graph({ compound: true });
-  graph.setGraph({ rankdir: "TB", nodesep: 18, ranksep: 30, edgesep: 10, marginx: 12, marginy: 12 });
+  graph.setGraph({ rankdir: "TB", nodesep: 18, ranksep: 30, edgesep: 10, marginx: 14, marginy: 30 });
   graph.setDefaultEdgeLabel(() => ({}));
   const shown = new Map();
   for (const symbol of report.symbols.filter(isShown)) {
