@@ -82,6 +82,7 @@ ELEMENTWISE = register(
         define=_define,
         samples=_samples,
         cost=8.0,
+        reason="its derivative follows from the formula that declares it",
         doc="A scalar function that the user declared by a SymPy formula.",
     )
 )

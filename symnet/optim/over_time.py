@@ -48,7 +48,9 @@ def over_time(optimizer: Optimizer) -> UpdateFormula:
     written = set(postorder(reading.values))
     notes = [f"{name} is 0, and left out" for name in zeros if ops.hyper(name) in written]
     first, last, legend = _surroundings(outside, optimizer)
-    return UpdateFormula([*first, *writing.lines(), *last], [*writing.legend(), *legend], [*notes, *outside.notes])
+    groups = {name: over_time(member) for name, member in outside.groups.items()}
+    lines = [*first, *writing.lines(), *last]
+    return UpdateFormula(lines, [*writing.legend(), *legend], [*notes, *outside.notes], groups)
 
 
 def _surroundings(outside: Outside, optimizer: Optimizer) -> tuple[list[Line], list[Line], list[tuple[Form, Form]]]:
@@ -61,6 +63,7 @@ def _surroundings(outside: Outside, optimizer: Optimizer) -> tuple[list[Line], l
     own["p′"] = _at(NEW_THETA, "t") if outside.conditional else now
     for letter, leaf in leaves.items():
         names.give(leaf, own[letter])
+    names.give(ops.state(STEP, (), dtype="int64"), _STEP_BEFORE)
     everything = [*outside.first, *outside.last]
     values = [one.value for one in everything]
     for one in everything:
@@ -135,14 +138,18 @@ class _Writing:
         self.old.give(ops.state(STEP, (), dtype="int64"), _STEP_BEFORE)
         found = {str(node.attrs["name"]): node for node in postorder(values) if node.op == "hyper"}
         places = {name: place for place, name in enumerate(optimizer.defaults)}
-        self.hypers = {found[name]: name for name in sorted(found, key=lambda name: (places[name.split("[")[0]], name))}
+        ordered = sorted(found, key=lambda name: (places.get(name.split("[")[0], len(places)), name))
+        self.hypers = {found[name]: name for name in ordered}
         bases = {letter.base for letter in self.letters}
         for node, name in self.hypers.items():
             letter = _letter(name)
             self.old.give(node, self.old.free(symbol(name) if letter.base in bases else letter))
         for node in reading.named:
             if node.op == "constant":
-                self.old.give(node, Symbol(str(node.name)))
+                self.old.give(node, symbol(str(node.name)))
+        for node in postorder(values):
+            if node.op == "state" and node not in self.old.forms:  # a count that a schedule looks at
+                self.old.give(node, _at(symbol(str(node.name)), "t−1"))
 
     def lines(self) -> list[Line]:
         """Equations, each after those that it mentions."""
@@ -169,7 +176,7 @@ class _Writing:
         for one, letter in zip(self.reading.kept, self.letters, strict=True):
             if one.old is not self.reading.p:
                 entries.append((_at(letter, "0"), _start(one.old)))
-        defaults = of_one_member(self.optimizer).defaults
+        defaults = self.optimizer.hyperparameters()
         entries += [_entry(self.old.forms[node], name, defaults) for node, name in self.hypers.items()]
         return entries
 
@@ -181,6 +188,8 @@ def _entry(form: Form, name: str, defaults: Mapping[str, Value]) -> tuple[Form, 
     shown = value[int(place[:-1])] if place and isinstance(value, tuple) else value
     assert isinstance(form, Symbol)
     named = "" if form == symbol(name) else f"{name} = "
+    if isinstance(shown, np.ndarray):
+        return form, Code(f"{named}{', '.join(f'{number:g}' for number in shown)}, one for each member")
     return form, Code(f"{named}{shown:g}" if isinstance(shown, float) else name)
 
 

@@ -110,6 +110,23 @@ def test_a_learning_rate_that_is_a_function_of_the_step() -> None:
     assert [str(line) for line in lines[1:]] == ["ηₜ = 0.1 0.9^(t − 1)", "θₜ = θₜ₋₁ − ηₜ gₜ"]
 
 
+def test_a_schedule_of_keras_and_a_count_it_looks_at() -> None:
+    schedule = sn.keras.optimizers.schedules.CosineDecay(1e-3, 100)
+    optimizer = sn.keras.optimizers.SGD(schedule, gradient_accumulation_steps=3, use_ema=True)
+    text = str(sn.explain(optimizer))
+    assert "ηₜ = 0.001 (1 + cos(π min(3 (t − 1) + accumulatedₜ₋₁, 100) / 100)) / 2" in text
+    assert "1[t − 1 ≠ 0]" in text
+
+
+def test_numbers_of_members_and_groups() -> None:
+    assert "η = lr = 0.1, 0.2, one for each member" in str(sn.explain(sn.optim.SGD(lr=[0.1, 0.2])))
+    a, b = sn.parameter("a", (3,)), sn.parameter("b", (3,))
+    groups = [{"params": [a]}, {"params": [b], "name": "head", "lr": 0.01, "momentum": 0.9}]
+    text = str(sn.explain(sn.optim.SGD(groups, lr=0.1)))
+    assert "in the group 'head': lr = 0.01, momentum = 0.9" in text
+    assert text.endswith("its step in the group 'head'\n  gₜ = ∂L/∂θₜ₋₁\n  vₜ = μ vₜ₋₁ + gₜ\n  θₜ = θₜ₋₁ − η vₜ")
+
+
 class Momentum(sn.optim.Optimizer):
     def update(self, p: Any, g: Any, s: Any, t: Any) -> Any:
         s.v = self.mu * s.v + g
