@@ -174,11 +174,19 @@ SCALAR: dict[str, Callable[..., Any]] = {
     "minimum": min,
     "maximum": max,
 }
+
+
+def _quadratic_root(a: Any, b: Any, c: Any) -> Any:
+    root = mpmath.sqrt(b * b + a * c)
+    return _divide(c, root - b) if b < 0 else _divide(b + root, a)
+
+
 SCALAR |= {
     "sin_ratio": lambda x: mpmath.sinc(x),
     "sinh_ratio": lambda x: mpmath.sinh(x) / x if x else mpmath.mpf(1),
     "exprel": lambda x: mpmath.expm1(x) / x if x else mpmath.mpf(1),
     "log1p_ratio": lambda x: _log(1 + x) / x if x else mpmath.mpf(1),
+    "quadratic_root": lambda a, b, c: _quadratic_root(a, b, c),
     "annuity": lambda r, n: (_power(1 + r, n) - 1) / r if r else n,
     "geometric": lambda x, n: (_power(x, n) - 1) / (x - 1) if x != 1 else n,
 }

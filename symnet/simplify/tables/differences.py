@@ -117,18 +117,15 @@ SUMS = [
          reason="over a common denominator the largest terms cancel exactly"),
 ]  # fmt: skip
 
+REASON = "x·f - z·g is (x - z)·f + z·(f - g), and (x - z)·g + x·(f - g); both differences are known"
+
 PRODUCTS = [
-    item
-    for name, f, g, a, b in (
-        ("entropies", log(y), log(w), y, w),
-        ("entropies-of-next", log1p(y), log(w), 1 + y, w),
-        ("entropies-to-next", log(y), log1p(w), y, 1 + w),
-    )
-    for item in difference(
-        f"difference-of-{name}", x * f - z * g, distance(x, z) * f + z * (f - g), distance(x, z) * g + x * (f - g),
-        "x·f - z·g is (x - z)·f + z·(f - g), and (x - z)·g + x·(f - g); both differences are known", x, z,
-        (near(a, b),),
-    )
+    *difference("difference-of-entropies", x * log(y) - z * log(w), distance(x, z) * log(y) + z * (log(y) - log(w)),
+                distance(x, z) * log(w) + x * (log(y) - log(w)), REASON, x, z, (near(y, w),)),
+    rule("entropy-minus-earlier", x * log1p(y) - z * log(w), distance(x, z) * log1p(y) + z * (log1p(y) - log(w)),
+         kind=stabilising, condition=(based_on(x, z), near(1 + y, w)), reason=REASON),
+    rule("entropy-minus-later", x * log(y) - z * log1p(w), distance(x, z) * log1p(w) + x * (log(y) - log1p(w)),
+         kind=stabilising, condition=(based_on_second(x, z), near(y, 1 + w)), reason=REASON),
 ]  # fmt: skip
 
 RULES = [*STEPS, *LOGARITHMS, *POWERS, *SUMS, *PRODUCTS]

@@ -88,12 +88,8 @@ DIFFERENCES: dict[str, Samples] = {
     "fractions-minus": nodes(1.0 / (x + 1.0) - 1.0 / x, x / (x + 1.0) - (x + 1.0) / (x - 1.0), 1.0 / (1.0 + e) - 1.0),
     "minus-fractions": nodes(1.0 - 1.0 / (1.0 + x), s - s * s / (s + t)),
     **both_ways("entropies", lambda a, b: a * sn.log(a) - b * sn.log(b), ABOVE),
-    "difference-of-entropies-of-next": nodes((positive + 1.0) * sn.log1p(positive) - positive * sn.log(positive)),
-    "difference-of-entropies-of-next-turned": nodes(positive * sn.log1p(positive) - (positive + e) * sn.log(positive)),
-    "difference-of-entropies-to-next": nodes((positive + e) * sn.log(positive) - positive * sn.log1p(positive)),
-    "difference-of-entropies-to-next-turned": nodes(
-        positive * sn.log(positive) - (positive + 1.0) * sn.log1p(positive)
-    ),
+    "entropy-minus-earlier": nodes((positive + 1.0) * sn.log1p(positive) - positive * sn.log(positive)),
+    "entropy-minus-later": nodes(positive * sn.log(positive) - (positive + 1.0) * sn.log1p(positive)),
     # signs
     "odd-of-negative": nodes(sn.tan(-x), sn.asinh(-x), sn.cbrt(-x), sn.sinh(-e)),
     "even-of-negative": nodes(sn.cosh(-x), sn.cosh(-e)),
