@@ -35,30 +35,6 @@ class FormulaPane {
   render() {}
 }
 
-/** The CUDA C of all kernels as one listing, where the document has it. */
-function cudaPane() {
-  if (!report.cuda) return [];
-  const rows = [];
-  const owner = [];
-  for (const { kernel, text } of report.cuda) {
-    for (const line of text.split("\n")) {
-      rows.push(line);
-      owner.push(kernel);
-    }
-  }
-  const pane = new Listing("cuda", "CUDA C", rows, (row) => owner[row], WORDS.loops);
-  pane.light = (spot, how) => {
-    const lit = new Set(rows.keys().filter((row) => spot?.kernels.has(owner[row])));
-    if (how === "pin") pane.pinned = lit;
-    else pane.lit = lit;
-    if (lit.size) pane.reveal(lit, how);
-    pane.render();
-  };
-  pane.hover = (row) => (row >= 0 && owner[row] >= 0 ? point("kernel", owner[row], pane) : point());
-  pane.choose = (row) => row >= 0 && owner[row] >= 0 && pin("kernel", owner[row], pane);
-  return [pane];
-}
-
 function startCode() {
   const panes = find("#panes");
   if (!panes) return;
@@ -67,7 +43,7 @@ function startCode() {
     new Listing("loops", "Loop program", loops.rows, (row) => loops.kernel[row] ?? -1, WORDS.loops),
     new Listing("llvm", "LLVM IR", llvm.rows, kernelOfLlvm, WORDS.llvm),
     new Listing("asm", "Assembly", asm.rows, kernelOfAsm, WORDS.asm),
-    ...cudaPane(),
+    ...(cuda.rows.length ? [new Listing("cuda", "CUDA C", cuda.rows, (row) => cuda.kernel[row], WORDS.cuda)] : []),
   );
   for (const pane of PANES) {
     const head = make("h3", {}, pane.title, make("small", {}, pane.rows ? `${pane.rows.length.toLocaleString("en")} lines` : ""));

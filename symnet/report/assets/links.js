@@ -1,7 +1,7 @@
 // What belongs together. The document links symbol → kernel → line of the loop program → line of the LLVM IR → line of
 // the assembly; here every link can be followed from both ends.
 //
-// A spot is what lights up together: {symbols, kernels, loops, llvm, asm}, sets of numbers, and `exact`, the rows of
+// A spot is what lights up together: {symbols, kernels, loops, llvm, asm, cuda}, sets of numbers, and `exact`, the rows of
 // LLVM and assembly that belong to the very line pointed at. Rows of listings count from 0.
 
 const report = await unpacked(find("#document").textContent);
@@ -30,6 +30,14 @@ const loops = report.loops
   : { rows: [], kernel: [], symbols: [] };
 const llvm = joined(report.llvm ?? []);
 const asm = joined(report.asm ?? []);
+
+/** The CUDA C of the kernels below each other, where there is some. */
+const cuda = { rows: [], kernel: [] };
+for (const [kernel, text] of (report.cuda ?? []).entries()) {
+  const lines = `${cuda.rows.length ? "\n" : ""}${text.trimEnd()}`.split("\n");
+  cuda.rows.push(...lines);
+  cuda.kernel.push(...lines.map((line) => (line ? kernel : -1)));
+}
 
 /** The row of each line of the whole LLVM text that is shown. */
 const llvmRow = new Map();
@@ -66,7 +74,9 @@ const statements = llvm.functions.map((one) => {
 const users = report.symbols.map(() => []);
 for (const symbol of report.symbols) for (const used of symbol.uses) users[used].push(symbol.id);
 
-const nothing = () => ({ symbols: new Set(), kernels: new Set(), loops: new Set(), llvm: new Set(), asm: new Set(), exact: null });
+const nothing = () => ({
+  symbols: new Set(), kernels: new Set(), loops: new Set(), llvm: new Set(), asm: new Set(), cuda: new Set(), exact: null,
+});
 
 /** The statements of a kernel (lines relative to its first) and all that they become. */
 function addStatements(spot, kernel, lines) {
@@ -97,10 +107,11 @@ function addRows(rows, listing, number) {
   for (let row = start; row < listing.rows.length && listing.owner[row] === number; row++) rows.add(row);
 }
 
-/** What belongs to a place: kind is "symbol", "kernel", "loops", "llvm" or "asm", the number an id or a row. */
+/** What belongs to a place: kind is "symbol", "kernel", "loops", "llvm", "asm" or "cuda", the number an id or a row. */
 function spotOf(kind, number) {
   const spot = nothing();
   SPOTS[kind](spot, number);
+  cuda.kernel.forEach((kernel, row) => spot.kernels.has(kernel) && spot.cuda.add(row));
   return spot;
 }
 
@@ -157,6 +168,10 @@ const SPOTS = {
       for (const number of kernelsOf(llvm.functions[asm.functions[asm.owner[row]].llvm])) spot.kernels.add(number);
     }
     spot.asm.add(row);
+  },
+
+  cuda(spot, row) {
+    if (cuda.kernel[row] >= 0) SPOTS.kernel(spot, cuda.kernel[row]);
   },
 };
 

@@ -5,7 +5,7 @@ const BEYOND = 24;
 
 class Listing {
   /**
-   * kind     "loops", "llvm" or "asm"
+   * kind     "loops", "llvm", "asm" or "cuda"
    * rows     the lines
    * kernelOf row → number of its kernel, or -1
    * words    the patterns of its language, see `coloured`
@@ -136,5 +136,6 @@ function coloured(text, words) {
 const WORDS = {
   loops: /(?<note>"[^"]*"|\[(?:contract|vector|parallel|unroll|batch)[^\]]*\])|(?<word>\b(?:program|dim|buffer|kernel|for|check|if|else|scan|while)\b|\b(?:sum|max|min|prod)(?=\())|(?<type>\b(?:f16|bf16|f32|f64|i32|i64|bool)\b)|(?<number>(?<![\w.])\d[\w.+-]*)/g,
   llvm: /(?<note>;.*$|!dbg.*$)|(?<value>%[\w.$-]+)|(?<global>@[\w.$-]+|@"[^"]*")|(?<type>\b(?:float|double|half|bfloat|ptr|void|i\d+)\b)|(?<word>^\s*(?:define|ret|br|store|call|unreachable)\b|(?<== )[a-z]+)|(?<number>(?<![\w.%])-?(?:0x[\dA-F]+|\d[\d.e+]*))/g,
+  cuda: /(?<note>\/\/.*$|\/\*.*?\*\/)|(?<directive>^\s*#\w+.*$)|(?<type>\b(?:float|double|int|long|unsigned|bool|void|char|half|const)\b)|(?<word>\b(?:for|if|else|while|return|__\w+__|extern|__syncthreads)\b)|(?<number>\b\d[\w.]*)/g,
   asm: /(?<note>#.*$)|(?<label>^[\w.$"]+:)|(?<directive>^\s*\.\w+)|(?<word>^\s+[a-z]\w*)|(?<value>%\w+)|(?<number>\$-?\w+)/g,
 };

@@ -44,8 +44,8 @@ const motion = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "
 function follow(address) {
   const kernel = address.startsWith("kernel:") ? report.kernels.findIndex((one) => `kernel:${one.name}` === address) : -1;
   if (kernel >= 0) return showCode("kernel", kernel);
-  const line = /^(loops|llvm|asm):(\d+)$/.exec(address);
-  if (line && line[2] <= { loops, llvm, asm }[line[1]].rows.length) return showCode(line[1], line[2] - 1);
+  const line = /^(loops|llvm|asm|cuda):(\d+)$/.exec(address);
+  if (line && line[2] <= { loops, llvm, asm, cuda }[line[1]].rows.length) return showCode(line[1], line[2] - 1);
   const place = document.getElementById(address) ?? placeOf(address);
   if (!place) return;
   openTo(place);

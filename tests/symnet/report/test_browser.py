@@ -322,6 +322,18 @@ def test_the_listings_fill_the_window_and_give_it_back(browser: Any, pages: Any)
         assert tab.locator(".pane.llvm").is_hidden()
 
 
+def test_cuda_has_a_pane_where_there_is_some(browser: Any, tmp_path: Path) -> None:
+    data = data_of("by_hand")
+    texts_of = [f"__global__ void {kernel['name']}() {{\n}}\n" for kernel in data["kernels"]]
+    with opened(browser, write({**data, "cuda": texts_of}, tmp_path / "cuda.html")) as tab:
+        name = data["kernels"][1]["name"]
+        tab.locator(".pane.cuda .line", has_text=name).first.click()
+        assert tab.locator(".pane.cuda .line.pinned").count() == 2
+        assert texts(tab.locator(".pane.loops .line.pinned"))[0].startswith(f"kernel {name}")
+        tab.keyboard.press("n")
+        assert tab.locator(".pane.cuda .line.pinned").count() > 0
+
+
 def test_the_table_sorts(browser: Any, pages: Any) -> None:
     data = data_of("mlp")
     with opened(browser, pages("mlp")) as tab:
