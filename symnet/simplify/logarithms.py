@@ -78,7 +78,7 @@ def _exponent(power: Expr) -> float | None:
 
 def logarithm_of_factor(factor: Expr) -> Expr | None:
     """log(factor) for a factor that is never negative and that over- or underflows before its logarithm does."""
-    if is_logs_well(factor):
+    if is_logs_well(factor) or sums_shares(factor) or (factor.op in ("add", "sum") and grows_plainly(factor)):
         return None if factor.op == "constant" else apply("log", factor)
     exponent = _exponent(factor)
     if exponent is None:
@@ -162,7 +162,15 @@ def sums_exponentials(x: Expr, y: Expr) -> bool:
 @computed
 def both_underflow(x: Expr, y: Expr) -> bool:
     """Whether both have stable logarithms and are no numbers: shares, say, which may underflow together."""
-    return all(is_logs_well(part) and part.op != "constant" and not grows_plainly(part) for part in (x, y))
+    return all(map(is_share, (x, y)))
+
+
+def is_share(x: Expr) -> bool:
+    return is_logs_well(x) and x.op != "constant" and not grows_plainly(x)
+
+
+def sums_shares(x: Expr) -> bool:
+    return x.op == "add" and all(map(is_share, x.args))
 
 
 def grows_plainly(x: Expr) -> bool:

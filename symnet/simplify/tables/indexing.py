@@ -16,7 +16,7 @@ from symnet.ops.index import gather as make_gather
 from symnet.ops.leaves import iota as iota_node
 from symnet.simplify.pattern import Rest, attributes, computed, operation, this, variables
 from symnet.simplify.rule import rule, stabilising
-from symnet.simplify.shapes import Axes, only, reshaped, without_axes
+from symnet.simplify.shapes import Axes, kept_shape, only, reshaped, without_axes
 from symnet.simplify.vocabulary import (
     broadcast_to,
     cast,
@@ -250,6 +250,12 @@ def one_of_each_row(x: Expr, index: tuple[Expr, ...], axes: Axes, reduced: Axes)
     return counting == list(range(len(rows)))
 
 
+@computed
+def keeps_axes(node: Expr, x: Expr, axes: Axes) -> bool:
+    """Whether a difference has the shape of a reduction of `x` over `axes` that keeps them."""
+    return node.shape == kept_shape(x.shape, axes)
+
+
 RULES = [
     rule("picked-log-share", gather(x, index, axes=A) - logsumexp(x, axes=B, keepdims=False),
          gather(log_softmax(x, axis=only(B)), index, axes=A), kind=stabilising,
@@ -258,6 +264,14 @@ RULES = [
     rule("log-share-picked", logsumexp(x, axes=B, keepdims=False) - gather(x, index, axes=A),
          -gather(log_softmax(x, axis=only(B)), index, axes=A), kind=stabilising,
          condition=one_of_each_row(x, index, A, B), in_chains=True,
+         reason="a logit minus the log-sum-exp of its row is its log softmax, taken before large numbers are rounded"),
+    rule("picked-log-share-kept", reshape(gather(x, index, axes=A), shape=S) - logsumexp(x, axes=B, keepdims=True),
+         reshape(gather(log_softmax(x, axis=only(B)), index, axes=A), shape=S), kind=stabilising,
+         condition=(one_of_each_row(x, index, A, B), keeps_axes(this, x, B)), in_chains=True,
+         reason="a logit minus the log-sum-exp of its row is its log softmax, taken before large numbers are rounded"),
+    rule("log-share-picked-kept", logsumexp(x, axes=B, keepdims=True) - reshape(gather(x, index, axes=A), shape=S),
+         -reshape(gather(log_softmax(x, axis=only(B)), index, axes=A), shape=S), kind=stabilising,
+         condition=(one_of_each_row(x, index, A, B), keeps_axes(this, x, B)), in_chains=True,
          reason="a logit minus the log-sum-exp of its row is its log softmax, taken before large numbers are rounded"),
     rule("gather-in-order", gather(x, index, axes=A), gathered_in_order(x, index, A),
          reason="the elements at all positions in order are the array itself"),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from symnet.expr.node import Expr
 from symnet.expr.work import elements
-from symnet.simplify.pattern import attributes, computed, variables
+from symnet.simplify.pattern import Rest, attributes, computed, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import constant_along, is_axis, single
 from symnet.simplify.vocabulary import (
     bernoulli_logit_slope,
+    expm1,
+    gather,
     log,
+    log_softmax,
     sigmoid,
     softmax,
     softmax_residual,
@@ -24,6 +27,7 @@ from symnet.simplify.vocabulary import (
 
 g, s, t, x, y, z = variables("g s t x y z")
 A, B = attributes("A B")
+index = Rest("index")
 
 
 @computed
@@ -53,6 +57,9 @@ SATURATION = [
     rule("one-less-softmax", 1 - softmax(z, axis=A), -softmax_residual(z, 1, 1, axis=A), kind=stabilising,
          lowering=True,
          reason="the other shares add up to what a share lacks to 1, which the difference loses where it rounds to 1"),
+    rule("one-less-picked-share", 1 - gather(softmax(z, axis=A), index, axes=B),
+         -expm1(gather(log_softmax(z, axis=A), index, axes=B)), kind=stabilising, lowering=True,
+         reason="1 - p from the logarithm of p has the digits that p has lost where it rounds to 1"),
     rule("softmax-slope", softmax(z, axis=A) * (g - sum_(softmax(z, axis=A) * g, axes=B, keepdims=True)),
          softmax_slope(z, g, axis=A), kind=stabilising, condition=(is_axis(B, A), same_shape(z, g)), lowering=True,
          reason="the shares add up to 1, so g may be taken from its value at the largest share before terms cancel"),

@@ -41,7 +41,7 @@ def brings_to_front(axes: Axes, order: tuple[int, ...]) -> bool:
     return order == (*axes, *(a for a in range(len(order)) if a not in axes))
 
 
-move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to")))
+move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to", "diagonal")))
 
 
 RULES = [

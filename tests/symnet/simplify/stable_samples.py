@@ -72,6 +72,7 @@ a, b = f64("a", 3, 5), f64("b", 5)
 p, t = sn.softmax(z, axis=1), f64("t", 3, 4)
 hot = sn.one_hot(input("y", (3,), "int64"), 4, "float64")
 row = f64("row", 3, 1)
+column = sn.reshape(z[sn.arange(3), input("y", (3,), "int64")], (3, 1))
 
 SATURATION: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     "softmax-less-target": lambda rng: [p - t, p - hot, sn.softmax(z, axis=0) - t],
@@ -81,6 +82,7 @@ SATURATION: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     "one-less-softmax": lambda rng: [1.0 - p],
     "sigmoid-less-target": lambda rng: [sn.sigmoid(z) - hot, sn.sigmoid(a) - b],
     "target-less-sigmoid": lambda rng: [hot - sn.sigmoid(z), b - sn.sigmoid(a)],
+    "one-less-picked-share": lambda rng: [1.0 - sn.take_along_axis(p, input("y", (3, 1), "int64"), axis=1)],
     "softmax-slope": lambda rng: [p * (t - sn.sum(t * p, axis=1, keepdims=True))],
 }
 
@@ -159,6 +161,8 @@ PRODUCTS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
         sn.prod(z, axis=0) ** 3.0,
         sn.prod(sn.exp(z)) ** -1.5,
     ],
+    "picked-log-share-kept": lambda rng: [column - sn.logsumexp(z, axis=1, keepdims=True)],
+    "log-share-picked-kept": lambda rng: [sn.logsumexp(z, axis=1, keepdims=True) - column],
     "softmax-turned": lambda rng: [
         sn.exp(z).T / sn.sum(sn.exp(z), axis=1),
         sn.transpose(sn.exp(cube), (1, 0, 2)) / sn.sum(sn.exp(cube), axis=1),
