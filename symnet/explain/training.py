@@ -6,7 +6,7 @@ its optimizer, and the new values of running statistics.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from symnet.explain.identifiers import symbol
 from symnet.explain.levels import Level
 from symnet.explain.naming import Forms, Names, name_shared
 from symnet.explain.notation import Form
+from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 from symnet.ops.meaning import collect_updates
 from symnet.optim.formula import Line, UpdateFormula
@@ -37,6 +38,8 @@ class TrainingStep:
     backward    the named cotangents, and the gradient of each parameter
     update      what the optimizer does with a parameter θ and its gradient
     stored      what else a step stores: running statistics
+    careful     parameters whose gradient is equal to its formula, but compiled in another form that keeps more digits
+                (`sn.accuracy`)
     """
 
     derivation: Derivation
@@ -44,6 +47,7 @@ class TrainingStep:
     backward: list[Equation]
     update: UpdateFormula
     stored: list[Line]
+    careful: list[Form]
 
     def __str__(self) -> str:
         parts = []
@@ -56,9 +60,11 @@ class TrainingStep:
     def sections(self) -> list[tuple[str, Sequence[object]]]:
         """What belongs together under one title, as things whose `str` is a line of text."""
         trained = ", ".join(text.write(form) for form in self._trained())
+        named = ", ".join(map(text.write, self.careful))
+        notes = [f"those by {named} are computed in a form that keeps more digits: see sn.accuracy"] if named else []
         found: list[tuple[str, Sequence[object]]] = [
             ("forward", self.forward),
-            ("gradients", self.backward),
+            ("gradients", [*self.backward, *notes]),
             (f"update of each parameter θ ({trained})", str(self.update).splitlines()),
             ("stored beside", self.stored),
         ]
@@ -115,7 +121,15 @@ def training_step(program: Program, level: Level = "normal") -> TrainingStep:
         [*cotangents, *derivation.formulas],
         over_time(plan.optimizer),
         _stored(derivation),
+        _careful(derivation, about.watched.gradients),
     )
+
+
+def _careful(derivation: Derivation, compiled: Mapping[str, Expr]) -> list[Form]:
+    """The parameters whose gradient is compiled in another form than that of the derivation."""
+    pairs = zip(derivation.wrt, derivation.gradients, strict=True)
+    other = [parameter for parameter, gradient in pairs if compiled[str(parameter.name)] is not gradient]
+    return [derivation.context.known[parameter] for parameter in other]
 
 
 def _stored(derivation: Derivation) -> list[Line]:
