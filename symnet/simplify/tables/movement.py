@@ -15,7 +15,7 @@ from symnet.simplify.rule import rule
 from symnet.simplify.shapes import compose, has_shape, moves_units_only, shape_of
 from symnet.simplify.vocabulary import binary, broadcast_to, concat, place, reshape, slice_, transpose, unary, where
 
-x, y, z = variables("x y z")
+s, x, y, z = variables("s x y z")
 P, Q, S, T = attributes("P Q S T")
 A, B, F, U, V = attributes("A B F U V")
 parts = Rest("parts")
@@ -194,6 +194,10 @@ REPEATED = [
     rule("reshape-of-scalar", reshape(x, shape=S), broadcast_to(x, shape=S), condition=scalar_shaped(x),
          reason="one number under another shape is the number, repeated once"),
     rule("sign-comes-out", move(-x), -move(x), reason="a sign does not care where elements are"),
+    rule("number-comes-out", move(s * x), s * move(x), condition=scalar_shaped(s),
+         reason="a number does not care where elements are"),
+    rule("divisor-comes-out", move(x / s), move(x) / s, condition=scalar_shaped(s),
+         reason="a number does not care where elements are"),
     rule("concat-of-number", concat(parts), broadcast_to(all_same_number(parts), shape=shape_of(this)),
          reason="equal elements joined to equal elements"),
     rule("unary-of-repeated", unary(broadcast_to(x)), unary(x), reason="equal operands give equal results"),

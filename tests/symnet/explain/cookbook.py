@@ -269,7 +269,7 @@ NORMS = [
 E = sn.name("E", X + X.T - I * X)
 STRUCTURED = [
     case("139", tr(A @ E), X, A + A.T - A * I, "A + Aᵀ − A ⊙ I"),
-    case("140", det(E), X, det(E) * (2 * inv(E) - inv(E) * I), "det(E) (2 E⁻¹ − E⁻¹ ⊙ I)"),
+    case("140", det(E), X, det(E) * (2 * inv(E) - inv(E) * I), "det(E) (2 E⁻¹ − E⁻¹ ⊙ I)", "the number stands at both terms"),
     case("141", [sn.log(det(E)), L.logdet(E)], X, 2 * inv(E) - inv(E) * I, "2 E⁻¹ − E⁻¹ ⊙ I"),
     case("142", [tr(A @ (X * I)), sn.sum(sn.diag(A) * sn.diag(X))], X, A * I, "A ⊙ I"),
 ]
@@ -288,7 +288,7 @@ EVERYDAY = [
          "2 W⁻¹ (x − a)"),
     case("normal density", [-0.5 * (x - a) @ L.solve(W, x - a) - 0.5 * L.logdet(W)], W,
          0.5 * inv(W) @ outer(x - a, x - a) @ inv(W) - 0.5 * inv(W),
-         "0.5 W⁻¹ (x − a) (x − a)ᵀ W⁻¹ − 0.5 W⁻¹", "0.5 is taken out"),
+         "0.5 W⁻¹ (x − a) (x − a)ᵀ W⁻¹ − 0.5 W⁻¹"),
     case("matrix factorisation", [0.5 * sn.sum((A - B @ X @ C) ** 2), 0.5 * L.norm(A - B @ X @ C, "fro") ** 2], X,
          -B.T @ (A - B @ X @ C) @ C.T, "−Bᵀ (A − B X C) Cᵀ", "the sign turns the difference round"),
     case("logistic", [sn.sum(sn.log(1 + sn.exp(-b5 * (T @ x)))), sn.sum(sn.softplus(-b5 * (T @ x)))], x,

@@ -97,14 +97,15 @@ def inlined(text: str) -> str:
 
 
 def bag(text: str) -> list[str]:
-    """What is written, in any order and without parentheses."""
-    return sorted(inlined(text).translate(str.maketrans("", "", "() ")))
+    """What is written, in any order and without parentheses; the first term has its sign, too."""
+    whole = inlined(text).translate(str.maketrans("", "", "() "))
+    return sorted(whole if whole.startswith("−") else f"+{whole}")
 
 
 def comparison(case: Case) -> str:
     """How the printed derivative compares with the book's right side."""
     ours = one_line(case.derivative(case.spellings[0]))
-    if ours == case.text:
+    if case.text in (ours, ours.partition(", where ")[0]):
         return "as printed"
     return "as printed, but for the order" if bag(ours) == bag(case.text) else case.how
 

@@ -178,4 +178,8 @@ def _parts(matrix: Expr, diagonal: Expr) -> list[Expr]:
     return [sn.tril(matrix), sn.triu(matrix, 1), _raw("diagonal", matrix), _raw("diag", diagonal)]
 
 
-MATRICES: dict[str, Samples] = {**SYMMETRIC, **KRONECKER, **SCALES, **PRODUCTS, **DIAGONALS}
+MOVES: dict[str, Samples] = {
+    "number-comes-out": lambda rng: [(s * square).T, sn.reshape(3.0 * stack, (6, 3)), (s * tall)[1:]],
+    "divisor-comes-out": lambda rng: [(square / s).T, sn.reshape(stack / s, (6, 3)), (tall / s)[1:]],
+}
+MATRICES: dict[str, Samples] = {**SYMMETRIC, **KRONECKER, **SCALES, **PRODUCTS, **DIAGONALS, **MOVES}
