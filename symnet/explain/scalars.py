@@ -49,7 +49,7 @@ def _repeated(node: Expr, args: Sequence[Form], i: int) -> Form:
 
 
 def is_repeated(node: Expr, i: int) -> bool:
-    """Whether a term of a sum is a product A v beside a matrix, or a row beside the identity: it is written as a matrix.
+    """Whether a term of a sum is a product A v beside a matrix, or a row beside the identity: written as a matrix.
 
     Of other rows and columns (a bias, a mean) nothing is said: x W + b.
     """

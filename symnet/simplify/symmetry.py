@@ -127,7 +127,7 @@ def _palindrome(node: Expr) -> list[Expr] | None:
             return None
         if left.turned == right.turned:
             inside.append(left.matrix)
-    return inside if len(factors) > 2 else None
+    return inside if len(factors) > 1 else None
 
 
 def _is_with_transpose(node: Expr) -> bool:

@@ -235,7 +235,9 @@ def quadratic_form(node: Expr, u: Expr, v: Expr, c: Expr) -> Expr | None:
     if len(c.shape) != 2 or node.attrs["keepdims"] or node.attrs["axes"] != (0, 1):
         return None
     sides = _varying(u, c.shape, "ij"), _varying(v, c.shape, "ij")
-    if sides != ("i", "j"):
+    if sides == ("j", "i"):
+        u, v = v, u
+    elif sides != ("i", "j"):
         return None
     left, right = (reshaped(part, (c.shape[axis],)) for axis, part in enumerate((u, v)))
     return contracted(left, contracted(c, right, "ij,j->i"), "i,i->")

@@ -269,10 +269,11 @@ NORMS = [
 E = sn.name("E", X + X.T - I * X)
 STRUCTURED = [
     case("139", tr(A @ E), X, A + A.T - A * I, "A + Aᵀ − A ⊙ I"),
-    case("140", det(E), X, det(E) * (2 * inv(E) - inv(E) * I), "det(E) (2 E⁻¹ − E⁻¹ ⊙ I)", "the number stands at both terms"),
+    case("140", det(E), X, det(E) * (2 * inv(E) - inv(E) * I), "det(E) (2 E⁻¹ − E⁻¹ ⊙ I)",
+         "the number stands at both terms"),
     case("141", [sn.log(det(E)), L.logdet(E)], X, 2 * inv(E) - inv(E) * I, "2 E⁻¹ − E⁻¹ ⊙ I"),
     case("142", [tr(A @ (X * I)), sn.sum(sn.diag(A) * sn.diag(X))], X, A * I, "A ⊙ I"),
-]
+]  # fmt: skip
 
 p = sn.softmax(x)
 EVERYDAY = [

@@ -47,7 +47,10 @@ SYMMETRIC: dict[str, Samples] = {
     "transpose-of-symmetric-sum": lambda rng: [both.T, (gram + 2.0 * gram).T],
     "transpose-of-symmetric-multiple": lambda rng: [(s * both).T, (gram * both).T],
     "transpose-of-symmetric-product": lambda rng: [
-        (square @ square.T).T, (square @ both @ square.T).T, (even @ gram @ even).T, (square @ linalg.inv(both) @ square.T).T
+        (square @ square.T).T,
+        (square @ both @ square.T).T,
+        (even @ gram @ even).T,
+        (square @ linalg.inv(both) @ square.T).T,
     ],
     "transpose-of-symmetric": lambda rng: [even.T],
     "symmetric-times": lambda rng: [contract(even, tall, "ab,ac->bc"), contract(even, vector, "ab,a->b")],
