@@ -160,6 +160,13 @@ def sums_exponentials(x: Expr, y: Expr) -> bool:
 
 
 @computed
+def blends(x: Expr, s: Expr, y: Expr, t: Expr) -> bool:
+    """Whether x and y are shares or exponentials, and s and t factors that are not both numbers."""
+    factors_vary = s.op != "constant" or t.op != "constant"
+    return factors_vary and all(is_logs_well(part) and part.op != "constant" for part in (x, y))
+
+
+@computed
 def both_underflow(x: Expr, y: Expr) -> bool:
     """Whether both have stable logarithms and are no numbers: shares, say, which may underflow together."""
     return all(map(is_share, (x, y)))

@@ -37,6 +37,7 @@ class Truth:
     ) -> None:
         self.inputs, self.by, self.value = list(inputs), list(by), value
         self.weights, self.elementwise = weights, elementwise
+        self._varied = set(map(id, by))
         loss = sn.sum(value * sn.constant(weights)) if value.shape else value
         self.gradients = sn.grad(loss, self.by, simplify=False)
         self.conditions = [node for node in postorder([value]) if node.dtype == "bool" and node.args]
@@ -110,12 +111,12 @@ class Truth:
     def _base(self, given: dict[Expr, Array], taken: dict[Expr, Array]) -> dict[Expr, Array]:
         """The point, a little beside itself where the formula has no value there."""
         if finite(self._values(given, {}, taken)).all():
-            return {node: _wide(array) if node in self.by else array for node, array in given.items()}
+            return {node: _wide(array) if id(node) in self._varied else array for node, array in given.items()}
         moved = {}
         for sign in (1, -1):
             with mp.workdps(LIMIT_DIGITS):
                 moved = {
-                    node: _wide(array) + sign * STEP**2 * _step(array) if node in self.by else array
+                    node: _wide(array) + sign * STEP**2 * _step(array) if id(node) in self._varied else array
                     for node, array in given.items()
                 }
             if finite(self._values(moved, {}, taken)).all():

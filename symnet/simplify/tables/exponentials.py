@@ -11,6 +11,7 @@ from symnet.expr.op import lookup
 from symnet.ops.log_sums import weighted_logsumexp as weighted_logsumexp_of
 from symnet.simplify.facts import above_zero, is_nonnegative, is_positive, logs_well, nonnegative
 from symnet.simplify.logarithms import (
+    blends,
     both_underflow,
     exponentials_below,
     factors_out,
@@ -34,6 +35,7 @@ from symnet.simplify.vocabulary import (
     greater,
     log,
     log1p,
+    log_blend,
     log_cosh,
     log_sigmoid,
     log_softmax,
@@ -53,17 +55,28 @@ from symnet.simplify.vocabulary import (
     xlogy,
 )
 
-m, w, x, y, z = variables("m w x y z")
+m, s, t, w, x, y, z = variables("m s t w x y z")
 (c,) = constants("c")
 A, B, K = attributes("A B K")
 move = Family("move", frozenset(("reshape", "transpose", "slice", "broadcast_to")))
 
 
 def are_opposite(x: Expr, y: Expr) -> bool:
-    """Whether `y` is written as the negative of `x`."""
-    if x.op == y.op == "subtract":
-        return x.args[0] is y.args[1] and x.args[1] is y.args[0]
-    return (y.op == "negative" and y.args[0] is x) or (x.op == "negative" and x.args[0] is y)
+    """Whether `y` is written as the negative of `x`: with a sign, turned round, or with one in a factor of both."""
+    for _ in range(4):
+        if (y.op == "negative" and y.args[0] is x) or (x.op == "negative" and x.args[0] is y):
+            return True
+        if x.op == y.op == "constant" and not x.shape and not y.shape:
+            return bool(x.attrs["value"] == -y.attrs["value"])
+        if x.op != y.op or x.op not in ("subtract", "multiply", "divide"):
+            return False
+        if x.op == "subtract":
+            return x.args[0] is y.args[1] and x.args[1] is y.args[0]
+        same = [one is other for one, other in zip(x.args, y.args, strict=True)]
+        if sum(same) != 1:
+            return False
+        x, y = x.args[same.index(False)], y.args[same.index(False)]
+    return False
 
 
 @computed
@@ -142,6 +155,9 @@ INVERSES = [
          reason="the larger exponential comes out of the logarithm before it can overflow"),
     rule("log-of-cosh", log(exp(x) + exp(y)), log_cosh(x) + log(2), kind=stabilising, condition=opposite(x, y),
          reason="eˣ + e⁻ˣ is 2 cosh x, whose logarithm has a form that does not overflow"),
+    rule("log-of-blend", log(x * s + y * t), log_blend(log(x), s, log(y), t), kind=stabilising,
+         condition=blends(x, s, y, t),
+         reason="the larger of what is blended comes out of the logarithm before it can over- or underflow"),
     rule("log-of-sum-of-shares", log(x + y), logaddexp(log(x), log(y)), kind=stabilising,
          condition=both_underflow(x, y), reason="both terms have logarithms that do not underflow"),
     rule("log-of-weighted-sum", log(sum_(exp(z) * w, axes=A, keepdims=K)), weighted_logarithm(this, z, w),
@@ -216,24 +232,18 @@ SIGMOID = [
     rule("divided-by-scaled-square-of-sum", y / (w * square(x)), ((y / w) / x) / x, kind=stabilising,
          condition=sums_plainly(x),
          reason="each of the two divisors has a form that does not overflow, their square has none"),
-    rule("exp-times-square-of-sigmoid", exp(-x) * square(sigmoid(x)), sigmoid(x) * sigmoid(-x), kind=stabilising,
-         in_chains=True, reason="e⁻ˣ·σ(x) is σ(-x); e⁻ˣ cannot overflow on the way"),
-    rule("exp-times-square-of-mirrored-sigmoid", exp(x) * square(sigmoid(-x)), sigmoid(x) * sigmoid(-x),
-         kind=stabilising, in_chains=True, reason="eˣ·σ(-x) is σ(x); eˣ cannot overflow on the way"),
-    rule("sigmoid-less-mirrored", sigmoid(x) - sigmoid(-x), tanh(0.5 * x), kind=stabilising,
+    rule("exp-times-square-of-sigmoid", exp(x) * square(sigmoid(y)), sigmoid(x) * sigmoid(y), kind=stabilising,
+         condition=opposite(x, y), in_chains=True, reason="eˣ·σ(-x) is σ(x); eˣ cannot overflow on the way"),
+    rule("sigmoid-less-mirrored", sigmoid(x) - sigmoid(y), tanh(0.5 * x), kind=stabilising, condition=opposite(x, y),
          reason="σ(x) - σ(-x) is tanh(x/2), which keeps its digits for small x"),
-    rule("mirrored-less-sigmoid", sigmoid(-x) - sigmoid(x), -tanh(0.5 * x), kind=stabilising,
-         reason="σ(-x) - σ(x) is -tanh(x/2), which keeps its digits for small x"),
-    rule("exp-times-mirrored-sigmoid", exp(x) * sigmoid(-x), sigmoid(x), kind=stabilising, in_chains=True,
+    rule("exp-times-mirrored-sigmoid", exp(x) * sigmoid(y), sigmoid(x), kind=stabilising, in_chains=True,
+         condition=opposite(x, y),
          reason="eˣ·σ(-x) is eˣ/(1 + eˣ), which is σ(x); eˣ cannot overflow on the way"),
-    rule("mirrored-exp-times-sigmoid", exp(-x) * sigmoid(x), sigmoid(-x), kind=stabilising, in_chains=True,
-         reason="e⁻ˣ·σ(x) is e⁻ˣ/(1 + e⁻ˣ), which is σ(-x); e⁻ˣ cannot overflow on the way"),
     rule("sigmoid-less-own-square", sigmoid(x) - square(sigmoid(x)), sigmoid(x) * sigmoid(-x), kind=stabilising,
          reason="σ(x)·(1 - σ(x)), whose digits the difference loses for large x"),
-    rule("sigmoid-less-product", sigmoid(x) - sigmoid(-x) * sigmoid(x), square(sigmoid(x)), kind=stabilising,
+    rule("sigmoid-less-product", sigmoid(x) - sigmoid(y) * sigmoid(x), square(sigmoid(x)), kind=stabilising,
+         condition=opposite(x, y),
          reason="σ(x)·(1 - σ(-x)) is σ(x)²; the difference loses digits for large negative x"),
-    rule("mirrored-sigmoid-less-product", sigmoid(-x) - sigmoid(-x) * sigmoid(x), square(sigmoid(-x)),
-         kind=stabilising, reason="σ(-x)·(1 - σ(x)) is σ(-x)²; the difference loses digits for large x"),
     rule("one-minus-sigmoid", 1 - sigmoid(x), sigmoid(-x), kind=stabilising,
          reason="1 - σ(x) is σ(-x), which keeps its digits where σ(x) rounds to 1"),
     rule("log-sigmoid", log(sigmoid(x)), log_sigmoid(x), kind=stabilising,

@@ -87,6 +87,7 @@ SATURATION: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
 }
 
 e, d = sn.exp(a), sn.exp(b - 1.0)
+MIRRORED = [(a, -a), (-b, b), (a - b, b - a), (3.0 * a, -3.0 * a), ((a - b) / 0.5, (b - a) / 0.5), (a * b, a * -b)]
 blend = 0.3 * e + 2.0 * d
 weights = sn.sigmoid(f64("q", 4))
 summed = sn.sum(sn.exp(z), axis=1, keepdims=True)
@@ -119,6 +120,15 @@ EXPONENTIALS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
         sn.log(blend + e * d),
         sn.log(summed + 0.5 * sn.exp(z)),
         sn.log(e / 3.0 + sn.exp(-b)),
+    ],
+    "exp-times-mirrored-sigmoid": lambda rng: [sn.exp(x) * sn.sigmoid(y) for x, y in MIRRORED],
+    "exp-times-square-of-sigmoid": lambda rng: [sn.exp(x) * sn.square(sn.sigmoid(y)) for x, y in MIRRORED],
+    "sigmoid-less-product": lambda rng: [sn.sigmoid(x) - sn.sigmoid(y) * sn.sigmoid(x) for x, y in MIRRORED],
+    "sigmoid-less-mirrored": lambda rng: [sn.sigmoid(x) - sn.sigmoid(y) for x, y in MIRRORED],
+    "log-of-blend": lambda rng: [
+        sn.log(sn.sigmoid(a) * sn.sigmoid(f64("s", 5)) + sn.sigmoid(-a) * (1.0 - sn.sigmoid(f64("s", 5)))),
+        sn.log(e * sn.exp(-b) + d * sn.sigmoid(f64("s", 3, 1))),
+        sn.log(sn.sigmoid(z) * hot + sn.sigmoid(-z) * (1.0 - hot)),
     ],
     "log-of-sum-of-shares": lambda rng: [sn.log(sn.softmax(a) + sn.softmax(b)), sn.log(sn.sigmoid(a) + sn.sigmoid(b))],
     "log-of-weighted-sum": lambda rng: [
