@@ -17,9 +17,11 @@ from symnet.expr.node import Expr
 from symnet.report.clusters import clusters
 from symnet.report.code import Code, bounded, measured
 from symnet.report.derivations import steps_of
-from symnet.report.formulas import Gradients, MathTable, SymbolTable, add_derivation, add_updates
+from symnet.report.formulas import Gradients, add_derivation
 from symnet.report.model import Document, Kernel, Machine, Parameter, Symbol
 from symnet.report.provenance import Ownership
+from symnet.report.symbols import MathTable, SymbolTable
+from symnet.report.updates import add_updates
 from symnet.runtime.native import NativeCode
 
 if TYPE_CHECKING:

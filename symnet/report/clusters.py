@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from symnet.report.formulas import SymbolTable
 from symnet.report.model import Cluster
+from symnet.report.symbols import SymbolTable
 
 
 def clusters(table: SymbolTable) -> list[Cluster]:

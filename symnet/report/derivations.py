@@ -14,8 +14,8 @@ from symnet.expr.lineage import Lineage
 from symnet.expr.node import Expr
 from symnet.expr.trace import Stage
 from symnet.expr.traverse import postorder
-from symnet.report.formulas import MathTable
 from symnet.report.model import Step
+from symnet.report.symbols import MathTable
 
 if TYPE_CHECKING:
     from symnet.explain.derivation import Derivation

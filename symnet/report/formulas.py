@@ -1,131 +1,21 @@
-"""The formulas of a report: every named value with its equation, every step of a derivation, each text once."""
+"""The formulas of a derivation for its report: every named value with its equation."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symnet.derive.build import postorder_above
-from symnet.explain import mathml, text
-from symnet.explain.formula import definition
-from symnet.explain.naming import Forms, Names
+from symnet.explain import text
+from symnet.explain.naming import Forms
 from symnet.explain.notation import Form
-from symnet.explain.notation import Symbol as Name
-from symnet.expr import dims
 from symnet.expr.node import Expr
-from symnet.report.model import Math, Role, Symbol
+from symnet.report.model import Role
+from symnet.report.symbols import LEAF_ROLES, SymbolTable
 
 if TYPE_CHECKING:
     from symnet.explain.derivation import Derivation
     from symnet.explain.formula import Equation
-    from symnet.program.build import Plan
-
-_LEAF_ROLES: Mapping[str, Role] = {"input": "input", "parameter": "parameter", "state": "state", "hyper": "hyper"}
-
-
-_NOT_WRITTEN = ("cast", "broadcast_to", "reshape")
-_NAMED_FROM = 3
-"""Operations from which on a part that several formulas share has a name of its own."""
-
-
-class MathTable:
-    """Formulas by number, each once."""
-
-    def __init__(self) -> None:
-        self.entries: list[Math] = []
-        self._numbers: dict[Form | Math, int] = {}
-
-    def add(self, form: Form) -> int:
-        if form not in self._numbers:
-            entry = Math(text.write(form), mathml.document(form))
-            if entry not in self._numbers:
-                self._numbers[entry] = len(self.entries)
-                self.entries.append(entry)
-            self._numbers[form] = self._numbers[entry]
-        return self._numbers[form]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A symbol, and the node it names."""
-
-    symbol: Symbol
-    node: Expr
-
-
-class SymbolTable:
-    """The symbols in order.
-
-    by_node  which one a value of a formula is shown as
-    also     (symbol, node) for other nodes that hold what a symbol stands for: the array of what a loop takes at step t
-    inside   (symbol, node) for the nodes in the formula of a symbol that have no name
-    """
-
-    def __init__(self, math: MathTable) -> None:
-        self.math = math
-        self.entries: list[Entry] = []
-        self.by_node: dict[Expr, int] = {}
-        self.also: list[tuple[int, Expr]] = []
-        self.inside: list[tuple[int, Expr]] = []
-        self._by_name: dict[Form, int] = {}
-
-    def add(self, node: Expr, name: Form, role: Role) -> int:
-        """A new symbol, without a formula; the first one of a node is what others mean when they mention it."""
-        number = len(self.entries)
-        label = node.name if not node.args or (node.name and node.name != text.write(name)) else None
-        symbol = Symbol(
-            id=number,
-            name=self.math.add(name),
-            role=role,
-            formula=None,
-            op=node.op,
-            label=label,
-            shape=dims.show(node.shape),
-            dtype=node.dtype,
-            cluster=None,
-            uses=(),
-        )
-        self.entries.append(Entry(symbol, node))
-        self.by_node.setdefault(node, number)
-        self._by_name.setdefault(name, number)
-        return number
-
-    def alias(self, name: Form, node: Expr) -> None:
-        """Another name for the symbol of a node, if it has one."""
-        if node in self.by_node:
-            self._by_name.setdefault(name, self.by_node[node])
-
-    def define(self, number: int, formula: Form, nodes: Iterable[Expr]) -> None:
-        """Give a symbol its formula, of these `nodes`, once all that it mentions are symbols."""
-        self.inside += ((number, node) for node in nodes)
-        uses = tuple(dict.fromkeys(used for used in self.mentioned(formula) if used != number))
-        self.update(number, formula=self.math.add(formula), uses=uses)
-
-    def named(self, name: Form) -> int | None:
-        """The symbol of this name."""
-        return self._by_name.get(name)
-
-    def mentioned(self, form: Form) -> Iterator[int]:
-        """The symbols whose names stand in a formula."""
-        pending: list[object] = [form]
-        while pending:
-            part = pending.pop()
-            if isinstance(part, Form) and part in self._by_name:
-                yield self._by_name[part]
-            elif isinstance(part, Form):
-                pending += reversed([getattr(part, field.name) for field in fields(part)])
-            elif isinstance(part, tuple):
-                pending += reversed(part)
-
-    def update(self, number: int, **changes: object) -> None:
-        entry = self.entries[number]
-        self.entries[number] = replace(entry, symbol=replace(entry.symbol, **changes))  # type: ignore[arg-type]
-
-    @property
-    def symbols(self) -> list[Symbol]:
-        return [entry.symbol for entry in self.entries]
 
 
 @dataclass(frozen=True)
@@ -178,8 +68,11 @@ def add_derivation(table: SymbolTable, derivation: Derivation) -> Gradients:
     loops = known.loops
     *inner, loss = derivation.where
     for node in loops.postorder([*derivation.gradients, loss.value]):
-        if node in known and node.op in _LEAF_ROLES:
-            table.add(node, known[node], _LEAF_ROLES[node.op])
+        if node in known and node.op in LEAF_ROLES:
+            table.add(node, known[node], LEAF_ROLES[node.op])
+    for variable in derivation.wrt:
+        if not variable.args and variable not in table.by_node:  # the loss turned out not to depend on it
+            table.add(variable, known[variable], LEAF_ROLES.get(variable.op, "parameter"))
     named = _Named(known)
     forward, backward = _passes(inner, named, set(loops.postorder([loss.value])))
     roles: list[tuple[Role, list[Equation]]] = [
@@ -198,10 +91,18 @@ def add_derivation(table: SymbolTable, derivation: Derivation) -> Gradients:
     found = [number for number, _ in numbers[len(numbers) - len(derivation.formulas) :]]
     clauses = [named.node(equation) for equation in derivation.where]
     return Gradients(
-        [table.by_node.get(variable, -1) for variable in derivation.wrt],
+        [_variable(table, variable, known) for variable in derivation.wrt],
         found,
         [_reached(table, number, [table.by_node[node] for node in clauses]) for number in found],
     )
+
+
+def _variable(table: SymbolTable, variable: Expr, known: Forms) -> int:
+    """The symbol of what was differentiated by; a value inside the loss may have changed its form since."""
+    if variable in table.by_node:
+        return table.by_node[variable]
+    number = table.named(known[variable])
+    return table.add(variable, known[variable], "forward") if number is None else number
 
 
 def _pair(table: SymbolTable, derivation: Derivation, numbers: Sequence[tuple[int, Equation]]) -> None:
@@ -223,78 +124,3 @@ def _reached(table: SymbolTable, number: int, clauses: Sequence[int]) -> list[in
                 seen.add(used)
                 pending.append(used)
     return [clause for clause in clauses if clause in seen]
-
-
-# --- updates ------------------------------------------------------------------------------------------------------
-
-
-def add_updates(table: SymbolTable, derivation: Derivation, plan: Plan) -> list[tuple[Name, Form]]:
-    """What a step stores: the new values as the optimizer writes them.
-
-    Gives what the symbols of hyperparameters stand for, where that is not what they are called.
-    """
-    from symnet.optim.formula import name_hyper
-
-    names = Names(Forms(derivation.context.known), _taken=set(derivation.context.known.values()))
-    for node, equation in zip(derivation.wrt, derivation.formulas, strict=True):
-        computed = plan.watched.gradients[str(node.name)]
-        names.forms[computed] = names.forms[equation.value] = equation.left
-        if computed not in table.by_node:  # the same by other steps
-            gradient = table.by_node[equation.value]
-            table.by_node[computed] = gradient
-            table.also.append((gradient, computed))
-    values = [value for _, value in plan.written]
-    owners = {str(node.name): names.forms[node] for node in derivation.wrt if node in names.forms}
-    for node in postorder_above(values, names.forms):
-        if node.op == "hyper" and node not in names.forms:
-            name_hyper(names, node, str(node.attrs["name"]))
-        elif node.op == "state" and node not in names.forms:
-            names.give(node, names.free(_state_name(str(node.name), owners)))
-    for old, value in plan.written:
-        if old in names.forms and value.args and value not in names.forms:
-            names.give(value, _primed(names.forms[old]))
-    _name_shared(names, values)
-    order = postorder_above(values, set(table.by_node))
-    for node in order:
-        if node in names.forms and node not in table.by_node and node.op in _LEAF_ROLES:
-            table.add(node, names.forms[node], _LEAF_ROLES[node.op])
-    stored = [node for node in order if node in names.forms and node not in table.by_node]
-    old_of = {value: old for old, value in plan.written}
-    for number, node in [(table.add(node, names.forms[node], "update"), node) for node in stored]:
-        parts = postorder_above(node.args, names.forms)
-        table.define(number, definition(node, names.forms), (part for part in parts if part not in names.forms))
-        table.update(number, of=table.by_node.get(old_of.get(node, node)) if node in old_of else None)
-    return names.legend
-
-
-def _state_name(name: str, owners: Mapping[str, Form]) -> Name:
-    """`0.weight.m` beside the parameter W₁ is m with the subscript W,1."""
-    from symnet.explain.identifiers import symbol
-
-    path, _, last = name.rpartition(".")
-    plain, owner = symbol(last), owners.get(path)
-    if not isinstance(owner, Name):
-        return plain
-    return Name(plain.base, ",".join(part for part in (plain.sub, owner.base, owner.sub) if part))
-
-
-def _primed(form: Form) -> Form:
-    """The name of a new value."""
-    return Name(f"{form.base}′", form.sub) if isinstance(form, Name) else form
-
-
-def _name_shared(names: Names, values: Sequence[Expr]) -> None:
-    """A letter for what several new values have in common, as the correction of Adam's bias."""
-    order = postorder_above([arg for value in values for arg in value.args], names.forms)
-    open_nodes = dict.fromkeys([node for node in (*order, *values) if node not in names.forms] + list(values))
-    uses = Counter(arg for node in open_nodes for arg in set(node.args))
-    shared = [node for node in order if uses[node] > 1 and node not in names.forms]
-    shared = [node for node in shared if _operations(node, names.forms) >= _NAMED_FROM]
-    for number, node in enumerate(shared, 1):
-        names.give(node, names.free(Name("c", str(number) if len(shared) > 1 else "")))
-
-
-def _operations(node: Expr, known: Mapping[Expr, Form]) -> int:
-    """The operations in a formula that stops at known values."""
-    inside = (part for part in postorder_above([node], known) if part not in known)
-    return sum(bool(part.args) and part.op not in _NOT_WRITTEN for part in inside)

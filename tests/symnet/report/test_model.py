@@ -301,3 +301,14 @@ def test_a_program_without_machine_code_is_refused() -> None:
     prog = sn.compile(loss=loss, optimizer=sn.optim.SGD(lr=0.1), batch={"N": 4}, backend="numpy")
     with pytest.raises(Unsupported, match="backend='llvm'"):
         document(prog)
+
+
+def test_variables_may_be_inside_the_loss_or_without_influence() -> None:
+    x, w = sn.input("x", ("N", 3)), sn.parameter("w", (3,))
+    unused, score = sn.parameter("unused", (2,)), sn.name("score", x @ w)
+    found = derivation_document(sn.explain(sn.mean(score**2) + 0.0 * sn.sum(unused), wrt=[w, score, unused]))
+    assert [name_of(found, parameter["symbol"]) for parameter in found["parameters"]] == ["w", "score", "unused"]
+    assert [name_of(found, parameter["gradient"]) for parameter in found["parameters"]][1:] == [
+        "∂L/∂score",
+        "∂L/∂unused",
+    ]
