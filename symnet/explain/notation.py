@@ -340,7 +340,9 @@ def _flat(product: Product) -> tuple[Form, ...]:
     for factor in product.factors:
         flat.extend(_flat(factor) if isinstance(factor, Product) and factor.kind == "scale" else (factor,))
     *front, last = flat
-    return (*sorted(front, key=lambda factor: not isinstance(factor, Number)), last)
+    ordered = sorted(front, key=lambda factor: not isinstance(factor, Number))
+    runs = [(factor, len(list(run))) for factor, run in groupby(ordered)]
+    return (*(factor if count == 1 else Power(factor, Number(str(count))) for factor, count in runs), last)
 
 
 def _powers(factors: tuple[Form, ...]) -> tuple[Form, ...]:

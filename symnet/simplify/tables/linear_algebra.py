@@ -8,8 +8,8 @@ from symnet.ops.contract import Indices, is_plain, parse_spec
 from symnet.simplify.facts import scalar_shaped
 from symnet.simplify.pattern import Family, attributes, computed, this, variables
 from symnet.simplify.rule import rule, stabilising
-from symnet.simplify.shapes import Axes, covers_all
-from symnet.simplify.symmetry import is_identity, symmetric
+from symnet.simplify.shapes import Axes, count_of, covers_all
+from symnet.simplify.symmetry import holds_identity, is_identity, symmetric
 from symnet.simplify.tables.contractions import contraction, product
 from symnet.simplify.vocabulary import (
     absolute,
@@ -22,6 +22,7 @@ from symnet.simplify.vocabulary import (
     logdet,
     norm,
     one_hot,
+    power,
     solve,
     solve_triangular,
     sum_,
@@ -156,6 +157,18 @@ def solved(node: Expr, a: Expr, b: Expr) -> Expr | None:
 
 
 @computed
+def holds_multiple(node: Expr, position: int) -> bool:
+    """Whether an operand is a product with the identity."""
+    return any(map(holds_identity, node.args[position].args))
+
+
+@computed
+def rows_of(x: Expr) -> Expr:
+    """The number of rows, as a value of the type of `x`."""
+    return count_of(x.shape[:1], x.dtype)
+
+
+@computed
 def kron_of_products(node: Expr) -> Expr | None:
     """A C ⊗ B D for the product of A ⊗ B and C ⊗ D, where A and C, and B and D, can be multiplied."""
     left, right = node.args
@@ -233,6 +246,12 @@ PRODUCTS = [
          condition=is_identity(operand_at(this, 1)), reason="a product with the identity"),
     rule("identity-times", contract(one_hot(a), b), without_identity(this, b, 0),
          condition=is_identity(operand_at(this, 0)), reason="a product with the identity"),
+    rule("times-multiple-of-identity", contract(a, s * one_hot(b)), s * without_identity(this, a, 1),
+         condition=(scalar_shaped(s), holds_multiple(this, 1)),
+         reason="a product with a multiple of the identity"),
+    rule("multiple-of-identity-times", contract(s * one_hot(a), b), s * without_identity(this, b, 0),
+         condition=(scalar_shaped(s), holds_multiple(this, 0)),
+         reason="a product with a multiple of the identity"),
 ]  # fmt: skip
 
 KRONECKER = [
@@ -242,6 +261,10 @@ KRONECKER = [
          sum_(b, axes=A, keepdims=False), condition=covers_all(A, a), reason="A ⊗ B holds all products of elements"),
     rule("norm-of-kron", norm(kron(a, b), axes=A, keepdims=False), norm(a, axes=A, keepdims=False) *
          norm(b, axes=A, keepdims=False), condition=covers_all(A, a), reason="A ⊗ B holds all products of elements"),
+    rule("determinant-of-kron", det(kron(a, b)), power(det(a), rows_of(b)) * power(det(b), rows_of(a)),
+         condition=(is_square(a), is_square(b)), reason="A ⊗ B is (A ⊗ I) (I ⊗ B), and determinants multiply"),
+    rule("log-determinant-of-kron", logabsdet(kron(a, b)), rows_of(b) * logabsdet(a) + rows_of(a) * logabsdet(b),
+         condition=(is_square(a), is_square(b)), reason="A ⊗ B is (A ⊗ I) (I ⊗ B), and determinants multiply"),
     rule("inverse-of-kron", inverse(kron(a, b)), kron(inverse(a), inverse(b)), condition=(is_square(a), is_square(b)),
          reason="(A ⊗ B) (A⁻¹ ⊗ B⁻¹) is I ⊗ I"),
     rule("product-of-krons", contract(kron(a, b), kron(x, y)), kron_of_products(this), when_cheaper=True,

@@ -62,6 +62,8 @@ KRONECKER: dict[str, Samples] = {
     "trace-of-kron": lambda rng: [linalg.trace(sn.kron(square, f64("two", 2, 2)))],
     "sum-of-kron": lambda rng: [sn.sum(sn.kron(square, tall)), sn.sum(sn.kron(vector, long))],
     "norm-of-kron": lambda rng: [euclidean_norm(sn.kron(square, tall))],
+    "determinant-of-kron": lambda rng: [linalg.det(sn.kron(square, f64("two", 2, 2)))],
+    "log-determinant-of-kron": lambda rng: [_raw("logabsdet", sn.kron(square, f64("two", 2, 2)))],
     "inverse-of-kron": lambda rng: [linalg.inv(sn.kron(regular, f64("two", 2, 2)))],
     "product-of-krons": lambda rng: [sn.kron(square, tall) @ sn.kron(other, f64("two", 2, 2))],
 }
@@ -145,6 +147,8 @@ DIAGONALS: dict[str, Samples] = {
     "vector-times-identity-less": lambda rng: [vector * (hot - square), vector[:, None] * (hot - row)],
     "vector-times-diagonal-less": lambda rng: [row * (diagonal - square), vector[:, None] * (diagonal - row)],
     "diagonal-of-ones": lambda rng: [_raw("diag", sn.ones((3,), "float64")), _raw("diag", sn.ones(("N",), "float64"))],
+    "times-multiple-of-identity": lambda rng: [tall.T @ (s * hot), contract(tall, s * hot, "ab,ca->bc")],
+    "multiple-of-identity-times": lambda rng: [(s * hot) @ tall, contract(2.0 * hot, vector, "ab,b->a")],
     "diagonal-times-vector": lambda rng: [diagonal * f64("w", 3), f64("w", 3)[:, None] * diagonal],
     "diagonal-divided-by-vector": lambda rng: [diagonal / f64("w", 3), diagonal / f64("w", 3)[:, None]],
     "sum-of-diagonals": lambda rng: [diagonal + _raw("diag", f64("w", 3))],
