@@ -8,7 +8,7 @@ get none, so that what they become belongs to the line that calls them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen.llvm.builder import MARK
@@ -126,13 +126,6 @@ def _code(line: str) -> str:
     if _NOT_CODE.match(text) or text.startswith((".Ltmp", ".Lfunc_begin")):
         return ""
     return text.expandtabs(4) if text.strip() else ""
-
-
-def code(assembly: str) -> Iterator[str]:
-    """The code of an assembly text, whether it has locations or not: for comparing."""
-    for function in assembly_functions(assembly):
-        yield f"{function.name}:"
-        yield from function.lines
 
 
 def calls(function: FunctionLines, prefix: str = "") -> Sequence[str]:
