@@ -31,8 +31,6 @@ class FormulaPane {
     const seen = top >= this.view.scrollTop && top + row.offsetHeight <= this.view.scrollTop + this.view.clientHeight;
     if (!seen) this.view.scrollTop = top - 40;
   }
-
-  render() {}
 }
 
 function startCode() {
@@ -79,14 +77,12 @@ function toggle(pane) {
 function setShown(pane, shown) {
   pane.frame.hidden = !shown;
   pane.toggle.setAttribute("aria-pressed", String(shown));
-  pane.render();
 }
 
 function fillWindow(section) {
   const full = section.classList.toggle("full");
   find("#fill").setAttribute("aria-pressed", String(full));
   find("#fill").textContent = full ? "Back to the page" : "Fill the window";
-  PANES.forEach((pane) => pane.render());
   if (!full) section.scrollIntoView();
   return full;
 }
@@ -121,10 +117,11 @@ function exampleGradient() {
     .sort((a, b) => weight(a) - weight(b))[0];
 }
 
+/** Fill the head of the page with the example; what belongs to it, null where there is no code. */
 function wayDown() {
   const place = find("#way");
   const example = place && exampleGradient();
-  if (!example) return place?.remove();
+  if (!example) return null;
   const { symbol, kernel } = example;
   const spot = spotOf("symbol", symbol.id);
   const head = loops.rows.slice(kernel.lines[0] - 1, Math.min(kernel.lines[1], kernel.lines[0] - 1 + MOST_LINES));
@@ -144,7 +141,7 @@ function wayDown() {
   ];
   stages.slice(1).forEach(open);
   place.append(...stages);
-  tell(spot, "pin");
+  return spot;
 }
 
 /** The lines in a row, among these, that say the most: where the arithmetic is densest. */

@@ -1,5 +1,6 @@
 // Equations that light up, and the derivations behind the gradients.
 
+const MOST_USES = 12;
 const KINDS = { stabilising: "more stable", subgradient: "at the kink" };
 
 /** A formula by its number in the document, with its text for those who do not see it. */
@@ -156,19 +157,28 @@ function law() {
   for (const { steps } of report.parameters) {
     for (const number of steps) {
       const step = report.steps[number];
-      if (step.kind !== "chain" && step.visible) uses.set(step.rule, [...(uses.get(step.rule) ?? []), number]);
+      if (step.kind === "chain" || !step.visible) continue;
+      if (!uses.has(step.rule)) uses.set(step.rule, []);
+      uses.get(step.rule).push(number);
     }
   }
   const rules = [...uses].sort(([a], [b]) => a.localeCompare(b));
   return rules.map(([rule, numbers]) => {
     const step = report.steps[numbers[0]];
     const mark = KINDS[step.kind] ? make("span", { class: `mark ${step.kind}` }, KINDS[step.kind]) : null;
+    const uses = make("ul");
+    const show = () => uses.childElementCount || uses.append(...[...new Set(numbers)].slice(0, MOST_USES).map(useOf));
     return make(
-      "details", { class: "law", id: `rule:${rule}` },
+      "details", { class: "law", id: `rule:${rule}`, ontoggle: show },
       make("summary", {}, make("span", { class: "rule" }, rule), mark, make("span", { class: "reason" }, step.reason), make("span", { class: "count" }, `${numbers.length} ×`)),
-      make("ul", {}, ...[...new Set(numbers)].slice(0, 12).map((number) => make("li", {}, formula(report.steps[number].left), make("span", { class: "sign" }, report.steps[number].sign), formula(report.steps[number].right)))),
+      uses,
     );
   });
+}
+
+function useOf(number) {
+  const { left, sign, right } = report.steps[number];
+  return make("li", {}, formula(left), make("span", { class: "sign" }, sign), formula(right));
 }
 
 function startFormulas() {

@@ -22,8 +22,8 @@ function measured() {
     bench.append(box);
     boxes.set(id, box);
   };
-  for (const symbol of report.symbols) if (isShown(symbol)) add(`s${symbol.id}`, { symbol });
-  for (const layer of clusters) add(`c${layer.id}`, { layer });
+  for (const symbol of report.symbols) if (isShown(symbol) && standIn(symbol)[0] === "s") add(`s${symbol.id}`, { symbol });
+  for (const layer of view.closed) add(`c${layer}`, { layer: clusters[layer] });
   find("#canvas").append(bench);
   const sizes = new Map([...boxes].map(([id, box]) => [id, { width: Math.ceil(box.offsetWidth) + 2, height: Math.ceil(box.offsetHeight) + 2 }]));
   bench.remove();
@@ -135,7 +135,7 @@ function openNode(id) {
     ["used by", users[id].length ? links(users[id]) : null],
     ["computed in", symbol.kernels.length || symbol.note ? chips(symbol, 8) : null],
   ].filter(([, value]) => value);
-  const place = find(`[data-symbol="${id}"]`);
+  const place = places.get(id);
   const panel = find("#node");
   panel.replaceChildren(
     make("button", { type: "button", class: "close", "aria-label": "Close", onclick: closeNode }, "×"),

@@ -7,8 +7,9 @@ const ASCII = { ..."₀₁₂₃₄₅₆₇₈₉".split("").reduce((map, lette
 const plain = (text) => text.toLowerCase().replace(/[₀-₉∂]/g, (letter) => ASCII[letter]);
 
 function searchEntries() {
+  const cards = new Map(all("details.card").map((card) => [report.parameters[card.dataset.parameter].symbol, card]));
   const entries = report.symbols.map((symbol) => {
-    const place = find(`[data-symbol="${symbol.id}"]`) ?? cardOf(symbol.id);
+    const place = places.get(symbol.id) ?? cards.get(symbol.id);
     const go = () => (place ? goTo(place.id) : openNode(symbol.id));
     return { name: nameOf(symbol), kind: symbol.role, about: symbol.label ?? symbol.shape, show: () => formula(symbol.name), go };
   });
@@ -16,8 +17,6 @@ function searchEntries() {
   for (const rule of all("details.law")) entries.push({ name: rule.id.slice(5), kind: "rule", about: find(".reason", rule).textContent, go: () => goTo(rule.id) });
   return entries.map((entry) => ({ ...entry, keys: [plain(entry.name), plain(entry.name).replaceAll("δ", "delta"), plain(entry.about)] }));
 }
-
-const cardOf = (id) => all("details.card").find((card) => report.parameters[card.dataset.parameter].symbol === id);
 
 function goTo(address) {
   history.replaceState(null, "", `#${address}`);
@@ -41,7 +40,7 @@ function searched(entries, text) {
 function startSearch() {
   const box = find("#search");
   const list = find("#found");
-  const entries = searchEntries();
+  let entries = null;
   let found = [];
   let chosen = 0;
   const close = () => {
@@ -56,6 +55,7 @@ function startSearch() {
     entry.go();
   };
   const show = () => {
+    entries ??= searchEntries();
     found = searched(entries, box.value);
     chosen = Math.min(chosen, Math.max(0, found.length - 1));
     const options = found.map((entry, place) => make(

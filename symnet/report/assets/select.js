@@ -26,8 +26,11 @@ function pin(kind = null, number = 0, origin = null) {
   if (address !== null) history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
 }
 
+/** Where each symbol stands in the page: its row, or for a gradient its card. */
+const places = new Map(all("[data-symbol]").map((place) => [Number(place.dataset.symbol), place]));
+
 function addressOf(kind, number) {
-  if (kind === "symbol") return find(`[data-symbol="${number}"]`)?.id ?? null;
+  if (kind === "symbol") return places.get(number)?.id ?? null;
   if (kind === "kernel") return `kernel:${report.kernels[number].name}`;
   return `${kind}:${number + 1}`;
 }

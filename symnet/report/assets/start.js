@@ -60,12 +60,13 @@ function startAddress() {
 startTheme();
 startFormulas();
 startCode();
-wayDown();
+const example = wayDown();
 startCost();
 startMemory();
 startSearch();
 startKeys();
 startContents();
 startPicture();
+if (example) tell(example, "pin");
 startAddress();
 document.documentElement.dataset.ready = performance.now().toFixed();

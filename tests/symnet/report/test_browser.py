@@ -44,7 +44,7 @@ def a_rule(name: str) -> str:
 
 
 def texts(locator: Any) -> list[str]:
-    return [text.strip() for text in locator.all_inner_texts()]
+    return [text.strip() for text in locator.all_text_contents()]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
