@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symnet.accuracy.measure import ILL, Judge, exact, matters, quick
-from symnet.accuracy.remedies import Form, Patient, best, centres, with_limits
+from symnet.accuracy.remedies import LEVEL, Form, Patient, best, centres, with_limits
 from symnet.expr.node import Expr
 from symnet.expr.traverse import leaves, substitute
 from symnet.runtime.lock import lock
@@ -25,11 +25,13 @@ JUDGED = 100
 class Treatment:
     """One node of a chain that is computed in another way now.
 
-    before   the node as it was computed
-    changes  how that came about: rules, each with the form that it gave
+    target   what the node means
+    before   how it was computed
+    changes  what came of it: rules, each with the form that it gave
     errors   the largest error of `before` and of each form
     """
 
+    target: Expr
     before: Expr
     changes: tuple[tuple[str, Expr], ...]
     errors: tuple[float, ...]
@@ -107,6 +109,16 @@ def _some(mask: Array, count: int) -> Array:
 
 
 def _treated(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Verdict:
+    """The whole chain in one go if that mends it; else node by node."""
+    patient = Patient(closed, {node: node for node in nodes}, judge)
+    if patient.variable() is not None:
+        form = with_limits(patient, best(patient))
+        if form.changes and form.ill <= LEVEL * len(judge.columns[0]):
+            return _verdict(closed, form.node, judge, (_described(judge, closed, closed, form.changes),))
+    return _treated_from_below(closed, nodes, judge)
+
+
+def _treated_from_below(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Verdict:
     """The lowest ill node that makes the whole chain ill is mended, then the next, until the chain is well. The last
     attempt goes to the whole chain."""
     treatments: list[Treatment] = []
@@ -123,7 +135,7 @@ def _treated(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Verdict:
         patient = Patient(target, dict(zip(nodes, current, strict=True)), judge)
         form = with_limits(patient, best(patient))
         if form.changes and _helps(closed, {**now, target: form.node}, current[-1], judge, form):
-            treatments.append(_treatment(patient, form))
+            treatments.append(_described(judge, target, patient.now, form.changes))
             now[target] = form.node
     after, needed = _without_needless(closed, substitute([closed], now)[0], judge, treatments)
     return _verdict(closed, after, judge, needed)
@@ -135,12 +147,21 @@ def _without_needless(
     """The chain without those treatments that later ones made needless."""
     needed = list(treatments)
     for treatment in treatments[:-1]:
-        (simpler,) = substitute([after], {treatment.changes[-1][1]: treatment.before})
+        undo = {treatment.changes[-1][1]: treatment.before}
+        (simpler,) = substitute([after], undo)
         old, new = judge.values([after, simpler])
-        if judge.ill(closed, new).sum() <= judge.ill(closed, old).sum() and not (np.isnan(new) & ~np.isnan(old)).any():
-            needed.remove(treatment)
+        more = judge.ill(closed, new).mean() - judge.ill(closed, old).mean()
+        if more <= LEVEL and not (np.isnan(new) & ~np.isnan(old)).any():
+            needed = [_treatment(judge, t, undo) for t in needed if t is not treatment]
             after = simpler
     return after, tuple(needed)
+
+
+def _treatment(judge: Judge, treatment: Treatment, undo: dict[Expr, Expr]) -> Treatment:
+    """The treatment with some of the nodes in it as they were."""
+    before, *forms = substitute([treatment.before, *(form for _, form in treatment.changes)], undo)
+    changes = tuple((rule, form) for (rule, _), form in zip(treatment.changes, forms, strict=True))
+    return _described(judge, treatment.target, before, changes)
 
 
 def _origin(nodes: Sequence[Expr], values: Sequence[Array], judge: Judge, tried: set[Expr]) -> Expr | None:
@@ -160,10 +181,9 @@ def _helps(closed: Expr, new: dict[Expr, Expr], before: Expr, judge: Judge, form
     return bool(ill_after < ill_before or (filled and ill_after <= ill_before))
 
 
-def _treatment(patient: Patient, form: Form) -> Treatment:
-    computed = patient.judge.values([patient.now, *(node for _, node in form.changes)])
-    errors = tuple(_worst(patient.judge, patient.target, values)[0] for values in computed)
-    return Treatment(patient.now, form.changes, errors)
+def _described(judge: Judge, target: Expr, before: Expr, changes: tuple[tuple[str, Expr], ...]) -> Treatment:
+    computed = judge.values([before, *(form for _, form in changes)])
+    return Treatment(target, before, changes, tuple(_worst(judge, target, values)[0] for values in computed))
 
 
 def _verdict(closed: Expr, after: Expr, judge: Judge, treatments: tuple[Treatment, ...]) -> Verdict:
