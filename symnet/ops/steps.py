@@ -123,7 +123,7 @@ tan_step: ScalarOp = _step(
     doc="tan(b + d) - tan(b), with its digits for small d",
 )  # fmt: skip
 atan_step: ScalarOp = _step(
-    "atan_step", atan, lambda b, d: atan2(d, 1.0 + b * (b + d)), near=_relatively_small,
+    "atan_step", atan, lambda b, d: atan2(d, 1.0 + b * (b + d)), near=lambda b, d: less(absolute(d), 1e30),
     domain=((0.1, 10.0), (0.1, 10.0)), formula=lambda sp, b, d: sp.atan(b + d) - sp.atan(b),
     by_b=lambda b, d: -d * ((2.0 * b + d) / (1.0 + square(b + d))) / (1.0 + square(b)),
     by_d=lambda b, d: 1.0 / (1.0 + square(b + d)),
@@ -167,4 +167,46 @@ cbrt_step: ScalarOp = _step(
     cost=40.0, finite=True,
     reason=("1/u² − 1/v² is −(u − v)·(u + v)/(u²·v²), here of the cube roots", "(∛x)′ = 1/(3·∛x²)"),
     doc="∛(b + d) - ∛b, with its digits for small d",
+)  # fmt: skip
+
+# --- f(a) - f(b) of two numbers that are known exactly -----------------------------------------------------------
+
+
+def _apart(
+    name: str, f: Function, close: Step, *, near: Step, far: Step | None = None, **fields: Any
+) -> ScalarOp:
+    """Declare f(a) - f(b), which is `close(b, a - b)` where `near` says so; of float32 numbers a - b is exact."""
+    plainly = far or (lambda a, b: f(a) - f(b))
+
+    def value(a: Expr, b: Expr) -> Expr:
+        short = near(b, a - b)
+        base, step = where(short, b, 1.0), where(short, a - b, 0.25)
+        return where(short, close(base, step), plainly(a, b))
+
+    return scalar(name, arity=2, accepts="float", stable=in_double(value), **fields)
+
+
+log_ratio: ScalarOp = _apart(
+    "log_ratio", log, lambda b, d: log1p(d / b), near=_relatively_small, far=lambda a, b: log(a / b),
+    domain=((0.1, 10.0), (0.1, 10.0)), formula=lambda sp, a, b: sp.log(a / b),
+    derivative=(lambda g, y, a, b: g / a, lambda g, y, a, b: negative(g / b)),
+    cost=40.0,
+    reason=("∂(log a − log b)/∂a = 1/a", "∂(log a − log b)/∂b = −1/b"),
+    doc="log(a/b), with its digits where the two are nearly equal",
+)  # fmt: skip
+sqrt_difference: ScalarOp = _apart(
+    "sqrt_difference", sqrt, lambda b, d: d / (sqrt(b + d) + sqrt(b)), near=_relatively_small,
+    domain=((0.1, 10.0), (20.0, 30.0)), formula=lambda sp, a, b: sp.sqrt(a) - sp.sqrt(b),
+    derivative=(lambda g, y, a, b: 0.5 * g / sqrt(a), lambda g, y, a, b: -0.5 * g / sqrt(b)),
+    cost=20.0,
+    reason=("(√a)′ = 1/(2·√a)", "(√b)′ = 1/(2·√b)"),
+    doc="√a - √b, with its digits where the two are nearly equal",
+)  # fmt: skip
+cos_difference: ScalarOp = _apart(
+    "cos_difference", cos, lambda b, d: -2.0 * sin(b + 0.5 * d) * sin(0.5 * d), near=_small,
+    domain=((0.1, 0.5), (1.0, 1.5)), formula=lambda sp, a, b: sp.cos(a) - sp.cos(b),
+    derivative=(lambda g, y, a, b: negative(g * sin(a)), lambda g, y, a, b: g * sin(b)),
+    cost=40.0, finite=True,
+    reason=("cos′ = −sin", "cos′ = −sin"),
+    doc="cos a - cos b, with its digits where the two are nearly equal",
 )  # fmt: skip

@@ -159,6 +159,58 @@ def apart(x: Expr, y: Expr) -> Expr | None:
 
 
 @computed
+def given(x: Expr, y: Expr) -> bool:
+    """Whether both are inputs, parameters or the like, which are known exactly."""
+    return x is not y and x.op in LEAVES and y.op in LEAVES
+
+
+@computed
+def half_cancelled(x: Expr, y: Expr) -> Expr | None:
+    """x - y where y, given, is a part of the sum x of given numbers: one rounding of what is left.
+
+    (a + b + c)/2 - a is (b + c - a)/2; of three float32 numbers and more the sum is taken in float64.
+    """
+    if y.op not in LEAVES or x.op not in _OPERATIONS or not dtypes.is_float(x.dtype) or x.dtype != y.dtype:
+        return None
+    sum_of_given = polynomial(x)
+    own: Monomial = ((id(y), 1),)
+    if own not in sum_of_given.terms or not 0 < sum_of_given.terms[own] < 1 or len(sum_of_given.terms) > 4:
+        return None
+    if any(len(m) != 1 or m[0][1] != 1 or sum_of_given.nodes[m[0][0]].op not in LEAVES for m in sum_of_given.terms):
+        return None
+    left = sum_of_given.add(polynomial(y), -1)
+    if len(left.terms) < 3 or x.dtype == "float64":
+        return expression(left, x.dtype)
+    wide = Polynomial(left.terms, {i: _cast(node, "float64") for i, node in left.nodes.items()})
+    return _cast(expression(wide, "float64"), x.dtype)
+
+
+def _cast(node: Expr, dtype: str) -> Expr:
+    return make(lookup("cast"), (node,), {"dtype": dtype})
+
+
+@computed
+def law_of_cosines(a: Expr, b: Expr, twice_product: Expr) -> Expr | None:
+    """a² + b² - 2 a b cos γ as (|a| - |b|)² + 4 |a b| sin²(γ/2), or with cos²(γ/2) where a b is negative."""
+    terms = polynomial(twice_product)
+    if len(terms.terms) != 1 or a is b:
+        return None
+    ((monomial, coefficient),) = terms.terms.items()
+    rest = [(variable, power) for variable, power in monomial if variable not in (id(a), id(b))]
+    if coefficient != 2 or len(rest) != 1 or rest[0][1] != 1 or {(id(a), 1), (id(b), 1), rest[0]} != set(monomial):
+        return None
+    cosine = terms.nodes[rest[0][0]]
+    if cosine.op != "cos":
+        return None
+    op = lambda name, *args: make(lookup(name), args)  # noqa: E731
+    angle, product = op("multiply", number(0.5, a.dtype), cosine.args[0]), op("multiply", a, b)
+    # The sizes of a and b count: of opposite signs, the angle is counted from π.
+    half = op("where", op("greater", product, number(0.0, a.dtype)), op("sin", angle), op("cos", angle))
+    rest = op("multiply", number(4.0, a.dtype), op("multiply", op("absolute", product), op("square", half)))
+    return op("add", op("square", op("subtract", op("absolute", a), op("absolute", b))), rest)
+
+
+@computed
 def based_on(x: Expr, y: Expr) -> bool:
     """Whether x is computed from y, rather than y from x: it has as many terms or more."""
     return len(polynomial(x).terms) >= len(polynomial(y).terms)
@@ -208,6 +260,13 @@ def _quotient(x: Expr, y: Expr) -> Expr | None:
     if not terms or any(power < 0 for m in terms for _, power in m):
         return None
     return expression(Polynomial(terms, {**dividend.nodes, **divisor.nodes}), x.dtype)
+
+
+@computed
+def is_product(x: Expr) -> bool:
+    """Whether x is a product of several variables."""
+    terms = polynomial(x).terms
+    return all(m for m in terms) and max((sum(p for _, p in m) for m in terms), default=0) > 1
 
 
 @computed

@@ -90,6 +90,10 @@ sin_step = operation("sin_step")
 sqrt_step = operation("sqrt_step")
 tan_step = operation("tan_step")
 sigmoid_step = operation("sigmoid_step")
+log_ratio = operation("log_ratio")
+sqrt_difference = operation("sqrt_difference")
+cos_difference = operation("cos_difference")
+logit = operation("logit")
 tanh_step = operation("tanh_step")
 
 # reductions

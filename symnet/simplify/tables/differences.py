@@ -12,6 +12,9 @@ from symnet.simplify.polynomials import (
     based_on,
     based_on_second,
     distance,
+    given,
+    half_cancelled,
+    law_of_cosines,
     near,
     over_common_denominator,
     unmirrored,
@@ -23,12 +26,14 @@ from symnet.simplify.vocabulary import (
     cbrt,
     cbrt_step,
     cos,
+    cos_difference,
     cos_step,
     exp,
     exp_step,
     expm1,
     log,
     log1p,
+    log_ratio,
     log_step,
     power,
     power_step,
@@ -39,6 +44,7 @@ from symnet.simplify.vocabulary import (
     sin,
     sin_step,
     sqrt,
+    sqrt_difference,
     sqrt_step,
     square,
     tan,
@@ -108,6 +114,21 @@ POWERS = [
          reason="1 - 1/√x is (x - 1)/(√x·(1 + √x))"),
 ]  # fmt: skip
 
+GIVEN = [
+    rule("log-of-given-ratio", log(x / y), log_ratio(x, y), kind=stabilising, condition=given(x, y),
+         reason="log(x/y) is log(1 + (x - y)/y), before x/y is rounded"),
+    rule("difference-of-given-logs", log(x) - log(y), log_ratio(x, y), kind=stabilising, condition=given(x, y),
+         reason="log x - log y is log(1 + (x - y)/y)"),
+    rule("difference-of-given-roots", sqrt(x) - sqrt(y), sqrt_difference(x, y), kind=stabilising,
+         condition=given(x, y), reason="√x - √y is (x - y)/(√x + √y)"),
+    rule("difference-of-given-cosines", cos(x) - cos(y), cos_difference(x, y), kind=stabilising,
+         condition=given(x, y), reason="cos x - cos y is -2·sin((x + y)/2)·sin((x - y)/2)"),
+    rule("sum-less-part", x - y, half_cancelled(x, y), kind=stabilising,
+         reason="what is subtracted is a part of the sum, and is taken from its coefficient instead"),
+    rule("law-of-cosines", square(x) + square(y) - z, law_of_cosines(x, y, z), kind=stabilising,
+         reason="a² + b² - 2·a·b·cos γ is (|a| - |b|)² + 4·|a·b|·sin²(γ/2), or with cos² if a·b is negative"),
+]  # fmt: skip
+
 SUMS = [
     rule("fractions-plus", x / y + z, over_common_denominator(this), kind=stabilising,
          reason="over a common denominator the largest terms cancel exactly"),
@@ -128,4 +149,4 @@ PRODUCTS = [
          kind=stabilising, condition=(based_on_second(x, z), near(y, 1 + w)), reason=REASON),
 ]  # fmt: skip
 
-RULES = [*STEPS, *LOGARITHMS, *POWERS, *SUMS, *PRODUCTS]
+RULES = [*STEPS, *LOGARITHMS, *POWERS, *GIVEN, *SUMS, *PRODUCTS]

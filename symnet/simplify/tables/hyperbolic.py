@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from symnet.simplify.facts import above_zero
 from symnet.simplify.pattern import constants, variables
-from symnet.simplify.polynomials import multiple_of, twice
+from symnet.simplify.polynomials import is_product, multiple_of, quotient_of, twice
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.tables.arithmetic import variable
 from symnet.simplify.tables.exponentials import opposite
 from symnet.simplify.vocabulary import (
+    absolute,
     acosh,
     annuity,
     asinh,
@@ -20,11 +21,13 @@ from symnet.simplify.vocabulary import (
     exprel,
     geometric,
     hypot_plus,
+    less,
     log,
     log1mexp,
     log1p,
     log1p_ratio,
     log_cosh,
+    logit,
     pow1pm1,
     power,
     powm1,
@@ -32,6 +35,7 @@ from symnet.simplify.vocabulary import (
     sinh,
     square,
     tanh,
+    where,
 )
 
 n, x, y = variables("n x y")
@@ -65,6 +69,7 @@ BY_EXPONENTIALS = [
 LOGARITHMS = [
     rule("arsinh", log(hypot_plus(x, 1)), asinh(x), kind=stabilising, reason="arsinh x is log(x + √(x² + 1))"),
     rule("arcosh", log(root_plus(x, -1)), acosh(x), reason="arcosh x is log(x + √(x² - 1))"),
+    rule("logit", log(x / (1 - x)), logit(x), kind=stabilising, reason="the log-odds, which are 0 at 1/2 exactly"),
     rule("artanh", log((1 + x) / (1 - x)), 2 * atanh(x), kind=stabilising,
          reason="artanh x is half of log((1 + x)/(1 - x))"),
     rule("artanh-inverted", log((1 - x) / (1 + x)), -2 * atanh(x), kind=stabilising,
@@ -88,6 +93,12 @@ RATIOS = [
          reason="(eˣ - 1)/x is a function that is 1 at 0"),
     rule("part-over-expm1", y / expm1(x), 1 / (multiple_of(x, y) * exprel(x)), kind=stabilising,
          reason="(eˣ - 1)/x is a function that is 1 at 0"),
+    rule("expm1-over-factor", expm1(x) / y,
+         where(less(absolute(x), 1), quotient_of(x, y) * exprel(x), expm1(where(less(absolute(x), 1), 1, x)) / y),
+         kind=stabilising, condition=is_product(x), reason="(eˣ - 1)/x is a function that is 1 at 0"),
+    rule("factor-over-expm1", y / expm1(x),
+         where(less(absolute(x), 1), 1 / (quotient_of(x, y) * exprel(x)), y / expm1(where(less(absolute(x), 1), 1, x))),
+         kind=stabilising, condition=is_product(x), in_chains=True, reason="(eˣ - 1)/x is a function that is 1 at 0"),
     rule("log1p-over-part", log1p(x) / y, multiple_of(x, y) * log1p_ratio(x), kind=stabilising,
          reason="log(1 + x)/x is a function that is 1 at 0"),
     rule("part-over-log1p", y / log1p(x), 1 / (multiple_of(x, y) * log1p_ratio(x)), kind=stabilising,

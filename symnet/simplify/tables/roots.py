@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from symnet.expr.node import Expr
-from symnet.simplify.facts import is_nonnegative
+from symnet.simplify.facts import above_zero, is_nonnegative
 from symnet.simplify.pattern import computed, constants, variables
 from symnet.simplify.polynomials import distance
 from symnet.simplify.rule import rule, stabilising
+from symnet.simplify.tables.arithmetic import variable
 from symnet.simplify.vocabulary import absolute, erf, erfc, hypot, hypot_plus, root_plus, sqrt, square
 
 x, y = variables("x y")
@@ -31,10 +32,14 @@ _OWN_RULES = frozenset(("tanh", "sin", "cos", "constant"))
 
 
 CONJUGATES = [
+    rule("root-minus-number", sqrt(x) - c, distance(x, square(c)) / (sqrt(x) + c), kind=stabilising,
+         condition=above_zero(c), reason="√x - c is (x - c²)/(√x + c)"),
+    rule("number-minus-root", c - sqrt(x), -(distance(x, square(c)) / (sqrt(x) + c)), kind=stabilising,
+         condition=above_zero(c), reason="√x - c is (x - c²)/(√x + c)"),
     rule("root-minus", sqrt(x) - y, root_plus(-y, distance(x, square(y))), kind=stabilising,
-         reason="√(y² + d) - y is d/(√(y² + d) + y)"),
+         condition=variable(y), reason="√(y² + d) - y is d/(√(y² + d) + y)"),
     rule("minus-root", y - sqrt(x), -root_plus(-y, distance(x, square(y))), kind=stabilising,
-         reason="√(y² + d) - y is d/(√(y² + d) + y)"),
+         condition=variable(y), reason="√(y² + d) - y is d/(√(y² + d) + y)"),
     rule("root-plus", sqrt(x) + y, root_plus(y, distance(x, square(y))), kind=stabilising,
          condition=may_be_negative(y), reason="y + √(y² + d) is d/(√(y² + d) - y) where y is negative"),
     rule("length-minus-first", hypot(x, y) - x, hypot_plus(-x, y), kind=stabilising,

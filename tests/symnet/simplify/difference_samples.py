@@ -90,6 +90,14 @@ DIFFERENCES: dict[str, Samples] = {
     **both_ways("entropies", lambda a, b: a * sn.log(a) - b * sn.log(b), ABOVE),
     "entropy-minus-earlier": nodes((positive + 1.0) * sn.log1p(positive) - positive * sn.log(positive)),
     "entropy-minus-later": nodes(positive * sn.log(positive) - (positive + 1.0) * sn.log1p(positive)),
+    "log-of-given-ratio": nodes(sn.log(x / e), sn.log(s / t)),
+    "difference-of-given-logs": nodes(sn.log(x) - sn.log(e), sn.log(s) - sn.log(t)),
+    "difference-of-given-roots": nodes(sn.sqrt(x) - sn.sqrt(e), sn.sqrt(s) - sn.sqrt(t)),
+    "difference-of-given-cosines": nodes(sn.cos(x) - sn.cos(e), sn.cos(s) - sn.cos(t)),
+    "sum-less-part": nodes((x + e) / 2.0 - x, 0.5 * (x + e + s) - e),
+    "law-of-cosines": nodes(sn.square(x) + sn.square(e) - 2.0 * (x * e) * sn.cos(s)),
+    "expm1-over-factor": nodes(sn.expm1(x * e) / e, sn.expm1(0.5 * (x * e)) / x),
+    "factor-over-expm1": nodes(e / sn.expm1(x * e), x / sn.expm1(0.5 * (x * e))),
     # signs
     "odd-of-negative": nodes(sn.tan(-x), sn.asinh(-x), sn.cbrt(-x), sn.sinh(-e)),
     "even-of-negative": nodes(sn.cosh(-x), sn.cosh(-e)),
@@ -119,8 +127,10 @@ DIFFERENCES: dict[str, Samples] = {
     "arsinh": nodes(sn.log(hypot_plus(x, sn.constant(1.0, "float64")))),
     "log-of-exp-step": nodes(sn.log(exp_step(x, sn.absolute(e)))),
     # roots and powers
-    "root-minus": nodes(sn.sqrt(sn.square(x) + x) - x, sn.sqrt(sn.square(x) - 0.5) - x, sn.sqrt(4.0 + e) - 2.0),
-    "minus-root": nodes(x - sn.sqrt(sn.square(x) + x), x - sn.sqrt(sn.square(x) - 0.5), 2.0 - sn.sqrt(4.0 + e)),
+    "root-minus-number": nodes(sn.sqrt(4.0 + e) - 2.0, sn.sqrt(1.0 - sn.square(x)) - 1.0),
+    "number-minus-root": nodes(2.0 - sn.sqrt(4.0 + e), 1.0 - sn.sqrt(1.0 - sn.square(x))),
+    "root-minus": nodes(sn.sqrt(sn.square(x) + x) - x, sn.sqrt(sn.square(x) - 0.5) - x),
+    "minus-root": nodes(x - sn.sqrt(sn.square(x) + x), x - sn.sqrt(sn.square(x) - 0.5)),
     "root-plus": nodes(sn.sqrt(sn.square(x) + x) + x, x + sn.sqrt(sn.square(x) - 0.5), x + sn.sqrt(x * x - 4.0 * s)),
     "product-of-sum-and-difference": nodes(
         0.25 - sn.square(e), 1.0 - sn.square(1.0 + sn.round(50.0 * sn.tanh(e)) / 1048576.0)
