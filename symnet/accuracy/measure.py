@@ -8,18 +8,16 @@ number, nothing is counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from symnet.accuracy.chains import POINTS
 from symnet.accuracy.domains import LARGEST, neighbours, points
-from symnet.expr.node import Expr, make
+from symnet.accuracy.values import Evaluator, constants_of, in_float64
+from symnet.expr.node import Expr
 from symnet.expr.traverse import leaves, postorder
-from symnet.ops.interpret import run
-from symnet.ops.leaves import constant, input
-from symnet.ops.scalar import cast
 
 Array = np.ndarray
 
@@ -43,6 +41,7 @@ class Judge:
     """The truth about every float32 node of a closed chain at some points.
 
     columns  the values of the sources at the points
+    doubles  all nodes of the chain in float64, as functions of the sources
     skipped  points that do not count (see `_out_of_range`)
     truth    by node (id): its true values, as float64
     unit     by node (id): what counts as one unit of error
@@ -50,13 +49,14 @@ class Judge:
 
     inputs: Sequence[Expr]
     columns: Sequence[Array]
+    doubles: Evaluator
     skipped: Array
     truth: dict[int, Array] = field(default_factory=dict)
     unit: dict[int, Array] = field(default_factory=dict)
 
     def values(self, nodes: Sequence[Expr]) -> list[Array]:
         """The values of closed nodes as they are computed, at the points."""
-        return evaluated(nodes, self.inputs, self.columns)
+        return Evaluator(nodes, self.inputs)(self.columns)
 
     def errors(self, node: Expr, values: Array) -> Array:
         """The errors of `values`, computed in place of `node`; nan where nothing is counted."""
@@ -73,20 +73,18 @@ class Judge:
 
     def at(self, chosen: Array) -> Judge:
         """The same for some of the points, still to be told the truth about."""
-        return Judge(self.inputs, [column[chosen] for column in self.columns], self.skipped[chosen])
+        return Judge(self.inputs, [column[chosen] for column in self.columns], self.doubles, self.skipped[chosen])
 
 
 def quick(closed: Expr, domains: Sequence[str]) -> tuple[Judge, list[Expr]]:
     """A judge who takes float64 for the truth, and the float32 nodes of the chain, operands first."""
     inputs = sorted(leaves([closed], "input"), key=lambda node: int(str(node.name)[1:]))
     columns = points(domains, constants_of(closed))
-    judge = Judge(inputs, columns, np.zeros(len(columns[0]), bool))
     nodes = [node for node in postorder([closed]) if node.dtype == "float32" and node.op != "constant"]
-    wide = list(in_float64(nodes).values())
-    wide_inputs = list(in_float64(inputs).values())
-    truth = evaluated(wide, wide_inputs, judge.columns)
-    slack = _moved(judge.columns, truth, lambda columns: evaluated(wide, wide_inputs, columns))
-    _settle(judge, nodes, truth, slack)
+    doubles = Evaluator(in_float64(nodes).values(), in_float64(inputs).values())
+    judge = Judge(inputs, columns, doubles, np.zeros(len(columns[0]), bool))
+    truth = doubles(columns)
+    _settle(judge, nodes, truth, _moved(columns, truth, doubles))
     if len(inputs) > 1:
         judge.skipped = _out_of_range(nodes, judge.values(nodes), truth)
     return judge, nodes
@@ -123,15 +121,15 @@ def matters(judge: Judge, closed: Expr) -> Array:
     places = np.flatnonzero(found)
     columns = [column[places] for column in judge.columns]
     error = np.abs(values[places].astype(np.float64) - judge.truth[id(closed)][places])
-    (wide,), inputs = in_float64([closed]).values(), list(in_float64(judge.inputs).values())
     for chosen in _groups(columns):
         if not len(error):
             break
-        largest = np.zeros(len(error))
-        for scale in SCALES:
-            scaled = [c * np.float32(scale) if i in chosen else c for i, c in enumerate(columns)]
-            (value,) = evaluated([wide], inputs, scaled)
-            largest = np.fmax(largest, np.where(np.isfinite(value), np.abs(value), 0))
+        scaled = [
+            np.concatenate([column * np.float32(scale) if i in chosen else column for scale in SCALES])
+            for i, column in enumerate(columns)
+        ]
+        near = judge.doubles(scaled)[-1].reshape(len(SCALES), -1)
+        largest = np.max(np.where(np.isfinite(near), np.abs(near), 0), axis=0)
         large = ~(error <= ILL * EPSILON * largest)
         places, error, columns = places[large], error[large], [column[large] for column in columns]
     return np.asarray(np.isin(np.arange(len(found)), places))
@@ -158,10 +156,8 @@ def exact(judge: Judge, nodes: Sequence[Expr]) -> Judge:
         return [np.broadcast_to(_to_float64(v), len(columns[0])) for v in evaluate(wanted, values, size, DIGITS)]
 
     truth = true(judge.columns, nodes)
-    wide = list(in_float64(nodes).values())
-    wide_inputs = list(in_float64(judge.inputs).values())
-    doubles = evaluated(wide, wide_inputs, judge.columns)
-    slack = _moved(judge.columns, doubles, lambda columns: evaluated(wide, wide_inputs, columns))
+    doubles = judge.doubles(judge.columns)
+    slack = _moved(judge.columns, doubles, judge.doubles)
     unknown = np.zeros(len(judge.columns[0]), bool)
     with np.errstate(all="ignore"):
         for t, d in zip(truth, doubles, strict=True):
@@ -175,17 +171,22 @@ def exact(judge: Judge, nodes: Sequence[Expr]) -> Judge:
     return judge
 
 
-def _moved(columns: Sequence[Array], values: Sequence[Array], evaluate: object) -> list[Array]:
+def _moved(
+    columns: Sequence[Array], values: Sequence[Array], evaluate: Callable[[Sequence[Array]], list[Array]]
+) -> list[Array]:
     """For each value, the sum over the sources of how much it changes when the source moves by one ulp."""
-    totals = [np.zeros(len(columns[0])) for _ in values]
-    for place, column in enumerate(columns):
-        if column.dtype == bool:
-            continue
-        moved = evaluate([*columns[:place], neighbours(column), *columns[place + 1 :]])  # type: ignore[operator]
-        with np.errstate(all="ignore"):
-            for total, new, old in zip(totals, moved, values, strict=True):
-                change = np.abs(new - old)
-                total += np.where(np.isnan(change), 0, change)
+    numbers = [i for i, column in enumerate(columns) if column.dtype != bool]
+    if not numbers:
+        return [np.zeros(len(value)) for value in values]
+    moved = evaluate([
+        np.concatenate([neighbours(column) if i == place else column for i in numbers])
+        for place, column in enumerate(columns)
+    ])  # fmt: skip
+    totals = []
+    with np.errstate(all="ignore"):
+        for new, old in zip(moved, values, strict=True):
+            change = np.abs(new.reshape(-1, len(old)) - old)
+            totals.append(np.where(np.isnan(change), 0, change).sum(axis=0))
     return totals
 
 
@@ -194,42 +195,6 @@ def _settle(judge: Judge, nodes: Sequence[Expr], truth: Sequence[Array], slack: 
         size = np.minimum(np.abs(np.where(np.isfinite(true), true, 0)), LARGEST / 2).astype(np.float32)
         judge.truth[id(node)] = true
         judge.unit[id(node)] = np.maximum(np.spacing(size).astype(np.float64) + moved, SMALLEST)
-
-
-def evaluated(nodes: Sequence[Expr], inputs: Sequence[Expr], columns: Sequence[Array]) -> list[Array]:
-    """The values of closed nodes by the reference interpreter, each one column; columns are cast to the inputs."""
-    given = {node: column.astype(node.dtype) for node, column in zip(inputs, columns, strict=True)}
-    size = len(columns[0])
-    return [np.broadcast_to(value, size) for value in run(nodes, given, {POINTS: size})]
-
-
-def in_float64(nodes: Iterable[Expr]) -> Mapping[int, Expr]:
-    """For each of the nodes (by id, in order) the one that computes it in float64 from sources in float64.
-
-    What a chain has in float64 already stays, and is not rounded to float32 on the way.
-    """
-    wanted = list(nodes)
-    new: dict[int, Expr] = {}
-    for node in postorder(wanted):
-        new[id(node)] = _wide(node, [new[id(arg)] for arg in node.args])
-    return {id(node): new[id(node)] for node in wanted}
-
-
-def _wide(node: Expr, args: Sequence[Expr]) -> Expr:
-    if node.op == "input" and node.dtype == "float32":
-        return input(str(node.name), node.shape, "float64")
-    if node.op == "constant" and node.dtype == "float32":
-        return constant(node.attrs["value"], "float64")
-    if node.op == "cast" and node.dtype in ("float32", "float64"):
-        return cast(args[0], "float64")
-    return make(node.declaration, args, node.attrs) if args else node
-
-
-def constants_of(closed: Expr) -> list[float]:
-    """The numbers in a chain other than 0 and ±1, each once; near them something may happen."""
-    numbers = [float(node.attrs["value"]) for node in leaves([closed], "constant") if node.dtype == "float32"]
-    distinct = dict.fromkeys(abs(n) for n in numbers if np.isfinite(n) and abs(n) not in (0.0, 1.0))
-    return list(distinct)
 
 
 def _to_float64(values: Array) -> Array:

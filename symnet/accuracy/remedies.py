@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from symnet.accuracy import far, series
-from symnet.accuracy.measure import ILL, Judge, constants_of
+from symnet.accuracy.measure import ILL, Judge
+from symnet.accuracy.values import constants_of
 from symnet.accuracy.widen import widened
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder

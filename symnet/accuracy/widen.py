@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symnet.accuracy.measure import in_float64
+from symnet.accuracy.values import in_float64
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, substitute
 from symnet.ops.leaves import input

@@ -13,8 +13,8 @@ from mpmath import mp
 import symnet as sn
 from symnet.accuracy.chains import POINTS
 from symnet.accuracy.far import Exponential, Nothing, Powers, beyond, expansion
-from symnet.accuracy.measure import evaluated
 from symnet.accuracy.series import Function, at_point, function, limit, near, polynomial, taylor
+from symnet.accuracy.values import Evaluator
 from symnet.expr.node import Expr
 
 x = sn.input("s0", (POINTS,))
@@ -25,7 +25,7 @@ def of(formula: Callable[[Expr], Expr]) -> Function:
 
 
 def value(expression: Expr, *at: float) -> np.ndarray:
-    return evaluated([expression], [x], [np.array(at, "float32")])[0]
+    return Evaluator([expression], [x])([np.array(at, "float32")])[0]
 
 
 @pytest.mark.parametrize(
