@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symnet.explain import text
+from symnet.explain.formula import Equation, definition
 from symnet.explain.naming import Forms
+from symnet.explain.naming_loops import at, timing
 from symnet.explain.notation import Form
 from symnet.expr.node import Expr
 from symnet.report.model import Role
-from symnet.report.symbols import LEAF_ROLES, SymbolTable
+from symnet.report.symbols import LEAF_ROLES, SymbolTable, parts_of
 
 if TYPE_CHECKING:
     from symnet.explain.derivation import Derivation
-    from symnet.explain.formula import Equation
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,26 @@ class Gradients:
     where: Sequence[Sequence[int]]
 
 
+def _with_slices(equations: Sequence[Equation], named: _Named) -> list[Equation]:
+    """The equations, each after those of the arrays that it takes values of at step t."""
+    known = {equation.left for equation in equations}
+    result: list[Equation] = []
+    for equation in equations:
+        for whole in named.sliced(equation.right):
+            if whole.left not in known:
+                known.add(whole.left)
+                result.append(whole)
+        result.append(equation)
+    return result
+
+
 def _passes(equations: Sequence[Equation], named: _Named, passed: set[Expr]) -> tuple[list[Equation], list[Equation]]:
     """The equations of the forward and of the backward pass; what a loop begins with goes with what follows it."""
     parts: tuple[list[Equation], list[Equation]] = ([], [])
     backward = False
     for equation in reversed(equations):
-        node = named.node(equation)
-        backward = backward if node.dtype == "tuple" else node not in passed
+        if equation.left not in named.starts:
+            backward = named.node(equation) not in passed
         parts[backward].insert(0, equation)
     return parts
 
@@ -45,10 +59,27 @@ class _Named:
         self._known, self._loops = known, known.loops
         self._nodes = {form: node for node, form in known.items()}
 
+        carried = [place for node in known if (place := known.loops.carry(node)) is not None]
+        self.starts = {
+            at(loop.letters[index], timing(loop).start): (loop.starts[index], loop.new(index))
+            for loop, index in carried
+            if index in loop.letters
+        }
+
     def node(self, equation: Equation) -> Expr:
         """What an equation is the definition of."""
-        inside = equation.value.dtype == "tuple"  # a line of the equations of a loop
-        return self._nodes.get(equation.left, equation.value) if inside else equation.value
+        if equation.value.dtype != "tuple":
+            return equation.value
+        if equation.left in self.starts:  # what a loop begins with
+            return self.starts[equation.left][0]
+        return self._nodes.get(equation.left, equation.value)
+
+    def sliced(self, right: Form) -> Iterator[Equation]:
+        """Equations for the arrays of which a formula has the values at step t: x for xₜ."""
+        for form in parts_of(right, self._nodes):
+            whole = self._loops.slices.get(self._nodes[form])
+            if whole is not None and whole.args and whole in self._known:
+                yield Equation(self._known[whole], definition(whole, self._known), whole)
 
     def in_loops(self) -> Iterator[tuple[Form, Expr]]:
         """Other names of the values of a loop: hₜ₋₁, h_T and h, which all stand for what hₜ is defined to be."""
@@ -66,14 +97,14 @@ def add_derivation(table: SymbolTable, derivation: Derivation) -> Gradients:
     """Leaves, the values of the where clauses in the order of computation, the loss, the gradients."""
     known = derivation.context.known
     loops = known.loops
-    *inner, loss = derivation.where
+    named = _Named(known)
+    *inner, loss = _with_slices(derivation.where, named)
     for node in loops.postorder([*derivation.gradients, loss.value]):
         if node in known and node.op in LEAF_ROLES:
             table.add(node, known[node], LEAF_ROLES[node.op])
     for variable in derivation.wrt:
         if not variable.args and variable not in table.by_node:  # the loss turned out not to depend on it
             table.add(variable, known[variable], LEAF_ROLES.get(variable.op, "parameter"))
-    named = _Named(known)
     forward, backward = _passes(inner, named, set(loops.postorder([loss.value])))
     roles: list[tuple[Role, list[Equation]]] = [
         ("forward", forward), ("loss", [loss]), ("backward", backward), ("gradient", derivation.formulas)
@@ -87,13 +118,16 @@ def add_derivation(table: SymbolTable, derivation: Derivation) -> Gradients:
     for number, equation in numbers:
         parts = loops.postorder(loops.below(table.entries[number].node), known)
         table.define(number, equation.right, (part for part in parts if part not in known))
+    for name, (_, new) in named.starts.items():
+        table.use(new, name)
     _pair(table, derivation, numbers)
     found = [number for number, _ in numbers[len(numbers) - len(derivation.formulas) :]]
-    clauses = [named.node(equation) for equation in derivation.where]
+    number_of = {equation.left: number for number, equation in numbers}
+    clauses = [number_of[equation.left] for equation in (*inner, loss)]
     return Gradients(
         [_variable(table, variable, known) for variable in derivation.wrt],
         found,
-        [_reached(table, number, [table.by_node[node] for node in clauses]) for number in found],
+        [_reached(table, number, clauses) for number in found],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
 from symnet.explain import mathml, text
@@ -13,6 +13,19 @@ from symnet.report.model import Math, Role, Symbol
 
 LEAF_ROLES: Mapping[str, Role] = {"input": "input", "parameter": "parameter", "state": "state", "hyper": "hyper"}
 """Operation -> role, of what has no formula."""
+
+
+def parts_of(form: Form, names: Container[Form]) -> Iterator[Form]:
+    """The parts of a formula that are in `names`, from the left; nothing inside these."""
+    pending: list[object] = [form]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Form) and part in names:
+            yield part
+        elif isinstance(part, Form):
+            pending += reversed([getattr(part, field.name) for field in fields(part)])
+        elif isinstance(part, tuple):
+            pending += reversed(part)
 
 
 class MathTable:
@@ -88,21 +101,19 @@ class SymbolTable:
         uses = tuple(dict.fromkeys(used for used in self.mentioned(formula) if used != number))
         self.update(number, formula=self.math.add(formula), uses=uses)
 
+    def use(self, user: Expr, name: Form) -> None:
+        """Note that a symbol needs another one, of this name, that its formula does not mention: hₜ needs h₀."""
+        if user in self.by_node and name in self._by_name:
+            symbol = self.entries[self.by_node[user]].symbol
+            self.update(symbol.id, uses=tuple(dict.fromkeys((*symbol.uses, self._by_name[name]))))
+
     def named(self, name: Form) -> int | None:
         """The symbol of this name."""
         return self._by_name.get(name)
 
     def mentioned(self, form: Form) -> Iterator[int]:
         """The symbols whose names stand in a formula."""
-        pending: list[object] = [form]
-        while pending:
-            part = pending.pop()
-            if isinstance(part, Form) and part in self._by_name:
-                yield self._by_name[part]
-            elif isinstance(part, Form):
-                pending += reversed([getattr(part, field.name) for field in fields(part)])
-            elif isinstance(part, tuple):
-                pending += reversed(part)
+        return (self._by_name[part] for part in parts_of(form, self._by_name))
 
     def update(self, number: int, **changes: object) -> None:
         entry = self.entries[number]

@@ -147,6 +147,22 @@ def test_the_step_of_a_loop_belongs_to_the_values_at_that_step() -> None:
     assert named(found, "sₜ")["shape"] == "[N, 40]"
 
 
+def test_what_a_loop_begins_with_and_takes_is_part_of_the_picture() -> None:
+    found = data("recurrent")
+    used = {name_of(found, symbol) for symbol in named(found, "hₜ")["uses"]}
+    assert {"oₜ", "cₜ", "h₀"} <= used
+    assert named(found, "h₀")["shape"] == "[N, 10]"
+    reached, pending = set[int](), [named(found, "hₜ")["id"]]
+    while pending:
+        symbol = pending.pop()
+        if symbol not in reached:
+            reached.add(symbol)
+            pending += found["symbols"][symbol]["uses"]
+    assert named(found, "text")["id"] in reached
+    for parameter in found["parameters"]:
+        assert len(parameter["where"]) == len(set(parameter["where"]))
+
+
 def test_values_of_the_network_have_the_names_of_the_user() -> None:
     found = data("by_hand")
     error = named(found, "error")
