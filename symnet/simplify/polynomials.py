@@ -102,6 +102,8 @@ def expression(polynomial: Polynomial, dtype: str) -> Expr:
     """The sum of the terms, positive ones first."""
     terms = sorted(polynomial.terms.items(), key=lambda item: item[1] < 0)
     total: Expr | None = None
+    if terms and not terms[0][0] and len(terms) == 1:
+        return number(float(terms[0][1]), dtype)
     for monomial, coefficient in terms:
         term = _term(monomial, abs(coefficient), polynomial.nodes, dtype)
         if total is None:
@@ -322,7 +324,9 @@ def over_common_denominator(node: Expr) -> Expr | None:
             return None
         cancelled |= any(numerator.terms.get(m) == -sign * c for m, c in product.terms.items())
         numerator = numerator.add(product, sign)
-    if not cancelled or not 1 <= len(numerator.terms) <= 2:
+    # Two terms of what may be infinite, exponentials say, could be inf - inf where the fractions are numbers.
+    used = {numerator.nodes[variable].op for monomial in numerator.terms for variable, _ in monomial}
+    if not cancelled or not 1 <= len(numerator.terms) <= (2 if used <= LEAVES else 1):
         return None
     return _interleaved(numerator, below, node.dtype)
 

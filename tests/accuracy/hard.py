@@ -267,6 +267,66 @@ MORE = [
     ),
 ]  # fmt: skip
 
+SECOND = [
+    *of(
+        "second set", COUNTS,
+        reciprocal_square_roots_product=lambda np, x: np.sqrt(x) * (1 / np.sqrt(x) - 1 / np.sqrt(x + 1)),
+        root_of_two_apart=lambda np, x: np.sqrt(x + 2) - np.sqrt(x + 1),
+        exp_of_log_difference=lambda np, x: np.log(2 * x + 1) - np.log(2 * x),
+        ratio_minus_one=lambda np, x: (x + 1) / x - 1,
+        hyperbola=lambda np, x: x - x**2 / (x + 1),
+        scaled_arctan=lambda np, x: x * (np.arctan(x + 1) - np.arctan(x)),
+        fourth_root=lambda np, x: (x + 1) ** 0.25 - x**0.25,
+        inverse_cube=lambda np, x: 1 / x**3 - 1 / (x + 1) ** 3,
+        log_of_root=lambda np, x: np.log(np.sqrt(x + 1) - np.sqrt(x)),
+        twice_root=lambda np, x: np.sqrt(4 * x + 1) - 2 * np.sqrt(x),
+        michaelis=lambda np, x: 1 - x / (1 + x),
+        power_of_root=lambda np, x: (x + 1) ** 1.5 - x**1.5,
+    ),
+    *of(
+        "second set", EXPONENTS,
+        softplus_difference=lambda np, x: np.log(1 + np.exp(x)) - x,
+        sech=lambda np, x: 2 / (np.exp(x) + np.exp(-x)),
+        sinh_over_x=lambda np, x: (np.exp(x) - np.exp(-x)) / (2 * x),
+        exp_square_difference=lambda np, x: np.exp(2 * x) - 2 * np.exp(x) + 1,
+        logit_of_tanh=lambda np, x: 0.5 * np.log((1 + np.tanh(x)) / (1 - np.tanh(x))),
+        einstein=lambda np, x: x**2 * np.exp(x) / (np.exp(x) - 1) ** 2,
+        one_minus_exp=lambda np, x: 1 - np.exp(-x * x),
+        sigmoid_less_half=lambda np, x: 1 / (1 + np.exp(-x)) - 0.5,
+        log_of_expm1=lambda np, x: np.log(np.abs(np.exp(x) - 1)),
+    ),
+    *of(
+        "second set", ANGLES,
+        versine_ratio=lambda np, x: (1 - np.cos(x)) / (1 + np.cos(x)),
+        x_over_sine=lambda np, x: x / np.sin(x),
+        cosine_minus_cosine_of_double=lambda np, x: np.cos(x) - np.cos(2 * x),
+        sine_squared_by_cosine=lambda np, x: 1 - np.cos(x) ** 2,
+        cotangent_half=lambda np, x: (1 + np.cos(x)) / np.sin(x),
+        sine_double=lambda np, x: np.sin(2 * x) - 2 * np.sin(x),
+        chord_of_angle=lambda np, x: np.sqrt(2 - 2 * np.cos(x)),
+    ),
+    *of(
+        "second set", FRACTIONS_OF_ONE,
+        gamma_factor=lambda np, x: 1 / np.sqrt(1 - x * x),
+        rapidity=lambda np, x: 0.5 * np.log((1 + x) / (1 - x)),
+        one_minus_square=lambda np, x: 1 - x * x,
+        arccos_like=lambda np, x: np.sqrt((1 - x) / (1 + x)),
+        square_root_minus_one=lambda np, x: np.sqrt(1 + x) - 1,
+        cube_of_one_plus=lambda np, x: (1 + x) ** 3 - 1,
+        inverse_root_series=lambda np, x: 1 / np.sqrt(1 + x) - 1,
+        log_ratio_scaled=lambda np, x: np.log(1 + x) / np.log(1 + 2 * x * x + 1e-3),
+    ),
+    *of(
+        "second set", POSITIVE_STEPS,
+        cube_root_step=lambda np, x, e: (x + e) ** (1 / 3) - x ** (1 / 3),
+        relative_change=lambda np, x, e: (x + e) / x - 1,
+        log_slope=lambda np, x, e: (np.log(x + e) - np.log(x)) / e,
+        mean_minus_root=lambda np, x, e: np.sqrt(x * x + e) - x,
+        sigmoid_step=lambda np, x, e: 1 / (1 + np.exp(-(x + e))) - 1 / (1 + np.exp(-x)),
+        inverse_root_step=lambda np, x, e: 1 / np.sqrt(x) - 1 / np.sqrt(x + e),
+    ),
+]  # fmt: skip
+
 FORMULAS: list[Formula] = [
-    *DIFFERENCES, *TRIGONOMETRY, *EXPONENTIALS, *LOGARITHMS, *POWERS, *ROOTS, *MORE,
+    *DIFFERENCES, *TRIGONOMETRY, *EXPONENTIALS, *LOGARITHMS, *POWERS, *ROOTS, *MORE, *SECOND,
 ]  # fmt: skip

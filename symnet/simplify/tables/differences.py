@@ -15,12 +15,14 @@ from symnet.simplify.polynomials import (
     given,
     half_cancelled,
     law_of_cosines,
+    multiple_of,
     near,
     over_common_denominator,
     unmirrored,
 )
 from symnet.simplify.rule import Rule, rule, stabilising
 from symnet.simplify.vocabulary import (
+    absolute,
     atan,
     atan_step,
     cbrt,
@@ -31,8 +33,11 @@ from symnet.simplify.vocabulary import (
     exp,
     exp_step,
     expm1,
+    exprel,
+    less,
     log,
     log1p,
+    log1p_ratio,
     log_ratio,
     log_step,
     power,
@@ -42,6 +47,7 @@ from symnet.simplify.vocabulary import (
     sigmoid,
     sigmoid_step,
     sin,
+    sin_ratio,
     sin_step,
     sqrt,
     sqrt_difference,
@@ -51,6 +57,7 @@ from symnet.simplify.vocabulary import (
     tan_step,
     tanh,
     tanh_step,
+    where,
 )
 
 p, w, x, y, z = variables("p w x y z")
@@ -87,6 +94,19 @@ STEPS = [
     )
 ]
 
+SLOPES = [
+    rule(f"slope-of-{name}", step(y, x) / z,
+         where(close, multiple_of(x, z) * slope, step(y, where(close, 1, x)) / z), kind=stabilising,
+         reason="the step of the function over that of its argument, which has a value where both are 0")
+    for name, step, close, slope in (
+        ("sine", sin_step, less(absolute(x), 1), (cos(y) + cos_step(y, 0.5 * x)) * sin_ratio(0.5 * x)),
+        ("cosine", cos_step, less(absolute(x), 1), -((sin(y) + sin_step(y, 0.5 * x)) * sin_ratio(0.5 * x))),
+        ("exponential", exp_step, less(absolute(x), 1), exp(y) * exprel(x)),
+        ("logarithm", log_step, less(absolute(x), absolute(0.5 * y)), log1p_ratio(x / y) / y),
+        ("root", sqrt_step, less(absolute(x), absolute(0.5 * y)), 1 / (sqrt(y + x) + sqrt(y))),
+    )
+]  # fmt: skip
+
 LOGARITHMS = [
     item
     for name, pattern, a, b, condition in (
@@ -101,6 +121,8 @@ LOGARITHMS = [
     )
 ]  # fmt: skip
 
+near_one = less(absolute(x - 1), 0.75)
+
 POWERS = [
     *difference("difference-of-powers", power(x, p) - power(y, p), power_step(y, distance(x, y), p),
                 -power_step(x, distance(y, x), p), "xᵖ - yᵖ is (y + d)ᵖ - yᵖ with d = x - y"),
@@ -108,10 +130,12 @@ POWERS = [
                 -power_step(x, distance(y, x), 3), "x³ - y³ is (y + d)³ - y³ with d = x - y"),
     rule("difference-of-squares", square(x) - square(y), apart(x, y) * (x + y), kind=stabilising,
          reason="x² - y² is (x - y)·(x + y), which subtracts before it rounds"),
-    rule("inverse-root-minus-one", rsqrt(x) - 1, rsqrt_step(1, distance(x, 1)), kind=stabilising,
-         reason="1/√x - 1 is (1 - x)/(√x·(1 + √x))"),
-    rule("one-minus-inverse-root", 1 - rsqrt(x), -rsqrt_step(1, distance(x, 1)), kind=stabilising,
-         reason="1 - 1/√x is (x - 1)/(√x·(1 + √x))"),
+    rule("inverse-root-minus-one", rsqrt(x) - 1,
+         where(near_one, -(distance(x, 1) / (sqrt(x) * (1 + sqrt(x)))), rsqrt(where(near_one, 1, x)) - 1),
+         kind=stabilising, reason="1/√x - 1 is (1 - x)/(√x·(1 + √x))"),
+    rule("one-minus-inverse-root", 1 - rsqrt(x),
+         where(near_one, distance(x, 1) / (sqrt(x) * (1 + sqrt(x))), 1 - rsqrt(where(near_one, 1, x))),
+         kind=stabilising, reason="1 - 1/√x is (x - 1)/(√x·(1 + √x))"),
 ]  # fmt: skip
 
 GIVEN = [
@@ -149,4 +173,4 @@ PRODUCTS = [
          kind=stabilising, condition=(based_on_second(x, z), near(y, 1 + w)), reason=REASON),
 ]  # fmt: skip
 
-RULES = [*STEPS, *LOGARITHMS, *POWERS, *GIVEN, *SUMS, *PRODUCTS]
+RULES = [*STEPS, *SLOPES, *LOGARITHMS, *POWERS, *GIVEN, *SUMS, *PRODUCTS]

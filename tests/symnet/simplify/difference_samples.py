@@ -10,7 +10,7 @@ import symnet as sn
 from symnet.expr.node import Expr
 from symnet.ops.differences import hypot_plus, pow1pm1, powm1, root_plus
 from symnet.ops.leaves import input
-from symnet.ops.steps import exp_step
+from symnet.ops.steps import cos_step, exp_step, log_step, sin_step, sqrt_step
 
 Samples = Callable[[np.random.Generator], list[Expr]]
 
@@ -98,6 +98,11 @@ DIFFERENCES: dict[str, Samples] = {
     "law-of-cosines": nodes(sn.square(x) + sn.square(e) - 2.0 * (x * e) * sn.cos(s)),
     "expm1-over-factor": nodes(sn.expm1(x * e) / e, sn.expm1(0.5 * (x * e)) / x),
     "factor-over-expm1": nodes(e / sn.expm1(x * e), x / sn.expm1(0.5 * (x * e))),
+    "slope-of-sine": nodes(sin_step(x, e) / e, sin_step(x, 2.0 * e) / e),
+    "slope-of-cosine": nodes(cos_step(x, e) / e, cos_step(x, -e) / e),
+    "slope-of-exponential": nodes(exp_step(x, e) / e, exp_step(x, 0.5 * e) / e),
+    "slope-of-logarithm": nodes(log_step(positive, e) / e, log_step(positive, 0.5 * e) / e),
+    "slope-of-root": nodes(sqrt_step(positive, e) / e, sqrt_step(positive, 0.5 * e) / e),
     # signs
     "odd-of-negative": nodes(sn.tan(-x), sn.asinh(-x), sn.cbrt(-x), sn.sinh(-e)),
     "even-of-negative": nodes(sn.cosh(-x), sn.cosh(-e)),
