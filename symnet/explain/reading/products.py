@@ -25,6 +25,10 @@ def times(reader: Reader, tree: Tree) -> Operand:
     if ONES in tree.parts or Tree("transposed", (ONES,)) in tree.parts:
         return _with_ones(reader, tree)
     left, right = reader.evaluate(tree.tree(0)), reader.evaluate(tree.tree(1))
+    for identity, other in ((left, right), (right, left)):
+        matrix = isinstance(other, Array) and squeezed(other.shape)
+        if isinstance(identity, Lazy) and identity.what == "I" and matrix:
+            return other  # (a number times I is I scaled)
     if isinstance(left, Lazy) or isinstance(right, Lazy):
         return reader.elementwise(np.multiply, left, right)
     if not squeezed(left.shape) or not squeezed(right.shape):

@@ -7,6 +7,7 @@ the text that is printed there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import symnet as sn
 from symnet.expr.node import Expr
@@ -17,7 +18,7 @@ from symnet.ops.products import outer
 L = sn.linalg
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """One identity.
 
@@ -38,6 +39,7 @@ class Case:
     how: str = ""
     kind: str = "gradient"
 
+    @lru_cache(maxsize=None)  # noqa: B019 (cases live as long as the module)
     def derivative(self, expression: Expr) -> Expr:
         """The derivative of one spelling, as symnet gives it."""
         (variable, *_) = self.wrt

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import symnet as sn
+from symnet.explain import formula
 from symnet.expr.node import Expr
 from symnet.expr.traverse import leaves
 from tests.symnet.explain.cookbook import BOOK, CASES, EVERYDAY, Case
@@ -81,9 +83,10 @@ def test_derivatives_have_the_values_of_the_book(case: Case, rng: np.random.Gene
 # --- how they are printed ----------------------------------------------------------------------------------------
 
 
-def one_line(formula: Expr) -> str:
+@lru_cache(maxsize=None)
+def one_line(expression: Expr) -> str:
     """The formula, with what its letters stand for behind it."""
-    first, *rest = str(formula).splitlines()
+    first, *rest = str(expression).splitlines()
     return ", where ".join([first, ", ".join(line.strip() for line in rest if line != "where")] if rest else [first])
 
 
@@ -126,6 +129,17 @@ def test_formulas_do_not_depend_on_the_spelling(case: Case) -> None:
     first, *others = [one_line(case.derivative(spelling)) for spelling in case.spellings]
     for other, spelling in zip(others, case.spellings[1:], strict=True):
         assert bag(other) == bag(first), f"{spelling}: {other}, not {first}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
+def test_what_is_printed_evaluates_to_what_the_graph_does(case: Case, rng: np.random.Generator) -> None:
+    """The text is read and evaluated without the graph (where its indices are not those of what it stands in)."""
+    values = values_of(case, rng)
+    for expression in (case.derivative(case.spellings[0]), *case.spellings):
+        shown = formula(expression)
+        if "Jᵢⱼ" not in str(shown):
+            found = shown.evaluate({leaf: value for leaf, value in values.items() if leaf in shown.known})
+            np.testing.assert_allclose(found, run(expression, values), rtol=1e-8, atol=1e-9, err_msg=str(shown))
 
 
 def test_enough_of_the_book_is_covered() -> None:
