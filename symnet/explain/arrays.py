@@ -270,8 +270,8 @@ def _scatter_add(node: Expr, args: Sequence[Form]) -> Form:
         if rows == 1 or len(node.shape) == 2:
             product = Product("matrix", (hot, args[0]))
             return product if rows == 1 else Big("Σ", letters(squeezed(index.shape))[:1], product)
-    target = extent(node.shape)
-    return Call("scatter", (args[0], Index(target, _positions(node.attrs["axes"], args[1:]))))
+    indices = _index_forms(node.args[1:], args[1:])
+    return Call("scatter", (args[0], Index(extent(node.shape), _positions(node.attrs["axes"], indices))))
 
 
 def _contract(node: Expr, args: Sequence[Form]) -> Form:

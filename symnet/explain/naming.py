@@ -112,12 +112,6 @@ def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
     for node in order:
         if node.name is not None and node.op not in _NAMED_LEAVES:
             names.give(node, names.free(symbol(node.name)))
-    for node in order:
-        if node.op == "constant" and is_table(node):
-            table = names.free(Symbol("C"))
-            if node not in names.forms:
-                names.legend.append((table, Call("constant", (extent(node.shape),))))
-            names.give(node, table)
     inside = {arg for node in order if node.op.startswith("standard_") for arg in node.args}
     for node in order:
         if node.op in _DRAWN and node not in inside:
@@ -199,6 +193,10 @@ def name_shared(names: Names, roots: Sequence[Expr], letter: str | None = None) 
     for node in order:
         if node.name is not None and node.op not in _LEAVES and loops.owner(node) is not None:
             names.give(node, names.free(symbol(node.name), _time(loops, node)))
+    for node in order:
+        if node.op == "constant" and is_table(node) and node not in names.forms:
+            names.give(node, names.free(Symbol("C")))
+            names.legend.append((names.forms[node], Call("constant", (extent(node.shape),))))
     names.legend += [line for line in (*meanings(order), *bars(names, order)) if line not in names.legend]
     _name_standardized(names, order)
     uses = Counter(part for node in order for part in set(loops.below(node)))

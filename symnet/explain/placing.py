@@ -14,7 +14,7 @@ from symnet.errors import ShapeError
 from symnet.explain import text
 from symnet.explain.alignment import align, squeezed, visible
 from symnet.explain.identifiers import letters
-from symnet.explain.leaves import extent, is_named
+from symnet.explain.leaves import dimension, extent, is_named
 from symnet.explain.notation import Call, Entries, Form, Index, Number, Product, Sum, Symbol
 from symnet.explain.operations import form_of
 from symnet.explain.scalars import is_outer, is_repeated
@@ -107,7 +107,24 @@ def _full(operand: Placed, node: Expr) -> Placed:
         return form, reading
     if reading.axes == visible(node.shape):
         return form, reading
-    return Call("repeat", (form, extent(node.shape))), named(node)
+    return _repeated(form, reading, node), named(node)
+
+
+def _repeated(form: Form, reading: Reading, node: Expr) -> Form:
+    """A form with all axes of the node: repeat(x, 3×4) where a reader finds the new ones, else (x[i])_{i,j<4}."""
+    try:
+        frame, (own, _) = align([reading.shape, node.shape])
+    except ShapeError:
+        own, frame = (), ()
+    if frame == node.shape and visible(own) == reading.axes:
+        return Call("repeat", (form, extent(node.shape)))
+    names = letters(node.shape)
+    indices = tuple(Symbol(names[axis]) for axis in reading.axes)
+    bounds = [
+        names[axis] if axis in reading.axes else f"{names[axis]}<{text.write(dimension(node.shape[axis]))}"
+        for axis in visible(node.shape)
+    ]
+    return Entries(Index(form, indices) if indices else form, tuple(bounds))
 
 
 def _with_ones(operand: Placed, node: Expr) -> Placed:

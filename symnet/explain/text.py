@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ def subscript(text: str) -> str:
     if not text:
         return ""
     parts = text.split(",")
-    if len(parts) == 2 and parts[0].isdigit() and parts[1][:1].isalpha() and set(parts[1]) <= set(_SUBSCRIPTS):
+    if len(parts) == 2 and parts[0].isdigit() and re.fullmatch(r"[a-z]([+−]1)?", parts[1]):
         return subscript(parts[0]) + subscript(parts[1])  # the second of several values, at step t: u₂ₜ
     if all(part[:1].isalpha() and not part[1:].strip("′") for part in parts):
         parts = ["".join(parts)]

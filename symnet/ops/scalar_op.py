@@ -176,5 +176,5 @@ def scalar_samples(op: ScalarOp, rng: np.random.Generator) -> list[Expr]:
 
     every = {"float": ("float64", "float32"), "bool": ("bool",), "number": ("float64", "float32", "int64")}
     types = every.get(op.accepts, ("float64", "float32", "int32", "bool"))
-    shapes: list[list[Shape]] = [[(5, 3)] * op.arity, [("N", 3), (3,), (1, 1)][: op.arity], [()] * op.arity]
-    return [op(*(input("abc"[i], s, dtype) for i, s in enumerate(group))) for dtype in types for group in shapes]
+    shapes: list[list[Shape]] = [[(5, 3)] * op.arity, [("N", 3), (3,), (1, 1), (1, 3)][: op.arity], [()] * op.arity]
+    return [op(*(input("abcdef"[i], s, dtype) for i, s in enumerate(group))) for dtype in types for group in shapes]

@@ -40,12 +40,12 @@ def big(reader: Reader, tree: Tree) -> Operand:
     ranges = {name: found for name in names if (found := _range_of(reader, name, body)) is not None}
     if names and len(ranges) == len(names):
         store = reader.times if _is_time(reader, names[0], body) else reader.indices
+        outer = dict(store)
         terms = []
         for values in product(*(range(*ranges[name]) for name in names)):
             store.update(zip(names, values, strict=True))
             terms.append(reader.array(body))
-        for name in names:
-            del store[name]
+        _restore(store, outer)
         return Array(np.asarray(function([term.value for term in terms], axis=0)), terms[0].shape, terms[0].row)
     return reduced(reader, function, reader.array(body), tree.text(0))
 
@@ -115,11 +115,11 @@ def _filled(reader: Reader, body: Tree, parts: Sequence[str], shape: Shape | Non
         sizes = [dim for part, dim in zip(parts, shape, strict=False) if part != ":"]
     counts = [dims.evaluate(size, reader.sizes) for size in sizes]
     found: list[Array] = []
+    outer = dict(reader.indices)
     for values in product(*map(range, counts)):
         reader.indices.update(zip(names, values, strict=True))
         found.append(reader.array(body))
-    for name in names:
-        del reader.indices[name]
+    _restore(reader.indices, outer)
     inner = reader.squeeze(found[0]).shape
     value = np.stack([one.value for one in found]).reshape(*counts, *dims.evaluate_shape(inner, reader.sizes))
     order, letters_left, colons = [], 0, len(names)
@@ -140,14 +140,20 @@ def _spread(reader: Reader, body: Tree, parts: Sequence[str], shape: Shape) -> A
     names = list(dict.fromkeys(name for part in parts for name in LETTERS.findall(part)))
     result = np.zeros(dims.evaluate_shape(shape, reader.sizes))
     ranges = [_range_of(reader, name, body) for name in names]
+    outer = dict(reader.indices)
     for values in product(*(range(*one) for one in ranges if one is not None)):
         reader.indices.update(zip(names, values, strict=True))
         place = tuple(position(reader, part) for part in parts)
         if all(0 <= at < size for at, size in zip(place, result.shape, strict=True)):
             result[place] += reader.array(body).value
-    for name in names:
-        del reader.indices[name]
+    _restore(reader.indices, outer)
     return Array(result, shape)
+
+
+def _restore(store: dict[str, int], outer: dict[str, int]) -> None:
+    """Indices mean again what they mean outside of the brackets."""
+    store.clear()
+    store.update(outer)
 
 
 def position(reader: Reader, text: str) -> int:

@@ -240,9 +240,11 @@ def _scatter(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Opera
     shape = extent(target.text(0))
     result = np.zeros(dims.evaluate_shape(shape, reader.sizes))
     axes = [axis for axis, part in enumerate(target.trees()) if part.kind != "range"]
-    indices = [reader.array(part) for part in target.trees() if part.kind != "range"]
-    places = np.broadcast_arrays(*(one.value.astype(int) for one in indices))
-    np.add.at(np.moveaxis(result, axes, range(len(axes))), tuple(places), u.value)
+    found = [reader.evaluate(part) for part in target.trees() if part.kind != "range"]
+    frame = max((one.shape for one in found if isinstance(one, Array)), key=len, default=())
+    indices = [one if isinstance(one, Array) else one.resolve(frame) for one in found]
+    meet = np.broadcast_arrays(*(one.value.astype(int) for one in indices))
+    np.add.at(np.moveaxis(result, axes, range(len(axes))), tuple(meet), u.value)
     return Array(result, shape)
 
 

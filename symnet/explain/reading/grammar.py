@@ -20,6 +20,10 @@ SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾ⁿⁱᵗ", "012
 BOLD = dict(zip("𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗", "0123456789", strict=True))
 _RELATIONS = {"=", "≠", "≤", "≥", "<", ">"}
 _FENCES = {"|": "|", "‖": "‖", "⌊": "⌋", "⌈": "⌉"}
+# Which argument is a shape.
+_SHAPED = {
+    "reshape": 1, "repeat": 1, "pad": 1, "scatter": 1, "normal": 0, "uniform": 0, "bits": 0, "constant": 0,
+}  # fmt: skip
 _NUMBER = re.compile(r"\d+(\.\d+)?(e−?\d+)?")
 
 
@@ -319,7 +323,8 @@ class _Parser:
             if arguments:
                 self.expect(",")
             self.skip()
-            arguments.append(self.extent() or self.expression())
+            shaped = _SHAPED.get(function) == len(arguments)
+            arguments.append((self.extent() if shaped else None) or self.expression())
         return Tree("call", (function, *arguments))
 
     def extent(self) -> Tree | None:
