@@ -9,6 +9,7 @@ import numpy as np
 
 from symnet.accuracy.measure import ILL, Judge, exact, matters, quick
 from symnet.accuracy.remedies import LEVEL, Form, Patient, best, centres, with_limits
+from symnet.errors import Unsupported
 from symnet.expr.node import Expr
 from symnet.expr.traverse import leaves, substitute
 from symnet.runtime.lock import lock
@@ -82,8 +83,10 @@ def _examined(closed: Expr, domains: Sequence[str], training: bool) -> Verdict:
     if not worth:
         return _verdict(closed, closed, judge, ())
     chosen = np.flatnonzero(_some(ill, JUDGED) | _some(lost, JUDGED // 2) | _some(~ill & ~lost, JUDGED) | holes)
-    strict = exact(judge.at(chosen), nodes)
-    return _treated(closed, nodes, strict)
+    try:
+        return _treated(closed, nodes, exact(judge.at(chosen), nodes))
+    except Unsupported:  # a function of the user's without a formula
+        return _verdict(closed, closed, judge, ())
 
 
 def _holes(closed: Expr, judge: Judge, values: Array) -> Array:

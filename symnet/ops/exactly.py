@@ -86,7 +86,7 @@ def _real(function: Callable[..., Any], values: tuple[Any, ...]) -> Any:
         return mpmath.nan
     try:
         result = function(*values)
-    except (ZeroDivisionError, ValueError, OverflowError):
+    except (ZeroDivisionError, ValueError, OverflowError, MemoryError):
         return mpmath.nan
     return mpmath.nan if isinstance(result, mpmath.mpc) else mpmath.mpf(result)
 
@@ -214,11 +214,16 @@ def _value(node: Expr, args: list[Array], values: Values, sizes: Sizes) -> Array
         return declaration.numpy(node, args, sizes)
     if isinstance(declaration, ScalarOp) and declaration.formula is not None and _is_float(node):
         formula = declaration.formula
-        return _floats(lambda *numbers: formula(_AS_SYMPY, *numbers))(*args)
+        return _floats(lambda *numbers: _from_formula(formula, numbers))(*args)
     if declaration.define is not None:
         operands = {id(arg): value for arg, value in zip(node.args, args, strict=True)}
         return _run([declaration.define(node)], operands, values, sizes)[0]
     raise Unsupported(f"{op}: no exact meaning is known; evaluate it with sn.evaluate in float64")
+
+
+def _from_formula(formula: Callable[..., Any], numbers: tuple[Any, ...]) -> Any:
+    huge = any(isinstance(v, mpmath.mpf) and _bits(v) > HUGE for v in numbers)
+    return mpmath.nan if huge else formula(_AS_SYMPY, *numbers)
 
 
 class _AsSympy:
