@@ -2,7 +2,9 @@
 
 `operations.py` says how each operation is written, as forms of `notation.py`, which `text.py`, `latex.py` and
 `mathml.py` write down. `naming.py` decides which values have names, `formula.py` writes equations that stop at them,
-`derivation.py` explains a derivative, `draw.py` draws the graph.
+`derivation.py` explains a derivative: `steps.py` and `levels.py` show its steps, `replay.py` and `verify.py` prove them
+(`sampling.py` draws the data). `training.py` has whole training steps, `explaining.py` the front door. `draw.py` draws
+graphs, `surface.py` the loss around a point, `flow.py` the size of gradients.
 """
 
 from symnet.explain.derivation import Derivation
