@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
 from symnet.derive.arguments import Variable, Variables, depends_on, scalar_loss
-from symnet.errors import UsageError
+from symnet.errors import Unsupported, UsageError
 from symnet.explain.derivation import Derivation, derivation_of
 from symnet.explain.levels import Level, check_level
 from symnet.expr.node import Expr
@@ -68,12 +68,14 @@ class Explain:
                     f"it depends on: {depends_on([scalar_loss(loss, 'explain')])}"
                 )
             return derivation_of(loss, wrt, level)
-        if callable(getattr(loss, "step", None)) and hasattr(loss, "about"):
+        if callable(getattr(loss, "step", None)) and hasattr(loss, "parameters"):
             return self._program(loss, wrt, level)
         return self._update(loss, wrt)
 
     @staticmethod
     def _program(program: Any, wrt: Variable | Variables | None, level: Level) -> Derivation | TrainingStep:
+        if getattr(program, "about", None) is None:
+            raise Unsupported("explain: this program holds machine code only; explain the one that was compiled")
         if wrt is not None:
             return derivation_of(program.about.plan().loss, wrt, level)
         from symnet.explain.training import training_step

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symnet.errors import Unsupported
 from symnet.explain import latex, mathml, text
 from symnet.explain.formula import Equation, definition, legend_lines
 from symnet.explain.identifiers import symbol
@@ -107,9 +106,7 @@ def training_step(program: Program, level: Level = "normal") -> TrainingStep:
     """The step of a program that `sn.compile` made."""
     from symnet.explain.derivation import derivation_of
 
-    about = getattr(program, "about", None)
-    if about is None:
-        raise Unsupported("explain: a program that was loaded from a file holds no formulas; explain the compiled one")
+    about = program.about
     plan = about.plan()
     derivation = derivation_of(plan.loss, plan.trained, level)
     passed = frozenset(postorder([derivation.value]))

@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 import symnet as sn
-from symnet.errors import UnknownName
+from symnet.errors import UnknownName, Unsupported
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,16 @@ def test_the_derivation_of_one_parameter_by_name(program: sn.Program) -> None:
     derivation.verify()
     with pytest.raises(UnknownName, match=r"'4.wieght'; did you mean '4.weight'"):
         sn.explain(program, wrt="4.wieght")
+
+
+def test_a_program_without_formulas() -> None:
+    class Binary:
+        parameters: dict[str, object] = {}  # noqa: RUF012
+
+        def step(self) -> None: ...
+
+    with pytest.raises(Unsupported, match="holds machine code only"):
+        sn.explain(Binary())  # type: ignore[call-overload]
 
 
 def test_a_function_of_ones_own_has_its_formula_and_derivative_in_the_where_clause() -> None:
