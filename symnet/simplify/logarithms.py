@@ -18,6 +18,7 @@ from symnet.simplify.facts import is_logs_well, is_positive_constant
 from symnet.simplify.pattern import computed
 from symnet.simplify.shapes import kept_shape, reshaped
 
+LOWEST, HIGHEST = float("-inf"), 80.0
 LONGEST = 12
 """Factors or terms that are looked at."""
 
@@ -111,12 +112,35 @@ def factors_out(node: Expr) -> Expr | None:
 # --- sums of exponentials --------------------------------------------------------------------------------------------
 
 
+MOVES = frozenset("reshape transpose slice gather broadcast_to diagonal".split())
+
+
+def exponent_of(factor: Expr) -> Expr | None:
+    """The exponent of an exponential, or of one whose elements were moved (moved alike); None for anything else."""
+    moves: list[Expr] = []
+    while factor.op in MOVES:
+        moves.append(factor)
+        factor = factor.args[0]
+    if factor.op != "exp":
+        return None
+    exponent = factor.args[0]
+    for move in reversed(moves):
+        exponent = make(move.declaration, (exponent, *move.args[1:]), move.attrs)
+    return exponent
+
+
+def is_exponential(factor: Expr) -> bool:
+    while factor.op in MOVES:
+        factor = factor.args[0]
+    return factor.op == "exp"
+
+
 def is_power_of_e(node: Expr) -> bool:
     """Whether this is a product of exponentials and positive constants, with an exponent that is no constant."""
     parts = factors(node)
-    if parts is None or not all(f.op == "exp" or is_positive_constant(f) for _, f in parts):
+    if parts is None or not all(is_exponential(f) or is_positive_constant(f) for _, f in parts):
         return False
-    return any(factor.op == "exp" for _, factor in parts)
+    return any(is_exponential(factor) for _, factor in parts)
 
 
 def is_sum_of_powers(node: Expr) -> bool:
@@ -126,10 +150,10 @@ def is_sum_of_powers(node: Expr) -> bool:
         return False
     sums = [f for above, f in parts if f.op == "sum" and above]
     others = [f for above, f in parts if not (f.op == "sum" and above)]
-    if not all(f.op == "exp" or is_positive_constant(f) for f in others):
+    if not all(is_exponential(f) or is_positive_constant(f) for f in others):
         return False
     summed = len(sums) <= 1 and all(is_power_of_e(f.args[0]) for f in sums)
-    return summed and any(f.op in ("sum", "exp") for _, f in parts)
+    return summed and (bool(sums) or any(map(is_exponential, others)))
 
 
 def terms(node: Expr) -> Iterator[Expr]:
@@ -187,18 +211,31 @@ def grows_plainly(x: Expr) -> bool:
 # --- quotients of sums of exponentials -------------------------------------------------------------------------------
 
 
+def _weights(term: Expr) -> list[Expr]:
+    """The factors of a term that are neither exponentials, nor sums of such, nor positive numbers: they may be 0."""
+    return [
+        f for above, f in factors(term) or []
+        if above and not is_exponential(f) and not is_positive_constant(f) and not weighs_exponentials(f)
+    ]  # fmt: skip
+
+
 def _bound(term: Expr) -> Expr | None:
-    """The exponent of a term, the largest one of a sum over axes; None for a number."""
-    parts = factors(term) or []
+    """The exponent of a term, the largest one of a sum over axes; None for a number, -inf where a weight is 0."""
     found: list[tuple[bool, Expr]] = []
-    for above, factor in parts:
-        if factor.op == "exp":
-            found.append((above, factor.args[0]))
+    for above, factor in factors(term) or []:
+        exponent = exponent_of(factor)
+        if exponent is not None:
+            found.append((above, exponent))
         elif factor.op == "sum":
             inner = _bound(factor.args[0])
             if inner is not None:
                 found.append((above, make(lookup("max"), (_full(inner, factor.args[0]),), factor.attrs)))
-    return total(found) if found else None
+    if not found:
+        return None
+    bound = total(found)
+    for weight in _weights(term):
+        bound = apply("where", apply("not_equal", weight, number(0.0, weight.dtype)), bound, number(LOWEST, term.dtype))
+    return bound
 
 
 def _full(inner: Expr, whole: Expr) -> Expr:
@@ -207,24 +244,35 @@ def _full(inner: Expr, whole: Expr) -> Expr:
 
 def _scaled(term: Expr, shift: Expr) -> Expr:
     """term · exp(-shift), with the shift inside of its exponential (or of those it sums)."""
-    parts = factors(term) or [(True, term)]
+    parts, weighted = factors(term) or [(True, term)], bool(_weights(term))
     for position, (above, factor) in enumerate(parts):
-        moved = _with_shift(factor, shift) if above else None
+        moved = _with_shift(factor, shift, weighted) if above else None
         if moved is not None:
             return product([*parts[:position], (True, moved), *parts[position + 1 :]], term.dtype)
     return apply("multiply", term, apply("exp", apply("negative", shift)))
 
 
-def _with_shift(factor: Expr, shift: Expr) -> Expr | None:
-    if factor.op == "exp":
-        return apply("exp", apply("subtract", factor.args[0], shift))
+def _with_shift(factor: Expr, shift: Expr, weighted: bool) -> Expr | None:
+    """The factor divided by the exponential of the shift; an exponential with weight 0 may be above it, and is cut."""
+    exponent = exponent_of(factor)
+    if exponent is not None:
+        less = apply("subtract", exponent, shift)
+        return apply("exp", apply("minimum", less, number(HIGHEST, less.dtype)) if weighted else less)
     if factor.op == "sum" and has_exponential(factor.args[0]):
         return make(factor.declaration, (_scaled(factor.args[0], _kept(shift, factor)),), factor.attrs)
     return None
 
 
 def has_exponential(term: Expr) -> bool:
-    return any(above and factor.op == "exp" for above, factor in factors(term) or [])
+    return any(above and is_exponential(factor) for above, factor in factors(term) or [])
+
+
+def weighs_exponentials(term: Expr) -> bool:
+    """Whether this is a product with an exponential, or with a sum of such products over axes."""
+    return any(
+        above and (is_exponential(factor) or (factor.op == "sum" and has_exponential(factor.args[0])))
+        for above, factor in factors(term) or []
+    )
 
 
 def _kept(shift: Expr, node: Expr) -> Expr:
@@ -271,7 +319,8 @@ def is_shifted(bound: Expr) -> bool:
         item = stack.pop()
         if item.op == "stop_gradient":
             return True
-        if item.op in ("add", "subtract", "negative", "max", "maximum", "reshape", "broadcast_to", "multiply"):
+        if item.op in ("add", "subtract", "negative", "max", "maximum", "minimum", "where", "reshape", "broadcast_to",
+                       "multiply", "divide"):  # fmt: skip
             stack.extend(item.args)
     return False
 
@@ -286,9 +335,10 @@ def _moves(factor: Expr, inner: Expr) -> bool:
 
 @computed
 def exponentials_below(x: Expr, y: Expr) -> bool:
-    """Whether y is a sum of several exponentials (and positive constants), of which x is no term."""
+    """Whether y is a sum of several exponentials, with any factors, and perhaps positive constants."""
     found = list(terms(y))
-    if not any(map(is_sum_of_powers, found)) or not all(is_sum_of_powers(t) or is_positive_constant(t) for t in found):
+    weighed = list(map(weighs_exponentials, found))
+    if not any(weighed) or not all(w or is_positive_constant(t) for w, t in zip(weighed, found, strict=True)):
         return False
     if len(found) == 2 and any(is_positive_constant(t) and not t.shape for t in found):
         return any(map(has_sum, found))  # a sigmoid otherwise

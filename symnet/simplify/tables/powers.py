@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from symnet.expr import dims
-from symnet.expr.node import Expr
+from symnet.expr.node import Expr, make
+from symnet.expr.op import lookup
+from symnet.ops.leaves import number
 from symnet.simplify.facts import above_zero, is_positive_constant, nonnegative, positive
-from symnet.simplify.pattern import attributes, computed, constants, variables
+from symnet.simplify.pattern import Family, attributes, computed, constants, this, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import Axes, axes_summed, count_along, lines_up, summed_axes
 from symnet.simplify.vocabulary import (
@@ -31,6 +33,7 @@ from symnet.simplify.vocabulary import (
 x, y = variables("x y")
 c, d = constants("c d")
 A, B, K = attributes("A B K")
+reduced = Family("reduced", frozenset(("sum", "mean")))
 
 
 @computed
@@ -138,6 +141,43 @@ ROOTS = [
 ]  # fmt: skip
 
 @computed
+def sums_anything(x: Expr, y: Expr) -> bool:
+    """Whether one of them is a sum over axes, whose root may be a length."""
+    return any(part.op in ("sum", "mean", "contract") for part in (x, y))
+
+
+def is_high_power(x: Expr) -> bool:
+    """A power above the second, also written as products with squares."""
+    if x.op == "power":
+        return x.args[1].op == "constant" and not x.args[1].shape and x.args[1].attrs["value"] > 2
+    if x.op == "square":
+        return x.args[0].op == "square"
+    return x.op == "multiply" and any(a.op == "square" and a.args[0] is b for a, b in (x.args, x.args[::-1]))
+
+
+@computed
+def raises(x: Expr) -> bool:
+    return x.dtype == "float32" and is_high_power(x)
+
+
+@computed
+def in_double(node: Expr) -> Expr:
+    """A root of a sum of powers, from the base on in float64."""
+    total, exponent = node.args[0], node.args[1:]
+    powers = total.args[0]
+    base = min(powers.args, key=lambda part: part.op == "square") if powers.op == "multiply" else powers.args[0]
+    wide = make(lookup("cast"), (base.args[0] if base.op == "square" else base,), {"dtype": "float64"})
+    square_of = make(lookup("square"), (wide,))
+    if powers.op == "power":
+        inner = make(lookup("power"), (wide, number(powers.args[1].attrs["value"], "float64")))
+    else:
+        inner = make(powers.declaration, (square_of,) if powers.op == "square" else (wide, square_of))
+    summed = make(total.declaration, (inner,), total.attrs)
+    root = make(node.declaration, (summed, *(number(e.attrs["value"], "float64") for e in exponent)), node.attrs)
+    return make(lookup("cast"), (root,), {"dtype": node.dtype})
+
+
+@computed
 def no_sign(x: Expr) -> bool:
     return x.op not in ("sign", "constant", "broadcast_to")
 
@@ -147,6 +187,21 @@ QUOTIENTS = [
          reason="the quotient of squares is the square of the quotient, which over- and underflows later"),
     rule("power-of-square", power(square(x), c), power(absolute(x), 2 * c), kind=stabilising,
          reason="exponents multiply; the square does not over- or underflow on the way"),
+    rule("root-of-product", sqrt(x * y), sqrt(x) * sqrt(y), kind=stabilising,
+         condition=(nonnegative(x), nonnegative(y), sums_anything(x, y)),
+         reason="the root is taken of both factors, before their product over- or underflows"),
+    rule("root-of-quotient", sqrt(x / y), sqrt(x) / sqrt(y), kind=stabilising,
+         condition=(nonnegative(x), nonnegative(y), sums_anything(x, y)),
+         reason="the root is taken of both terms, before their quotient over- or underflows"),
+    rule("square-over-square-plus", square(x) / (square(x) + c), square(x / hypot(x, sqrt(c))), kind=stabilising,
+         condition=above_zero(c), reason="x over the length of (x, √c), squared: neither over- nor underflows"),
+    rule("squares-over-squares-plus", sum_(square(x), axes=A, keepdims=K) / (sum_(square(x), axes=A, keepdims=K) + c),
+         square(norm(x, axes=A, keepdims=K) / hypot(norm(x, axes=A, keepdims=K), sqrt(c))), kind=stabilising,
+         condition=above_zero(c), reason="‖x‖ over the length of (‖x‖, √c), squared: neither over- nor underflows"),
+    rule("root-of-sum-of-powers", power(reduced(x), c), in_double(this), kind=stabilising,
+         condition=raises(x), reason="powers of float32 numbers do not over- or underflow in float64"),
+    rule("square-root-of-sum-of-powers", sqrt(reduced(x)), in_double(this), kind=stabilising,
+         condition=raises(x), reason="powers of float32 numbers do not over- or underflow in float64"),
     rule("log-of-prod", log(prod(x, axes=A, keepdims=K)),
          sum_(log(absolute(x)), axes=A, keepdims=K) + log(prod(sign(x), axes=A, keepdims=K)), kind=stabilising,
          condition=no_sign(x),

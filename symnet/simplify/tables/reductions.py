@@ -25,6 +25,7 @@ from symnet.simplify.shapes import (
 )
 from symnet.simplify.vocabulary import (
     broadcast_to,
+    cast,
     mean,
     one_hot,
     place,
@@ -93,6 +94,24 @@ def times_count(node: Expr, s: Expr) -> Expr:
 @computed
 def operand(node: Expr) -> Expr:
     return node.args[0]
+
+
+@computed
+def centred(x: Expr, axes: Axes) -> Expr:
+    """The distance from the mean, in float64: float32 numbers have no product that overflows there."""
+    wide = make(lookup("cast"), (x,), {"dtype": "float64"})
+    middle = make(lookup("mean"), (wide,), {"axes": axes, "keepdims": True})
+    return make(lookup("subtract"), (wide, middle))
+
+
+@computed
+def type_of(x: Expr) -> str:
+    return x.dtype
+
+
+@computed
+def same_shape(x: Expr, y: Expr) -> bool:
+    return x.shape == y.shape
 
 
 @computed
@@ -165,6 +184,17 @@ SPECIAL = [
          reason="probabilities sum to 1"),
     rule("variance", mean(square(x - mean(x, axes=A, keepdims=True)), axes=A, keepdims=K),
          var(x, axes=A, keepdims=K, correction=0), reason="the mean squared distance from the mean is the variance"),
+    rule("squares-about-mean", sum_(square(x), axes=A, keepdims=K) - d * square(mean(x, axes=A, keepdims=K)),
+         d * var(x, axes=A, keepdims=K, correction=0), kind=stabilising, condition=is_count(d, x, A),
+         reason="the variance from squared distances loses no digits to cancellation"),
+    rule("squares-about-sum", sum_(square(x), axes=A, keepdims=K) - square(sum_(x, axes=A, keepdims=K)) / d,
+         d * var(x, axes=A, keepdims=K, correction=0), kind=stabilising, condition=is_count(d, x, A),
+         reason="the variance from squared distances loses no digits to cancellation"),
+    rule("covariance-of-moments",
+         mean(x * y, axes=A, keepdims=K) - mean(x, axes=A, keepdims=K) * mean(y, axes=A, keepdims=K),
+         cast(mean(centred(x, A) * centred(y, A), axes=A, keepdims=K), dtype=type_of(x)), kind=stabilising,
+         condition=same_shape(x, y),
+         reason="the covariance from distances to the means loses no digits to cancellation"),
     rule("variance-of-moments", mean(square(x), axes=A, keepdims=K) - square(mean(x, axes=A, keepdims=K)),
          var(x, axes=A, keepdims=K, correction=0), kind=stabilising,
          reason="the variance from squared distances loses no digits to cancellation"),

@@ -72,6 +72,7 @@ a, b = f64("a", 3, 5), f64("b", 5)
 p, t = sn.softmax(z, axis=1), f64("t", 3, 4)
 hot = sn.one_hot(input("y", (3,), "int64"), 4, "float64")
 row = f64("row", 3, 1)
+x32 = input("x32", (3, 5), "float32")
 column = sn.reshape(z[sn.arange(3), input("y", (3,), "int64")], (3, 1))
 
 SATURATION: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
@@ -156,6 +157,8 @@ EXPONENTIALS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
         sn.sum(z * sn.exp(z), axis=1) / sn.sum(sn.exp(z), axis=1),
         f64("u", 3) / turned,
         2.0 / sn.sum(sn.exp(z)),
+        sn.exp(z)[:, 0] / (sn.exp(z)[:, 0] + sn.exp(z)[:, 1] + sn.exp(z)[:, 3]),
+        (row * sn.exp(z)) / sn.sum((0.5 + sn.sigmoid(t)) * sn.exp(z), axis=1, keepdims=True),
     ],
     "divided-by-square-of-sum": lambda rng: [a / sn.square(1.0 + e), 1.0 / sn.square(e + d), d / sn.square(0.5 + d)],
     "divided-by-scaled-square-of-sum": lambda rng: [a / (3.0 * sn.square(1.0 + e)), d / (sn.exp(b) * sn.square(e + d))],
@@ -173,6 +176,30 @@ PRODUCTS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     ],
     "picked-log-share-kept": lambda rng: [column - sn.logsumexp(z, axis=1, keepdims=True)],
     "log-share-picked-kept": lambda rng: [sn.logsumexp(z, axis=1, keepdims=True) - column],
+    "root-of-product": lambda rng: [
+        sn.sqrt(sn.sum(sn.square(x), axis=1) * sn.sum(sn.square(a), axis=1)),
+        sn.sqrt(sn.exp(f64("s", 3)) * sn.mean(sn.square(x), axis=1)),
+    ],
+    "root-of-quotient": lambda rng: [sn.sqrt(sn.sum(sn.square(x), axis=1) / sn.sum(sn.square(a), axis=1))],
+    "square-over-square-plus": lambda rng: [sn.square(x) / (sn.square(x) + 0.25), sn.square(b) / (3.0 + sn.square(b))],
+    "squares-over-squares-plus": lambda rng: both(
+        lambda k: sn.sum(sn.square(x), axis=1, keepdims=k) / (sn.sum(sn.square(x), axis=1, keepdims=k) + 0.25)
+    ),
+    "root-of-sum-of-powers": lambda rng: [
+        sn.sum(x32 * sn.square(x32), axis=1) ** 0.3,
+        sn.sum(sn.exp(x32) ** 2.5, axis=0, keepdims=True) ** 0.4,
+        sn.mean(sn.square(sn.square(x32))) ** 0.25,
+    ],
+    "square-root-of-sum-of-powers": lambda rng: [sn.sqrt(sn.sum(sn.square(sn.square(x32)), axis=1))],
+    "squares-about-mean": lambda rng: both(
+        lambda k: sn.sum(sn.square(x), axis=1, keepdims=k) - 5.0 * sn.square(sn.mean(x, axis=1, keepdims=k))
+    ),
+    "squares-about-sum": lambda rng: both(
+        lambda k: sn.sum(sn.square(x), axis=1, keepdims=k) - sn.square(sn.sum(x, axis=1, keepdims=k)) / 5.0
+    ),
+    "covariance-of-moments": lambda rng: both(
+        lambda k: sn.mean(x * a, axis=1, keepdims=k) - sn.mean(x, axis=1, keepdims=k) * sn.mean(a, axis=1, keepdims=k)
+    ),
     "softmax-turned": lambda rng: [
         sn.exp(z).T / sn.sum(sn.exp(z), axis=1),
         sn.transpose(sn.exp(cube), (1, 0, 2)) / sn.sum(sn.exp(cube), axis=1),
