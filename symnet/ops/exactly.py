@@ -222,7 +222,8 @@ def _value(node: Expr, args: list[Array], values: Values, sizes: Sizes) -> Array
 
 
 def _from_formula(formula: Callable[..., Any], numbers: tuple[Any, ...]) -> Any:
-    huge = any(isinstance(v, mpmath.mpf) and _bits(v) > HUGE for v in numbers)
+    """The value of a formula; nan where an operand after the first, which may be an exponent, is huge."""
+    huge = any(isinstance(v, mpmath.mpf) and _bits(v) > HUGE for v in numbers[1:])
     return mpmath.nan if huge else formula(_AS_SYMPY, *numbers)
 
 

@@ -12,6 +12,7 @@ from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
 from symnet.expr.verify import verify
 from symnet.ops.exactly import evaluate
+from tests.symnet.explain.examples import EXAMPLES, losses
 
 x = sn.input("x", ("N",))
 SMALL = np.array([1e-4, -3e-3, 0, 0.2, 2], "float32")
@@ -99,22 +100,28 @@ IN = {"x": sn.input("x", ("N", 6)), "y": sn.input("y", ("N",), "int64"), "s": sn
 )  # fmt: skip
 def test_training_leaves_ordinary_networks_alone(layers: list[sn.nn.Module]) -> None:
     model = NN.Sequential(NN.Linear(6, 5), *layers, NN.Linear(5, 4))
-    _stays(sn.losses.cross_entropy(model(IN["x"]), IN["y"]), model)
+    _stays(sn.losses.cross_entropy(model(IN["x"]), IN["y"]), model.parameters())
 
 
 @pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
 def test_training_leaves_recurrent_networks_alone(name: str) -> None:
     model = getattr(NN, name)(6, 4, batch_first=True)
-    _stays(sn.mean(sn.square(model(IN["s"])[0])), model)
+    _stays(sn.mean(sn.square(model(IN["s"])[0])), model.parameters())
 
 
 def test_training_leaves_transformers_alone() -> None:
     model = NN.TransformerEncoderLayer(6, 2, 8, batch_first=True, activation="gelu")
-    _stays(sn.mean(sn.square(model(IN["s"]))), model)
+    _stays(sn.mean(sn.square(model(IN["s"]))), model.parameters())
 
 
-def _stays(loss: Expr, model: sn.nn.Module) -> None:
-    roots = [sn.simplify(loss), *sn.grad(loss, model.parameters())]
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_training_leaves_the_examples_alone(example: str) -> None:
+    for loss, parameters in losses(example):
+        _stays(loss, parameters)
+
+
+def _stays(loss: Expr, parameters: list[Expr]) -> None:
+    roots = [sn.simplify(loss), *sn.grad(loss, parameters)]
     findings: list[Finding] = []
     after = improved(roots, training=True, findings=findings)
     changed = [finding.verdict for finding in findings if finding.verdict.treatments]
