@@ -10,6 +10,7 @@ import pytest
 import symnet as sn
 from symnet.errors import ShapeError, UsageError
 from symnet.expr.node import Expr
+from symnet.expr.traverse import postorder
 from symnet.ops.linalg import elimination
 
 L = sn.linalg
@@ -186,3 +187,59 @@ def test_mistakes_are_told(mistake: Callable[[], Expr], error: type[Exception], 
     with pytest.raises(error) as raised:
         mistake()
     assert text in str(raised.value)
+
+
+def test_symmetric_inputs(rng: np.random.Generator) -> None:
+    """W and Wᵀ are one, in formulas, in programs and after the text form; what cannot be symmetric is refused."""
+    symmetric = sn.input("W", (4, 4), "float64", symmetric=True)
+    form = a @ symmetric @ a
+    gradient = sn.grad(form, a)
+    assert str(gradient) == "2 W a"
+    assert str(sn.grad(a @ L.inv(symmetric) @ b, b)) == "W⁻¹ a"
+    assert sn.loads(sn.dumps(gradient)) is gradient
+    assert sn.simplify(symmetric.T) is symmetric
+    value, u = rng.normal(size=(4, 4)), rng.normal(size=4)
+    value = value + value.T
+    np.testing.assert_allclose(sn.function([symmetric, a], gradient)(value, u), 2 * value @ u, rtol=1e-12)
+    with pytest.raises(ShapeError, match=r"'V' is \[4, 3\], which cannot be symmetric; expected square matrices"):
+        sn.input("V", (4, 3), symmetric=True)
+
+
+def test_diagonals_like_numpy(rng: np.random.Generator) -> None:
+    vector, matrix, wide = rng.normal(size=4), rng.normal(size=(4, 4)), rng.normal(size=(3, 5))
+    for k in (-2, 0, 1):
+        for array in (vector, matrix, wide):
+            node = f64("n", *array.shape)
+            run = sn.function([node], [sn.diag(node, k), sn.grad(sn.sum(sn.square(sn.diag(node, k))), node)])
+            found, gradient = run(array)
+            np.testing.assert_array_equal(found, np.diag(array, k))
+            kept = np.ones_like(array) if array.ndim == 1 else np.eye(*array.shape, k)
+            np.testing.assert_allclose(gradient, 2 * array * kept)
+            if array.ndim == 2:
+                triangles = sn.function([node], [sn.tril(node, k), sn.triu(node, k)])(array)
+                np.testing.assert_array_equal(triangles[0], np.tril(array, k))
+                np.testing.assert_array_equal(triangles[1], np.triu(array, k))
+    with pytest.raises(ShapeError, match="diag: got float64\\[2, 3, 3\\], expected a vector or a matrix"):
+        sn.diag(f64("stack", 2, 3, 3))
+
+
+def test_inner_products_like_numpy(rng: np.random.Generator) -> None:
+    for left, right in (((3,), (3,)), ((2, 3), (4, 3)), ((2, 3), (3,)), ((), (3,))):
+        p, q = rng.normal(size=left), rng.normal(size=right)
+        np.testing.assert_allclose(sn.evaluate(sn.inner(p, q)), np.inner(p, q), rtol=1e-12)
+    p, q = rng.normal(size=(2, 3)), rng.normal(size=(3, 2))
+    np.testing.assert_allclose(sn.evaluate(sn.vdot(p, q)), np.vdot(p, q), rtol=1e-12)
+    np.testing.assert_allclose(sn.evaluate(sn.vdot(p, q.T)), np.vdot(p, q.T), rtol=1e-12)
+
+
+def test_products_with_vectors_come_first() -> None:
+    """A B x is two products of a matrix and a vector, and a bᵀ X one, however they are written."""
+    assert [node.shape for node in _contractions(sn.simplify((A @ B) @ X @ a))] == [(4,)] * 3
+    assert [node.shape for node in _contractions(sn.simplify(sn.outer(a, b) @ X @ A))] == [(4,)] * 2
+    named = sn.input("n", ("N", 4), "float64")
+    kept = (named @ A) @ B  # for one row this order is better, for many the other
+    assert sn.simplify(kept) is kept
+
+
+def _contractions(node: Expr) -> list[Expr]:
+    return [inner for inner in postorder([node]) if inner.op == "contract"]
