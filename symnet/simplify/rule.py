@@ -149,6 +149,13 @@ def _distinct(item: Rule) -> list[Apply]:
     return list(kept.values())
 
 
+def _may_match(pattern: Apply, node: Expr) -> bool:
+    """Whether each operation that the pattern asks for is that of some operand: a cheap look before compiling it."""
+    return all(
+        heads is None or any(arg.op in heads for arg in node.args) for heads in map(head_ops, pattern.args)
+    )  # fmt: skip
+
+
 @lru_cache(maxsize=None)
 def variants(item: Rule) -> tuple[Variant, ...]:
     """The orientations of a rule, compiled: when its operation first occurs in a graph, and once for all sets."""
@@ -186,6 +193,7 @@ class RuleSet:
             found = self._candidates[key] = tuple(
                 variant
                 for item in self._by_head.get(node.op, ())
+                if _may_match(item.pattern, node)
                 for variant in variants(item)
                 if (len(variant.arg_heads) == len(node.args) or variant.open_ended)
                 and all(heads is None or arg.op in heads for heads, arg in zip(variant.arg_heads, node.args))  # noqa: B905
