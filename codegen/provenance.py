@@ -19,20 +19,17 @@ from codegen.llvm.builder import Mark
 from codegen.llvm.debug import AssemblyLines, FunctionLines, assembly_functions, calls, functions, with_locations
 from codegen.llvm.module import library_text
 from codegen.loops.grammar import (
-    Apply,
     Buffer,
     Item,
     Kernel,
-    Load,
     Loop,
     Program,
     Reduce,
     Stmt,
     kernels,
     stores,
-    subscalars,
 )
-from codegen.loops.text import Line, item_head, kernel_head, lines_of
+from codegen.loops.text import item_head, kernel_head, lines_of
 from codegen.passes.core import map_kernels, storage
 from codegen.passes.memory import arena_bytes, lifetimes, size
 from codegen.spec import Entry, Module
@@ -173,21 +170,13 @@ class _LoopText:
         number, first = len(self.places), len(self.lines) + 1
         self.lines.append(LoopLine(indent + kernel_head(item), number, nodes_of(item)))
         for line in lines_of(item.body, f"{indent}  "):
-            self.lines.append(LoopLine(line.text, number, _nodes_of_line(line)))
+            self.lines.append(LoopLine(line.text, number, line.origins))
         self.places.append((first, len(self.lines)))
-
-
-def _nodes_of_line(line: Line) -> Nodes:
-    """What a line computes a part of; the head of a loop nothing by itself."""
-    found = {} if isinstance(line.stmt, Loop) else {line.stmt.origin: None}
-    for scalar in line.scalars:
-        found.update((part.origin, None) for part in subscalars(scalar) if isinstance(part, (Apply, Load)))
-    return tuple(node for node in found if node is not None)
 
 
 def nodes_of(kernel: Kernel) -> Nodes:
     """The nodes that a kernel computes, or computes a part of."""
-    return tuple(dict.fromkeys(node for line in lines_of(kernel.body) for node in _nodes_of_line(line)))
+    return tuple(dict.fromkeys(node for line in lines_of(kernel.body) for node in line.origins))
 
 
 def numbered(kernel: Kernel) -> Kernel:

@@ -36,7 +36,7 @@ from codegen.loops.grammar import (
     Store,
 )
 from codegen.loops.rewrite import affine, result_dtype
-from codegen.loops.text import INFIX, NEGATION
+from codegen.loops.text import INFIX, NEGATION, NOTE
 from symnet.errors import UsageError
 from symnet.expr import dims
 from symnet.expr.dtypes import LONG
@@ -53,9 +53,14 @@ def parse(text: str, constants: Mapping[str, object] | None = None) -> Program:
     return _Reader(text).program(constants or {})
 
 
+def _without_note(line: str) -> str:
+    """A line without the origins behind it; in the message of a check, such a sign is a part of it."""
+    return line if line.lstrip().startswith("check ") and line.endswith("'") else line.partition(NOTE)[0]
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
-        rows = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        rows = [(number, _without_note(line)) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
         self.rows = [(number, len(line) - len(line.lstrip()), line.strip()) for number, line in rows]
         self.at = 0
         self.buffers: dict[str, Buffer] = {}

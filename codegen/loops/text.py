@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from codegen.loops.grammar import (
     Affine,
+    Apply,
     Axis,
     Branch,
     Check,
@@ -22,6 +23,7 @@ from codegen.loops.grammar import (
     Let,
     Load,
     Loop,
+    Origin,
     Position,
     Program,
     Reduce,
@@ -32,6 +34,7 @@ from codegen.loops.grammar import (
     Stmt,
     Store,
     scalars_of,
+    subscalars,
 )
 from symnet.expr import dims
 from symnet.expr.dtypes import SHORT
@@ -43,8 +46,15 @@ INFIX = {
 NEGATION, ATOM = 4, 5
 
 
-def show(program: Program) -> str:
-    """The text of a whole program, ending in a newline (array constants are named, not written out)."""
+NOTE = "  # "
+"""Between a line and the origins of what it computes."""
+
+
+def show(program: Program, origins: bool = False) -> str:
+    """The text of a whole program, ending in a newline (array constants are named, not written out).
+
+    With `origins`, each statement is followed by the nodes of the graph that it computes a part of, as a comment.
+    """
     lines = [f"program {program.name}"]
     lines += [f"  dim {name} <= {size}" for name, size in program.dims.items()]
     for buffer in program.buffers.values():
@@ -54,19 +64,19 @@ def show(program: Program) -> str:
         lines.append(f"  buffer {buffer.name}: {SHORT[buffer.dtype]}{shape} {buffer.role}{view}{at}")
     lines += [f"  check {code}: {message!r}" for code, message in enumerate(program.checks)]
     for item in program.items:
-        lines += ["", *("  " + line for line in item_lines(item))]
+        lines += ["", *("  " + line for line in item_lines(item, origins))]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def item_lines(item: Item) -> Iterator[str]:
+def item_lines(item: Item, origins: bool = False) -> Iterator[str]:
     """The lines of a kernel, or of a loop over kernels."""
     if isinstance(item, Kernel):
         yield kernel_head(item)
-        yield from _indent(block_lines(item.body))
+        yield from _indent(map(_with_origins, lines_of(item.body)) if origins else block_lines(item.body))
         return
     yield item_head(item)
     for inner in item.items:
-        yield from _indent(item_lines(inner))
+        yield from _indent(item_lines(inner, origins))
 
 
 def kernel_head(kernel: Kernel) -> str:
@@ -108,6 +118,19 @@ class Line:
     text: str
     stmt: Stmt
     scalars: tuple[Scalar, ...] = ()
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """What the line stems from, each once; the head of a loop from nothing by itself."""
+        found = {} if isinstance(self.stmt, Loop) else {self.stmt.origin: None}
+        for value in self.scalars:
+            found.update((part.origin, None) for part in subscalars(value) if isinstance(part, (Apply, Load)))
+        return tuple(origin for origin in found if origin is not None)
+
+
+def _with_origins(line: Line) -> str:
+    names = dict.fromkeys(str(getattr(one, "name", None) or getattr(one, "op", one)) for one in line.origins)
+    return f"{line.text}{NOTE}{', '.join(names)}" if names else line.text
 
 
 def lines_of(body: Iterable[Stmt], indent: str = "") -> Iterator[Line]:

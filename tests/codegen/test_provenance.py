@@ -15,6 +15,7 @@ from codegen.llvm.builder import MARK, Mark
 from codegen.llvm.debug import assembly_functions, functions, with_locations
 from codegen.llvm.module import library_text
 from codegen.loops.grammar import Apply, Const, Kernel, Let, Load, Loop, Program, Ref, Store, kernels, subscalars
+from codegen.loops.parse import parse
 from codegen.loops.rewrite import stemming_from, substitute_axes_block
 from codegen.loops.text import lines_of, show
 from codegen.passes.core import map_kernels
@@ -214,3 +215,10 @@ def test_rectangles_do_not_overlap(name: str) -> None:
 def test_a_kernel_of_a_constant_has_an_origin_too() -> None:
     body = stemming_from([Store("y", (), Const(0.0, "float32"))], "zeros")
     assert [line.stmt.origin for line in lines_of(Kernel("k", (), body).body)] == ["zeros"]
+
+
+def test_the_text_tells_origins_on_request_and_parses_with_them() -> None:
+    loops = loops_of("mlp")
+    text = show(loops, origins=True)
+    assert "    acc = sum(j: 13) x[n, j] * p0.weight[i, j]  # contract\n" in text
+    assert parse(text) == parse(show(loops)) == loops
