@@ -21,7 +21,7 @@ from symnet.expr.traverse import leaves, postorder
 
 Array = np.ndarray
 
-ILL = 32.0
+ILL = 16.0
 """Errors from here on are worth mending. Chains of a dozen well-behaved operations stay far below."""
 DIGITS = 120
 """The digits with which what is true is worked out, where float64 may not know."""

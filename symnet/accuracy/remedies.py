@@ -20,7 +20,7 @@ FLOAT64 = 2.5
 """How much more work an operation is in float64."""
 LEVEL = 0.005
 """Forms whose ill points differ by less than this part of all points are equally good; then the cheaper is taken."""
-COVERED = ILL / 8
+COVERED = ILL / 4
 """A polynomial that is needed anyway covers all points near by with an error above this."""
 RADII = (4.0, 1.0, 0.25, 2.0**-4, 2.0**-7, 2.0**-10, 2.0**-14, 2.0**-20)
 FAR = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1024.0, 2.0**14, 2.0**20, 2.0**27, 2.0**40, 2.0**54)

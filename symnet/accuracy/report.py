@@ -30,7 +30,7 @@ class ChainReport:
     sources      what it is computed from
     error        the largest error found in float32, in units of what rounding of result and sources may cause there
     at           the values of the sources where that is
-    ill          the part of the points looked at where the error is 32 units or more
+    ill          the part of the points looked at where the error is 16 units or more
     error_after, at_after, ill_after   the same for `after`
     steps        what was done: rules "wider", "series", "asymptote", "limit"
     """
