@@ -13,6 +13,7 @@ from fractions import Fraction
 from symnet.expr import dtypes
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
+from symnet.ops import scalar as s
 from symnet.ops.leaves import number
 from symnet.simplify.folding import exact_value
 from symnet.simplify.pattern import computed
@@ -204,12 +205,11 @@ def law_of_cosines(a: Expr, b: Expr, twice_product: Expr) -> Expr | None:
     cosine = terms.nodes[rest[0][0]]
     if cosine.op != "cos":
         return None
-    op = lambda name, *args: make(lookup(name), args)  # noqa: E731
-    angle, product = op("multiply", number(0.5, a.dtype), cosine.args[0]), op("multiply", a, b)
+    angle, product = s.multiply(0.5, cosine.args[0]), s.multiply(a, b)
     # The sizes of a and b count: of opposite signs, the angle is counted from π.
-    half = op("where", op("greater", product, number(0.0, a.dtype)), op("sin", angle), op("cos", angle))
-    rest = op("multiply", number(4.0, a.dtype), op("multiply", op("absolute", product), op("square", half)))
-    return op("add", op("square", op("subtract", op("absolute", a), op("absolute", b))), rest)
+    half = s.where(s.greater(product, 0.0), s.sin(angle), s.cos(angle))
+    sizes = s.subtract(s.absolute(a), s.absolute(b))
+    return s.add(s.square(sizes), s.multiply(4.0, s.multiply(s.absolute(product), s.square(half))))
 
 
 @computed

@@ -1,6 +1,9 @@
-"""The hard corpus: formulas of one or a few numbers that cancel, overflow or meet 0/0, as books on numerical analysis pose
-them (Hamming, Numerical Methods for Scientists and Engineers, chapter 3; Higham, Accuracy and Stability of Numerical
-Algorithms, chapter 1; Kahan's notes) and as they come up in physics, geometry and finance."""
+"""The hard corpus: formulas of one or a few numbers that cancel, overflow or meet 0/0.
+
+Many are as books on numerical analysis pose them (Hamming, Numerical Methods for Scientists and Engineers, chapter 3;
+Higham, Accuracy and Stability of Numerical Algorithms, chapter 1; notes of Kahan), others come up in physics, geometry
+and finance.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +36,12 @@ def triples(*groups: tuple[tuple[float, ...], ...]) -> tuple[Point, ...]:
 
 
 # x and a small step e.
-STEPS = pairs(((0.5, 2.0, -1.0), (0.3, 0.01, 0.5)), ((1.0, 0.3, 2.5), (1e-4, 1e-6, 1e-9)), ((10.0, 0.7), (1e-12, -1e-7)))
-POSITIVE_STEPS = pairs(((0.5, 2.0, 9.0), (0.3, 0.01, 0.5)), ((1.0, 300.0, 2.5), (1e-4, 1e-3, 1e-9)), ((1e6, 1e12), (1.0, 3.0)))
+STEPS = pairs(
+    ((0.5, 2.0, -1.0), (0.3, 0.01, 0.5)), ((1.0, 0.3, 2.5), (1e-4, 1e-6, 1e-9)), ((10.0, 0.7), (1e-12, -1e-7))
+)
+POSITIVE_STEPS = pairs(
+    ((0.5, 2.0, 9.0), (0.3, 0.01, 0.5)), ((1.0, 300.0, 2.5), (1e-4, 1e-3, 1e-9)), ((1e6, 1e12), (1.0, 3.0))
+)
 
 
 def of(family: str, points: tuple[Point, ...], **functions: Callable[..., Any]) -> list[Formula]:
@@ -44,7 +51,8 @@ def of(family: str, points: tuple[Point, ...], **functions: Callable[..., Any]) 
 
 DIFFERENCES = [
     *of(
-        "differences", COUNTS,
+        "differences",
+        COUNTS,
         sqrt_next=lambda np, x: np.sqrt(x + 1) - np.sqrt(x),
         reciprocal_next=lambda np, x: 1 / (x + 1) - 1 / x,
         reciprocal_roots=lambda np, x: 1 / np.sqrt(x) - 1 / np.sqrt(x + 1),
@@ -62,7 +70,8 @@ DIFFERENCES = [
         root_of_square_plus_one=lambda np, x: np.sqrt(x**2 + 1) - x,
     ),
     *of(
-        "differences", LARGE,
+        "differences",
+        LARGE,
         three_fractions=lambda np, x: 1 / (x + 1) - 2 / x + 1 / (x - 1),
         two_fractions=lambda np, x: 1 / (x - 1) - 1 / (x + 1),
         asymptote=lambda np, x: x / (x + 1) - (x + 1) / (x - 1),
@@ -71,7 +80,8 @@ DIFFERENCES = [
         arccosh_by_log=lambda np, x: np.log(x + np.sqrt(x**2 - 1)),
     ),
     *of(
-        "differences", STEPS,
+        "differences",
+        STEPS,
         sin_step=lambda np, x, e: np.sin(x + e) - np.sin(x),
         cos_step=lambda np, x, e: np.cos(x + e) - np.cos(x),
         tan_step=lambda np, x, e: np.tan(x + e) - np.tan(x),
@@ -83,24 +93,27 @@ DIFFERENCES = [
         sine_slope=lambda np, x, e: (np.sin(x + e) - np.sin(x)) / e,
     ),
     *of(
-        "differences", POSITIVE_STEPS,
+        "differences",
+        POSITIVE_STEPS,
         sqrt_step=lambda np, x, e: np.sqrt(x + e) - np.sqrt(x),
         log_step=lambda np, x, e: np.log(x + e) - np.log(x),
         reciprocal_step=lambda np, x, e: 1 / (x + e) - 1 / x,
     ),
     *of(
-        "differences", pairs(((3.0, 2.0), (1.0, 1.5)), ((1.0001, 100.0), (1.0, 99.99)), ((1e10, 4096.0), (9.9e9, 4095.5))),
+        "differences",
+        pairs(((3.0, 2.0), (1.0, 1.5)), ((1.0001, 100.0), (1.0, 99.99)), ((1e10, 4096.0), (9.9e9, 4095.5))),
         difference_of_squares=lambda np, a, b: a * a - b * b,
         log_of_two=lambda np, a, b: np.log(a / b),
         root_difference=lambda np, a, b: np.sqrt(a) - np.sqrt(b),
         cube_difference=lambda np, a, b: a**3 - b**3,
         relative_log=lambda np, a, b: np.log(a) - np.log(b),
     ),
-]  # fmt: skip
+]
 
 TRIGONOMETRY = [
     *of(
-        "trigonometry", ANGLES,
+        "trigonometry",
+        ANGLES,
         one_minus_cos=lambda np, x: 1 - np.cos(x),
         one_minus_cos_over_square=lambda np, x: (1 - np.cos(x)) / x**2,
         one_minus_cos_over_x=lambda np, x: (1 - np.cos(x)) / x,
@@ -117,17 +130,19 @@ TRIGONOMETRY = [
         root_of_one_minus_sin_squared=lambda np, x: np.sqrt(1 - np.sin(x) ** 2),
     ),
     *of(
-        "trigonometry", pairs(((0.9, -0.4, 2.0), (0.3, 0.2, 1.5)), ((1.0, 0.5), (1.0001, 0.49999)), ((1e-3, 1e-6), (2e-3, 3e-6))),
+        "trigonometry",
+        pairs(((0.9, -0.4, 2.0), (0.3, 0.2, 1.5)), ((1.0, 0.5), (1.0001, 0.49999)), ((1e-3, 1e-6), (2e-3, 3e-6))),
         haversine=lambda np, a, b: 2 * np.arcsin(np.sqrt(np.sin((a - b) / 2) ** 2 + np.cos(a) * np.cos(b) * 0.25)),
         cos_difference=lambda np, a, b: np.cos(a) - np.cos(b),
         chord=lambda np, a, b: np.sqrt(2 - 2 * np.cos(a - b)),
         small_haversine=lambda np, a, b: 2 * np.arcsin(np.sqrt(np.sin((a - b) / 2) ** 2)),
     ),
-]  # fmt: skip
+]
 
 EXPONENTIALS = [
     *of(
-        "exponentials", EXPONENTS,
+        "exponentials",
+        EXPONENTS,
         expm1=lambda np, x: np.exp(x) - 1,
         expm1_over_x=lambda np, x: (np.exp(x) - 1) / x,
         bernoulli=lambda np, x: x / (np.exp(x) - 1),
@@ -144,29 +159,39 @@ EXPONENTIALS = [
         gudermann=lambda np, x: 2 * np.arctan(np.exp(x)) - PI / 2,
     ),
     *of(
-        "exponentials", pairs(((0.5, -1.0, 2.0), (0.7, 0.3, -0.4)), ((1e-3, 1e-5), (1.0, 2.0)), ((1e-8, 1e-12), (3.0, -1.0))),
+        "exponentials",
+        pairs(((0.5, -1.0, 2.0), (0.7, 0.3, -0.4)), ((1e-3, 1e-5), (1.0, 2.0)), ((1e-8, 1e-12), (3.0, -1.0))),
         scaled_expm1=lambda np, x, a: np.exp(a * x) - 1,
         difference_of_exponentials=lambda np, x, a: np.exp(x * a) - np.exp(x),
         growth=lambda np, x, a: (np.exp(a * x) - 1) / (np.exp(x) - 1),
     ),
     *of(
-        "exponentials", triples(((0.5, 1.0), (0.7, 0.3), (0.9, 0.2)), ((1e-4, 1e-6), (1.0, 2.0), (0.5, 3.0)), ((1e-9,), (1.0,), (2.0,))),
+        "exponentials",
+        triples(
+            ((0.5, 1.0), (0.7, 0.3), (0.9, 0.2)), ((1e-4, 1e-6), (1.0, 2.0), (0.5, 3.0)), ((1e-9,), (1.0,), (2.0,))
+        ),
         quotient_of_expm1=lambda np, e, a, b: (
             e * (np.exp((a + b) * e) - 1) / ((np.exp(a * e) - 1) * (np.exp(b * e) - 1))
         ),
     ),
     *of(
-        "exponentials", pairs(((2.0, 0.1, -3.0), (1.0, 0.05, -4.0)), ((50.0, 100.0, -200.0), (49.0, 10.0, -300.0)), ((1.0, 5.0), (0.9999, 4.999))),
+        "exponentials",
+        pairs(
+            ((2.0, 0.1, -3.0), (1.0, 0.05, -4.0)),
+            ((50.0, 100.0, -200.0), (49.0, 10.0, -300.0)),
+            ((1.0, 5.0), (0.9999, 4.999)),
+        ),
         log_sub_exp=lambda np, a, b: np.log(np.exp(a) - np.exp(b)),
         log_add_exp=lambda np, a, b: np.log(np.exp(a) + np.exp(b)),
     ),
-]  # fmt: skip
+]
 
 FRACTIONS_OF_ONE = over(f(0.1, 0.5, -0.7), f(1e-3, -1e-5, 1e-8), f(0.999, -0.9999, 0.99999))
 
 LOGARITHMS = [
     *of(
-        "logarithms", FRACTIONS_OF_ONE,
+        "logarithms",
+        FRACTIONS_OF_ONE,
         log_of_ratio=lambda np, x: np.log((1 + x) / (1 - x)),
         log_quotient=lambda np, x: np.log(1 - x) / np.log(1 + x),
         log1p_over_x=lambda np, x: np.log(1 + x) / x,
@@ -182,21 +207,27 @@ LOGARITHMS = [
         root_plus_and_minus=lambda np, x: np.sqrt(1 + x) - np.sqrt(1 - x),
     ),
     *of(
-        "logarithms", NEAR_ZERO + over(f(100.0, -300.0), f(1e8, -1e12), f(-1e20)),
+        "logarithms",
+        NEAR_ZERO + over(f(100.0, -300.0), f(1e8, -1e12), f(-1e20)),
         arcsinh_by_log=lambda np, x: np.log(x + np.sqrt(x**2 + 1)),
         pseudo_huber=lambda np, x: np.sqrt(1 + x**2) - 1,
         slow_root=lambda np, x: x / (1 + np.sqrt(1 + x * x)),
         root_minus_x=lambda np, x: np.sqrt(x**2 + 1) - x,
     ),
-    *of("logarithms", over(f(0.2, 0.5, 0.8), f(1e-4, 1e-10, 0.999, 0.99999), f(0.49999, 0.5000001)),
+    *of(
+        "logarithms",
+        over(f(0.2, 0.5, 0.8), f(1e-4, 1e-10, 0.999, 0.99999), f(0.49999, 0.5000001)),
         logit=lambda np, p: np.log(p / (1 - p)),
         binary_entropy=lambda np, p: -p * np.log(p) - (1 - p) * np.log(1 - p),
     ),
-]  # fmt: skip
+]
 
 POWERS = [
     *of(
-        "powers", pairs(((0.5, 0.1, 2.0), (3.0, 10.0, 2.5)), ((1e-3, 1e-5, 1e-7), (12.0, 365.0, 30.0)), ((1e-9, 0.05), (5.0, 40.0))),
+        "powers",
+        pairs(
+            ((0.5, 0.1, 2.0), (3.0, 10.0, 2.5)), ((1e-3, 1e-5, 1e-7), (12.0, 365.0, 30.0)), ((1e-9, 0.05), (5.0, 40.0))
+        ),
         interest=lambda np, r, n: (1 + r) ** n - 1,
         compound=lambda np, r, n: (1 + r / n) ** n - 1,
         annuity=lambda np, r, n: ((1 + r) ** n - 1) / r,
@@ -204,18 +235,24 @@ POWERS = [
         growth_factor=lambda np, r, n: (1 + r / n) ** n,
     ),
     *of(
-        "powers", pairs(((0.5, 2.0, 0.9), (3.0, 4.0, 7.0)), ((1.001, 0.9999, 1.00001), (5.0, 20.0, 8.0)), ((1.0000001, 0.9999999), (3.0, 11.0))),
+        "powers",
+        pairs(
+            ((0.5, 2.0, 0.9), (3.0, 4.0, 7.0)),
+            ((1.001, 0.9999, 1.00001), (5.0, 20.0, 8.0)),
+            ((1.0000001, 0.9999999), (3.0, 11.0)),
+        ),
         geometric_sum=lambda np, x, n: (1 - x**n) / (1 - x),
         box_cox=lambda np, x, n: (x**n - 1) / n,
         power_minus_one=lambda np, x, n: x**n - 1,
     ),
     *of(
-        "powers", over(f(0.5, 2.0, 0.9), f(1.001, 0.9999, 1.00001)),
+        "powers",
+        over(f(0.5, 2.0, 0.9), f(1.001, 0.9999, 1.00001)),
         geometric_sum_of_five=lambda np, x: (x**5 - 1) / (x - 1),
         cubic_ratio=lambda np, x: (x**3 - 1) / (x - 1),
         polynomial_at_one=lambda np, x: x**3 - 3 * x**2 + 3 * x - 1,
     ),
-]  # fmt: skip
+]
 
 QUADRATICS = triples(
     ((1.0, 2.0, 0.5), (5.0, -7.0, 3.0), (2.0, 3.0, 0.4)),
@@ -225,14 +262,20 @@ QUADRATICS = triples(
 
 ROOTS = [
     *of(
-        "roots", QUADRATICS,
+        "roots",
+        QUADRATICS,
         quadratic_plus=lambda np, a, b, c: (-b + np.sqrt(b * b - 4 * a * c)) / (2 * a),
         quadratic_minus=lambda np, a, b, c: (-b - np.sqrt(b * b - 4 * a * c)) / (2 * a),
         quadratic_inverted=lambda np, a, b, c: (2 * c) / (-b + np.sqrt(b * b - 4 * a * c)),
         quadratic_half=lambda np, a, b, c: (-b + np.sqrt(b * b - a * c)) / a,
     ),
     *of(
-        "roots", pairs(((3.0, -4.0, 0.5), (4.0, 3.0, 0.2)), ((1e4, -1e4, 1e8), (1.0, 1.0, 1e-2)), ((1e20, -1e25, 1e-25), (1e20, 1e19, 1e-24))),
+        "roots",
+        pairs(
+            ((3.0, -4.0, 0.5), (4.0, 3.0, 0.2)),
+            ((1e4, -1e4, 1e8), (1.0, 1.0, 1e-2)),
+            ((1e20, -1e25, 1e-25), (1e20, 1e19, 1e-24)),
+        ),
         hypotenuse=lambda np, x, y: np.sqrt(x * x + y * y),
         hypotenuse_minus_leg=lambda np, x, y: np.sqrt(x * x + y * y) - x,
         hypotenuse_plus_leg=lambda np, x, y: np.sqrt(x * x + y * y) + x,
@@ -241,18 +284,20 @@ ROOTS = [
         log_modulus=lambda np, x, y: np.log(np.sqrt(x * x + y * y)),
     ),
     *of(
-        "roots", triples(((3.0, 9.0), (4.0, 8.0), (5.0, 2.0)), ((1e4, 5.0), (1e4, 5.0), (1e-3, 1e-5))),
+        "roots",
+        triples(((3.0, 9.0), (4.0, 8.0), (5.0, 2.0)), ((1e4, 5.0), (1e4, 5.0), (1e-3, 1e-5))),
         triangle_area=lambda np, a, b, c: np.sqrt(
             (a + b + c) / 2 * ((a + b + c) / 2 - a) * ((a + b + c) / 2 - b) * ((a + b + c) / 2 - c)
         ),
         norm_of_three=lambda np, a, b, c: np.sqrt(a * a + b * b + c * c),
         law_of_cosines=lambda np, a, b, c: np.sqrt(a * a + b * b - 2 * a * b * np.cos(c * 1e-3)),
     ),
-]  # fmt: skip
+]
 
 MORE = [
     *of(
-        "physics and statistics", pairs(((1.0, 0.5, 3.0), (2.0, 0.3, 1.0)), ((1e-3, 1e-5), (1.0, 2.0)), ((1e-8,), (3.0,))),
+        "physics and statistics",
+        pairs(((1.0, 0.5, 3.0), (2.0, 0.3, 1.0)), ((1e-3, 1e-5), (1.0, 2.0)), ((1e-8,), (3.0,))),
         free_fall=lambda np, k, t: (1 - np.exp(-k * t)) / k,
         drag_height=lambda np, k, t: np.log((np.exp(k * t) + np.exp(-k * t)) / 2) / k,
         planck=lambda np, x, t: x**3 / (np.exp(x * t) - 1),
@@ -265,11 +310,12 @@ MORE = [
         parallel=lambda np, a, b: a * b / (a + b),
         log_mean=lambda np, a, b: (a - b) / (np.log(a) - np.log(b)),
     ),
-]  # fmt: skip
+]
 
 SECOND = [
     *of(
-        "second set", COUNTS,
+        "second set",
+        COUNTS,
         reciprocal_square_roots_product=lambda np, x: np.sqrt(x) * (1 / np.sqrt(x) - 1 / np.sqrt(x + 1)),
         root_of_two_apart=lambda np, x: np.sqrt(x + 2) - np.sqrt(x + 1),
         exp_of_log_difference=lambda np, x: np.log(2 * x + 1) - np.log(2 * x),
@@ -284,7 +330,8 @@ SECOND = [
         power_of_root=lambda np, x: (x + 1) ** 1.5 - x**1.5,
     ),
     *of(
-        "second set", EXPONENTS,
+        "second set",
+        EXPONENTS,
         softplus_difference=lambda np, x: np.log(1 + np.exp(x)) - x,
         sech=lambda np, x: 2 / (np.exp(x) + np.exp(-x)),
         sinh_over_x=lambda np, x: (np.exp(x) - np.exp(-x)) / (2 * x),
@@ -296,7 +343,8 @@ SECOND = [
         log_of_expm1=lambda np, x: np.log(np.abs(np.exp(x) - 1)),
     ),
     *of(
-        "second set", ANGLES,
+        "second set",
+        ANGLES,
         versine_ratio=lambda np, x: (1 - np.cos(x)) / (1 + np.cos(x)),
         x_over_sine=lambda np, x: x / np.sin(x),
         cosine_minus_cosine_of_double=lambda np, x: np.cos(x) - np.cos(2 * x),
@@ -306,7 +354,8 @@ SECOND = [
         chord_of_angle=lambda np, x: np.sqrt(2 - 2 * np.cos(x)),
     ),
     *of(
-        "second set", FRACTIONS_OF_ONE,
+        "second set",
+        FRACTIONS_OF_ONE,
         gamma_factor=lambda np, x: 1 / np.sqrt(1 - x * x),
         rapidity=lambda np, x: 0.5 * np.log((1 + x) / (1 - x)),
         one_minus_square=lambda np, x: 1 - x * x,
@@ -317,7 +366,8 @@ SECOND = [
         log_ratio_scaled=lambda np, x: np.log(1 + x) / np.log(1 + 2 * x * x + 1e-3),
     ),
     *of(
-        "second set", POSITIVE_STEPS,
+        "second set",
+        POSITIVE_STEPS,
         cube_root_step=lambda np, x, e: (x + e) ** (1 / 3) - x ** (1 / 3),
         relative_change=lambda np, x, e: (x + e) / x - 1,
         log_slope=lambda np, x, e: (np.log(x + e) - np.log(x)) / e,
@@ -325,8 +375,15 @@ SECOND = [
         sigmoid_step=lambda np, x, e: 1 / (1 + np.exp(-(x + e))) - 1 / (1 + np.exp(-x)),
         inverse_root_step=lambda np, x, e: 1 / np.sqrt(x) - 1 / np.sqrt(x + e),
     ),
-]  # fmt: skip
+]
 
 FORMULAS: list[Formula] = [
-    *DIFFERENCES, *TRIGONOMETRY, *EXPONENTIALS, *LOGARITHMS, *POWERS, *ROOTS, *MORE, *SECOND,
-]  # fmt: skip
+    *DIFFERENCES,
+    *TRIGONOMETRY,
+    *EXPONENTIALS,
+    *LOGARITHMS,
+    *POWERS,
+    *ROOTS,
+    *MORE,
+    *SECOND,
+]

@@ -6,7 +6,7 @@ the one that is computed from the other, x + 1 from x, counts as the later one.
 
 from __future__ import annotations
 
-from symnet.simplify.pattern import Apply, Term, this, variables
+from symnet.simplify.pattern import Apply, Call, Term, this, variables
 from symnet.simplify.polynomials import (
     apart,
     based_on,
@@ -64,7 +64,7 @@ p, w, x, y, z = variables("p w x y z")
 
 
 def difference(name: str, pattern: Apply, earlier: Apply, later: Apply, reason: str, a: Term = x, b: Term = y,
-               condition: tuple[object, ...] = ()) -> list[Rule]:  # fmt: skip
+               condition: tuple[Call, ...] = ()) -> list[Rule]:  # fmt: skip
     """Two rules: the step from b to a, where a is computed from b, and the opposite of the step from a to b."""
     return [
         rule(name, pattern, earlier, kind=stabilising, condition=(based_on(a, b), *condition), reason=reason),
