@@ -117,7 +117,10 @@ class _Report:
         backward = self.equations("backward", "Backward", _BACKWARD, "From the loss back to the parameters.", level=3)
         if not forward and not backward:
             return ""
-        return f'<section id="values"><h2>Values</h2><p class="lead">{_VALUES_TEXT}</p>{forward}{backward}</section>'
+        return f'<section id="values"><h2>Values</h2><p class="lead">{self.values_text()}</p>{forward}{backward}</section>'
+
+    def values_text(self) -> str:
+        return f"{_VALUES_TEXT} {_VALUES_CODE_TEXT}" if self.document["kernels"] else _VALUES_TEXT
 
     def equations(self, name: str, title: str, roles: Iterable[str], text: str, level: int = 2) -> str:
         """name = formula, a row for each symbol in one of the roles."""
@@ -241,7 +244,8 @@ _GRADIENTS_TEXT = (
     "What is trained, and how its gradient was found. Open one to read the derivation, "
     "rule by rule, as the compiler applied it."
 )
-_VALUES_TEXT = "The values that the gradients mention. Click one: what it becomes in the machine lights up below."
+_VALUES_TEXT = "The values that the gradients mention."
+_VALUES_CODE_TEXT = "Click one: what it becomes in the machine lights up below."
 _UPDATES_TEXT = "What a step writes into the parameters and into the optimizer's state."
 
 _MARKS = {

@@ -104,13 +104,13 @@ function levelOf(step) {
 
 /** The steps, and a bar to go through them one by one. */
 function unfolding(steps) {
-  const list = make("ol", { class: "steps" }, ...steps.map(stepItem));
+  const list = make("ol", { class: "steps" }, ...phases(steps).flatMap(([title, part]) => phase(title, part)));
   const state = make("output", { class: "place" });
-  const shown = () => all("li", list).filter((item) => getComputedStyle(item).display !== "none" || item.matches(".later"));
+  const shown = () => all(".step", list).filter((item) => getComputedStyle(item).display !== "none" || item.matches(".later"));
   let reached = Infinity;
   const go = (count) => {
     list.classList.remove("going");
-    for (const item of list.children) item.classList.remove("later", "now");
+    for (const item of all(".step", list)) item.classList.remove("later", "now");
     const items = shown();
     reached = Math.max(1, Math.min(count, items.length));
     items.forEach((item, place) => item.classList.toggle("later", place >= reached));
@@ -130,6 +130,25 @@ function unfolding(steps) {
   return [bar, list];
 }
 
+/** The steps in three parts: what happens to the loss, the chain rule, what happens to the gradient. */
+function phases(steps) {
+  const first = steps.findIndex((step) => step.through !== null);
+  const last = steps.findLastIndex((step) => step.through !== null);
+  if (first < 0) return [["", steps]];
+  return [
+    ["The loss is simplified", steps.slice(0, first)],
+    ["It is differentiated, from the loss back to the parameter", steps.slice(first, last + 1)],
+    ["The gradient is simplified", steps.slice(last + 1)],
+  ];
+}
+
+function phase(title, steps) {
+  const levels = steps.map(levelOf);
+  const level = ["brief", "normal", "full"].find((one) => levels.includes(one));
+  const head = title && level ? [make("li", { class: "phase", "data-level": level }, title)] : [];
+  return [...head, ...steps.map(stepItem)];
+}
+
 function stepItem(step) {
   const mark = KINDS[step.kind] ? make("span", { class: `mark ${step.kind}` }, KINDS[step.kind]) : null;
   const rule = step.kind === "chain" ? step.rule : make("a", { href: `#rule:${step.rule}` }, step.rule);
@@ -147,7 +166,7 @@ function stepKeys(event) {
   const towards = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
   if (!towards) return;
   let item = event.currentTarget[towards];
-  while (item && getComputedStyle(item).display === "none") item = item[towards];
+  while (item && (!item.matches(".step") || getComputedStyle(item).display === "none")) item = item[towards];
   moveFocus(event, item);
 }
 

@@ -2,6 +2,7 @@
 
 const MOST_LABEL = 24;
 const TITLE = 16;
+const LOWEST = 340;
 
 /** What is written in a node: a symbol's name, operation and shape, or the name of a closed layer. */
 function nodeLabel({ symbol, layer }) {
@@ -46,6 +47,7 @@ function drawPicture() {
   find("svg", canvas)?.remove();
   canvas.append(svg);
   scene = { graph, content, svg };
+  canvas.parentElement.style.maxHeight = `${Math.max(LOWEST, 1.25 * graph.height)}px`;
   fit();
 }
 

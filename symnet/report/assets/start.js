@@ -57,6 +57,13 @@ function startAddress() {
   arrive();
 }
 
+/** What is out of sight is laid out after the rest; in a large report when the reader comes to it. */
+function startLayout() {
+  if (report.symbols.length <= MOST_AT_ONCE) setTimeout(() => document.body.classList.remove("lazy"), 100);
+}
+
+const MOST_AT_ONCE = 400;
+
 startTheme();
 startFormulas();
 startCode();
@@ -69,4 +76,5 @@ startContents();
 startPicture();
 if (example) tell(example, "pin");
 startAddress();
+startLayout();
 document.documentElement.dataset.ready = performance.now().toFixed();
