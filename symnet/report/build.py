@@ -62,9 +62,9 @@ def document(
         plan.roots(ENTRY), _with_copied(named, came_from), _with_copied(table.inside, came_from), lineage
     )
     parts = Code(listings, owners)
-    machine = _machine(code, listings)
-    kernels = bounded(parts.kernels(code.threads(ENTRY)), machine)
     profile = _profile(program, measure) if measure else None
+    machine = _machine(code, listings, profile)
+    kernels = bounded(parts.kernels(code.threads(ENTRY)), machine)
     if profile is not None:
         kernels = measured(kernels, profile)
     found = formulas.document(title, _meta(program, plan, listings, profile), _updated(formulas.table, plan))
@@ -192,9 +192,12 @@ def _versions() -> dict[str, str]:
     return {"version": __version__, "python": platform.python_version()}
 
 
-def _machine(code: NativeCode, listings: Listings) -> Machine:
+def _machine(code: NativeCode, listings: Listings, profile: Profile | None) -> Machine:
+    """What the machine can do, measured now, or when the profile was."""
     import codegen
 
+    if profile is not None:
+        return Machine(profile.machine.threads, dict(profile.machine.flops), profile.machine.bandwidth)
     threads = code.threads(ENTRY)
     dtypes = sorted({kernel.costs.dtype for kernel in listings.kernels})
     flops = {dtype: codegen.top_flops(code.run_native, threads, dtype) for dtype in dtypes}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from symnet.expr import dims
 from symnet.report.model import Assembly, Buffer, Function, FunctionRole, Kernel, Loops, Machine, Memory
 from symnet.report.provenance import Ownership
-from symnet.runtime.profile import FUNCTION_FLOPS
 
 if TYPE_CHECKING:
     from codegen.llvm.debug import FunctionLines
@@ -129,13 +128,16 @@ class Code:
 
 
 def bounded(kernels: Sequence[Kernel], machine: Machine) -> list[Kernel]:
-    """The kernels with the time that the roofline leaves them: arithmetic at the peak, or bytes at the bandwidth of
-    those threads that run them, whichever takes longer. A function counts `FUNCTION_FLOPS`."""
+    """The kernels with the time that the roofline leaves them.
+
+    Additions and products at the peak, or bytes at the bandwidth of a copy, of the threads that run them: whichever
+    takes longer. Data in a nearer cache than the copy's can take less.
+    """
     result = []
     for kernel in kernels:
         own = kernel.threads / machine.threads
         peak = machine.flops.get(kernel.dtype, 0.0) * own
-        compute = (kernel.flops + FUNCTION_FLOPS * kernel.functions_flops) / peak if peak else 0.0
+        compute = kernel.flops / peak if peak else 0.0
         memory = kernel.bytes / (machine.bandwidth * own)
         limit = "compute" if compute >= memory else "memory"
         result.append(replace(kernel, bound_us=max(compute, memory) * 1e6, limit=limit))
