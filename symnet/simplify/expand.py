@@ -24,6 +24,7 @@ from symnet.simplify.tables.lowering import SATURATION
 UNDONE_IN_LOWERING = frozenset((
     "multiply-reciprocal", "multiply-minus-reciprocal", "reciprocal",  # prefer divisions, for the sake of formulas
     "one-hot-by-comparison", "scatter-one-a-row",  # compute a one_hot, which lowering has just expanded
+    "shifted-exponentials",  # has been applied; what tells so, the stopped gradient, is gone
 ))  # fmt: skip
 """Rules that would undo what lowering has done."""
 

@@ -18,6 +18,8 @@ from symnet.simplify.facts import is_logs_well, is_positive_constant
 from symnet.simplify.pattern import computed
 from symnet.simplify.shapes import kept_shape, reshaped
 
+PASSED = frozenset("add subtract negative max maximum minimum where reshape broadcast_to multiply divide".split())
+"""Operations between an exponent and what was taken off of it."""
 LOWEST, HIGHEST = float("-inf"), 80.0
 LONGEST = 12
 """Factors or terms that are looked at."""
@@ -314,13 +316,13 @@ def shifted_quotient(x: Expr, y: Expr) -> Expr | None:
 
 def is_shifted(bound: Expr) -> bool:
     """Whether an exponent has something taken off of which no derivative is taken: the rule was here before."""
-    stack = [bound]
+    seen, stack = set[int](), [bound]
     while stack:
         item = stack.pop()
         if item.op == "stop_gradient":
             return True
-        if item.op in ("add", "subtract", "negative", "max", "maximum", "minimum", "where", "reshape", "broadcast_to",
-                       "multiply", "divide"):  # fmt: skip
+        if id(item) not in seen and item.op in PASSED:
+            seen.add(id(item))
             stack.extend(item.args)
     return False
 
