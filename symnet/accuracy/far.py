@@ -23,7 +23,7 @@ from symnet.accuracy.series import (
 )
 from symnet.expr.node import Expr
 from symnet.ops.leaves import constant
-from symnet.ops.scalar import divide, exp, greater, multiply, negative, sqrt, where
+from symnet.ops.scalar import absolute, divide, exp, greater, multiply, negative, sign, sqrt, where
 
 VANISHED = 2.0**-151
 """What is smaller than this is 0 in float32."""
@@ -108,13 +108,32 @@ class Nothing:
         return constant(0.0, size.dtype)
 
 
-def beyond(x: Expr, f: Function, found: Expansion, side: int, radius: float, otherwise: Expr) -> Expr | None:
-    """The first terms where x is further out than the radius, on one side; None if they do not settle it."""
+def beyond(
+    x: Expr, f: Function, found: Expansion, side: int, radius: float, otherwise: Expr, parity: int = 0
+) -> Expr | None:
+    """The first terms where x is further out than the radius, on one side, or on both if the function is even (parity
+    1) or odd (-1); None if they do not settle it."""
     terms = found.terms(radius)
     if terms is None or not _holds(f, found, terms, side, radius):
         return None
-    size = x if side > 0 else negative(x)
-    return where(greater(size, constant(radius, x.dtype)), found.expression(size, terms), otherwise)
+    size = absolute(x) if parity else x if side > 0 else negative(x)
+    value = found.expression(size, terms)
+    if parity < 0:
+        value = multiply(sign(x), value)
+    return where(greater(size, constant(radius, x.dtype)), value, otherwise)
+
+
+def parity(f: Function) -> int:
+    """1 for an even function, -1 for an odd one, 0 for others."""
+    from mpmath import mp
+
+    with mp.workdps(CHECKED):
+        sizes = [mp.mpf(k) / 7 for k in (1, 5, 12, 60)]
+        right, left = f(sizes), f([-size for size in sizes])
+        for factor in (1, -1):
+            if all(abs(a - factor * b) <= mp.mpf(2) ** -200 * abs(a) for a, b in zip(right, left, strict=True)):
+                return factor
+        return 0
 
 
 def _holds(f: Function, found: Expansion, terms: Sequence[Number], side: int, radius: float) -> bool:
@@ -186,7 +205,7 @@ def _corrections(
     from mpmath import mp
 
     alone = Taylor(0.0, 0, (last, mp.mpf(0), mp.mpf(0)))
-    if abs(first - last) < mp.mpf(2) ** -300 * abs(last) or not _same_sign(first - last, second - last):
+    if abs(first - last) < mp.mpf(2) ** -900 * abs(last) or not _same_sign(first - last, second - last):
         return abs(rate), alone
     step = _simple(-mp.log((second - last) / (first - last)))
     if step <= 0:

@@ -170,24 +170,27 @@ def _around(patient: Patient, base: Form, variable: Variable, found: series.Tayl
 
 def _far(patient: Patient, variable: Variable, base: Form) -> Form | None:
     """The form with the first terms of an expansion far out, on each side where that helps."""
-    x = variable.values
-    current = base
-    for side in (1, -1):
-        ill = side * x[patient.ill_at(current.node) & (side * x > FAR[0])].astype(np.float64)
-        if len(ill):
-            found = variable.expansion(side)
-            forms = [] if found is None else _from_radius(patient, current, variable, found, side, ill.min())
+    x = variable.values.astype(np.float64)
+    if not (patient.ill_at(base.node) & (np.abs(x) > FAR[0])).any():
+        return None
+    parity, current = far.parity(variable.f), base
+    for side in (1,) if parity else (1, -1):
+        size = np.abs(x) if parity else side * x
+        ill = size[patient.ill_at(current.node) & (size > FAR[0])]
+        found = variable.expansion(side) if len(ill) else None
+        if found is not None:
+            forms = _from_radius(patient, current, variable, found, side, parity, ill.min())
             current = _fewest([current, *forms], patient)
     return current if current is not base else None
 
 
 def _from_radius(
-    patient: Patient, base: Form, variable: Variable, found: far.Expansion, side: int, first: float
+    patient: Patient, base: Form, variable: Variable, found: far.Expansion, side: int, parity: int, first: float
 ) -> Iterator[Form]:
     """The base with the first terms from where it is ill, or from the nearest radius from which they hold."""
     start = max(i for i, radius in enumerate(FAR) if radius <= first)
     for radius in FAR[start:]:
-        node = far.beyond(variable.now, variable.f, found, side, radius, base.node)
+        node = far.beyond(variable.now, variable.f, found, side, radius, base.node, parity)
         if node is not None:
             yield patient.changed(base, "asymptote", node)
             return

@@ -12,7 +12,7 @@ from mpmath import mp
 
 import symnet as sn
 from symnet.accuracy.chains import POINTS
-from symnet.accuracy.far import Exponential, Nothing, Powers, beyond, expansion
+from symnet.accuracy.far import Exponential, Nothing, Powers, beyond, expansion, parity
 from symnet.accuracy.series import Function, at_point, function, limit, near, polynomial, taylor
 from symnet.accuracy.values import Evaluator
 from symnet.expr.node import Expr
@@ -123,6 +123,20 @@ def test_expansions_far_out(formula: Callable[[Expr], Expr], side: int, kind: ty
         true = [float(v) for v in f([mpmath.mpf(float(side * size)) for size in sizes])]
     np.testing.assert_allclose(value(branch, *(side * sizes)), np.array(true, "float32"), rtol=2e-6, atol=1e-38)
     assert value(branch, side * 31.0)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [(sn.cos, 1), (lambda v: v / (1 + v * v), -1), (sn.exp, 0), (lambda v: v * 0 + 1, 1), (sn.log, 0)],
+)
+def test_parity(formula: Callable[[Expr], Expr], expected: int) -> None:
+    f = of(formula)
+    assert parity(f) == expected
+    found = expansion(f, 1)
+    if expected and found is not None:
+        branch = beyond(x, f, found, 1, 64.0, x * 0, expected)
+        assert branch is not None
+        np.testing.assert_allclose(value(branch, -100, 100), value(formula(x), -100, 100), rtol=1e-6)
 
 
 def test_an_expansion_is_refused_where_it_does_not_hold_yet() -> None:

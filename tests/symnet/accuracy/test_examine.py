@@ -29,7 +29,7 @@ def verdict_on(expression: Expr, training: bool = False) -> Verdict:
 
 
 def test_the_condition_of_a_function_is_not_held_against_it() -> None:
-    for harmless in (x * x + 3 * x + 1, sn.sin(100 * x) - sn.sin(x), sn.log(2 * sn.absolute(x))):
+    for harmless in (x * x + 3 * x + 1, sn.exp(x) - x / 2, sn.log(2 * sn.absolute(x))):
         assert verdict_on(harmless).ill == 0
 
 
@@ -93,7 +93,7 @@ MENDED = [
     ("series", 1 - sn.cos(x)),
     ("series", sn.cos(x) / x - sn.sin(x) / (x * x)),
     ("series", x * y - sn.tanh(x * y)),
-    ("series", 1 / sn.log(x) - 1 / (x - 1)),
+    ("limit", 1 / sn.log(x) - 1 / (x - 1)),
     ("asymptote", sn.sqrt(x + 1) - sn.sqrt(x)),
     ("asymptote", 1 - sn.square(sn.tanh(x))),
     ("asymptote", x * x / (1 + x * x)),
