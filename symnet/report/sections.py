@@ -11,7 +11,7 @@ from typing import Any
 
 Document = Mapping[str, Any]
 
-_FIRST_UPDATES = 4
+_FIRST_UPDATES = 6
 _FORWARD, _BACKWARD, _UPDATES = ("forward", "loss"), ("backward",), ("update",)
 
 

@@ -5,11 +5,25 @@ function startCost() {
   if (!place) return;
   const columns = costColumns();
   const body = make("tbody", {}, ...report.kernels.map((kernel) => kernelRow(kernel, columns)));
-  const head = make("tr", {}, ...columns.map((column, index) => make("th", { scope: "col", class: column.number ? "figure" : "", title: column.about }, sorter(column, index, columns, body))));
+  const head = make(
+    "tr",
+    {},
+    ...columns.map((column, index) =>
+      make(
+        "th",
+        { scope: "col", class: column.number ? "figure" : "", title: column.about },
+        sorter(column, index, columns, body),
+      ),
+    ),
+  );
   place.append(make("table", {}, make("thead", {}, head), body));
   drawRoofline();
   listen((spot, how) => {
-    for (const element of all("[data-kernel]")) element.classList.toggle(how === "pin" ? "pinned" : "lit", Boolean(spot?.kernels.has(Number(element.dataset.kernel))));
+    for (const element of all("[data-kernel]"))
+      element.classList.toggle(
+        how === "pin" ? "pinned" : "lit",
+        Boolean(spot?.kernels.has(Number(element.dataset.kernel))),
+      );
   });
 }
 
@@ -23,28 +37,68 @@ function costColumns() {
   return [
     { title: "#", value: (kernel) => kernel.id, cell: (kernel) => String(kernel.id + 1), ...number },
     { title: "kernel", value: (kernel) => kernel.name, cell: (kernel) => chip(kernel.id) },
-    { title: "part of", value: (kernel) => kernel.symbols[0] ?? 1e9, cell: partOf, about: "the values that the kernel computes a part of" },
+    {
+      title: "part of",
+      value: (kernel) => kernel.symbols[0] ?? 1e9,
+      cell: partOf,
+      about: "the values that the kernel computes a part of",
+    },
     { title: "flop", value: (kernel) => kernel.flops, cell: (kernel) => amount(kernel.flops), ...number },
     { title: "bytes", value: (kernel) => kernel.bytes, cell: (kernel) => `${amount(kernel.bytes)}B`, ...number },
-    bounded && { title: "at best", value: (kernel) => kernel.bound_us, cell: (kernel) => microseconds(kernel.bound_us ?? 0), about: "the time that arithmetic and memory need at least: the roofline", ...number },
+    bounded && {
+      title: "at best",
+      value: (kernel) => kernel.bound_us,
+      cell: (kernel) => microseconds(kernel.bound_us ?? 0),
+      about: "the time that arithmetic and memory need at least: the roofline",
+      ...number,
+    },
     bounded && { title: "limit", value: (kernel) => kernel.limit ?? "", cell: (kernel) => kernel.limit ?? "" },
-    timed && { title: "time", value: (kernel) => kernel.time_us, cell: (kernel) => microseconds(kernel.time_us ?? 0), ...number },
-    timed && { title: "of roof", value: (kernel) => kernel.of_roof, cell: (kernel) => (kernel.of_roof == null ? "" : percent(kernel.of_roof)), about: "the share of what the roofline allows", ...number },
-    (timed || bounded) && { title: "share", value: time, cell: (kernel) => share(time(kernel) / total, kernel), about: timed ? "of the time of a step" : "of the time of a step, if every kernel met its bound" },
+    timed && {
+      title: "time",
+      value: (kernel) => kernel.time_us,
+      cell: (kernel) => microseconds(kernel.time_us ?? 0),
+      ...number,
+    },
+    timed && {
+      title: "of roof",
+      value: (kernel) => kernel.of_roof,
+      cell: (kernel) => (kernel.of_roof == null ? "" : percent(kernel.of_roof)),
+      about: "the share of what the roofline allows",
+      ...number,
+    },
+    (timed || bounded) && {
+      title: "share",
+      value: time,
+      cell: (kernel) => share(time(kernel) / total, kernel),
+      about: timed ? "of the time of a step" : "of the time of a step, if every kernel met its bound",
+    },
   ].filter(Boolean);
 }
 
 function partOf(kernel) {
   const names = kernel.symbols.slice(0, 4).map((id) => formula(report.symbols[id].name));
-  return make("span", { class: "parts" }, ...names.flatMap((name, place) => (place ? [", ", name] : [name])), kernel.symbols.length > 4 ? ", …" : "");
+  return make(
+    "span",
+    { class: "parts" },
+    ...names.flatMap((name, place) => (place ? [", ", name] : [name])),
+    kernel.symbols.length > 4 ? ", …" : "",
+  );
 }
 
 function share(part, kernel) {
-  return make("span", { class: "share", style: `--part:${(100 * part).toFixed(2)}%;--h:${hue(kernel.id)}` }, percent(part));
+  return make(
+    "span",
+    { class: "share", style: `--part:${(100 * part).toFixed(2)}%;--h:${hue(kernel.id)}` },
+    percent(part),
+  );
 }
 
 function kernelRow(kernel, columns) {
-  const row = make("tr", { "data-kernel": kernel.id }, ...columns.map((column) => make("td", { class: column.number ? "figure" : "" }, column.cell(kernel))));
+  const row = make(
+    "tr",
+    { "data-kernel": kernel.id },
+    ...columns.map((column) => make("td", { class: column.number ? "figure" : "" }, column.cell(kernel))),
+  );
   lightUpKernel(row, kernel.id);
   return row;
 }
@@ -77,7 +131,7 @@ function sorter(column, index, columns, body) {
 
 const ROOF = { width: 640, height: 300, left: 62, right: 16, top: 14, bottom: 40 };
 
-/** Arithmetic intensity against speed, both logarithmic, with the roof of the machine; only where kernels were timed. */
+/** Arithmetic intensity against speed, both logarithmic, with the machine's roof; only where kernels were timed. */
 function drawRoofline() {
   const place = find("#roofline");
   const peak = Math.max(0, ...Object.values(report.machine?.flops ?? {}));
@@ -91,32 +145,68 @@ function drawRoofline() {
   const [x0, x1] = limits([...points.map((one) => one.intensity), knee / 2, knee * 4]);
   const [y0, y1] = limits([...points.map((one) => one.speed), peak / 1e9]);
   const x = (value) => ROOF.left + ((Math.log10(value) - x0) / (x1 - x0)) * (ROOF.width - ROOF.left - ROOF.right);
-  const y = (value) => ROOF.height - ROOF.bottom - ((Math.log10(value) - y0) / (y1 - y0)) * (ROOF.height - ROOF.top - ROOF.bottom);
+  const y = (value) =>
+    ROOF.height - ROOF.bottom - ((Math.log10(value) - y0) / (y1 - y0)) * (ROOF.height - ROOF.top - ROOF.bottom);
   const roof = (value) => Math.min(peak, value * bandwidth) / 1e9;
   const start = Math.max(10 ** x0, (10 ** y0 * 1e9) / bandwidth);
   const decades = (from, to) => Array.from({ length: to - from + 1 }, (_, place) => 10 ** (from + place));
   const longest = Math.max(...points.map(({ kernel }) => kernel.time_us));
   const dots = points.map(({ kernel, intensity, speed }) => {
-    const dot = draw("circle", { class: "dot", cx: x(intensity), cy: y(speed), r: 3 + 9 * Math.sqrt(kernel.time_us / longest), style: `--h:${hue(kernel.id)}`, "data-kernel": kernel.id }, draw("title", {}, `${kernel.name}: ${speed.toPrecision(3)} Gflop/s, ${microseconds(kernel.time_us)}`));
+    const dot = draw(
+      "circle",
+      {
+        class: "dot",
+        cx: x(intensity),
+        cy: y(speed),
+        r: 3 + 9 * Math.sqrt(kernel.time_us / longest),
+        style: `--h:${hue(kernel.id)}`,
+        "data-kernel": kernel.id,
+      },
+      draw("title", {}, `${kernel.name}: ${speed.toPrecision(3)} Gflop/s, ${microseconds(kernel.time_us)}`),
+    );
     lightUpKernel(dot, kernel.id);
     return dot;
   });
-  place.append(draw(
-    "svg", { viewBox: `0 0 ${ROOF.width} ${ROOF.height}`, role: "img", "aria-label": "Roofline: speed of each kernel against its arithmetic intensity" },
-    ...decades(x0, x1).map((value) => axisMark(x(value), ROOF.height - ROOF.bottom, value, "below")),
-    ...decades(y0, y1).map((value) => axisMark(ROOF.left, y(value), value, "beside")),
-    draw("path", { class: "roof", d: `M${x(start)} ${y(roof(start))}L${x(knee)} ${y(peak / 1e9)}H${ROOF.width - ROOF.right}` }),
-    draw("text", { class: "axis", x: ROOF.width - ROOF.right, y: y(peak / 1e9) - 6, "text-anchor": "end" }, `${(peak / 1e9).toFixed(0)} Gflop/s`),
-    draw("text", { class: "axis", x: (ROOF.width + ROOF.left) / 2, y: ROOF.height - 6, "text-anchor": "middle" }, "flop per byte"),
-    draw("text", { class: "axis", transform: `translate(14 ${ROOF.height / 2}) rotate(-90)`, "text-anchor": "middle" }, "Gflop/s"),
-    ...dots,
-  ));
+  place.append(
+    draw(
+      "svg",
+      {
+        viewBox: `0 0 ${ROOF.width} ${ROOF.height}`,
+        role: "img",
+        "aria-label": "Roofline: speed of each kernel against its arithmetic intensity",
+      },
+      ...decades(x0, x1).map((value) => axisMark(x(value), ROOF.height - ROOF.bottom, value, "below")),
+      ...decades(y0, y1).map((value) => axisMark(ROOF.left, y(value), value, "beside")),
+      draw("path", {
+        class: "roof",
+        d: `M${x(start)} ${y(roof(start))}L${x(knee)} ${y(peak / 1e9)}H${ROOF.width - ROOF.right}`,
+      }),
+      draw(
+        "text",
+        { class: "axis", x: ROOF.width - ROOF.right, y: y(peak / 1e9) - 6, "text-anchor": "end" },
+        `${(peak / 1e9).toFixed(0)} Gflop/s`,
+      ),
+      draw(
+        "text",
+        { class: "axis", x: (ROOF.width + ROOF.left) / 2, y: ROOF.height - 6, "text-anchor": "middle" },
+        "flop per byte",
+      ),
+      draw(
+        "text",
+        { class: "axis", transform: `translate(14 ${ROOF.height / 2}) rotate(-90)`, "text-anchor": "middle" },
+        "Gflop/s",
+      ),
+      ...dots,
+    ),
+  );
 }
 
 function axisMark(x, y, value, where) {
   const text = value >= 0.01 && value < 1e5 ? String(Number(value.toPrecision(1))) : value.toExponential(0);
-  const line = where === "below" ? { x1: x, x2: x, y1: ROOF.top, y2: y } : { x1: x, x2: ROOF.width - ROOF.right, y1: y, y2: y };
-  const label = where === "below" ? { x, y: y + 14, "text-anchor": "middle" } : { x: x - 6, y: y + 4, "text-anchor": "end" };
+  const line =
+    where === "below" ? { x1: x, x2: x, y1: ROOF.top, y2: y } : { x1: x, x2: ROOF.width - ROOF.right, y1: y, y2: y };
+  const label =
+    where === "below" ? { x, y: y + 14, "text-anchor": "middle" } : { x: x - 6, y: y + 4, "text-anchor": "end" };
   return draw("g", {}, draw("line", { class: "grid", ...line }), draw("text", { class: "axis", ...label }, text));
 }
 
@@ -133,10 +223,41 @@ function startMemory() {
   const y = (byte) => ARENA.height - ARENA.bottom - (byte / memory.arena) * (ARENA.height - ARENA.top - ARENA.bottom);
   const caption = make("output", { class: "caption", "aria-live": "polite" }, memoryCaption(memory));
   const boxes = memory.buffers.map((buffer) => bufferBox(buffer, x, y, caption));
-  const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => draw("g", {}, draw("line", { class: "grid", x1: ARENA.left, x2: ARENA.width - ARENA.right, y1: y(part * memory.arena), y2: y(part * memory.arena) }), draw("text", { class: "axis", x: ARENA.left - 6, y: y(part * memory.arena) + 4, "text-anchor": "end" }, `${amount(part * memory.arena, 1024)}B`)));
-  const title = draw("text", { class: "axis", x: (ARENA.width + ARENA.left) / 2, y: ARENA.height - 8, "text-anchor": "middle" }, `the ${kernels.length} kernels of a step, in order`);
+  const marks = [0, 0.25, 0.5, 0.75, 1].map((part) =>
+    draw(
+      "g",
+      {},
+      draw("line", {
+        class: "grid",
+        x1: ARENA.left,
+        x2: ARENA.width - ARENA.right,
+        y1: y(part * memory.arena),
+        y2: y(part * memory.arena),
+      }),
+      draw(
+        "text",
+        { class: "axis", x: ARENA.left - 6, y: y(part * memory.arena) + 4, "text-anchor": "end" },
+        `${amount(part * memory.arena, 1024)}B`,
+      ),
+    ),
+  );
+  const title = draw(
+    "text",
+    { class: "axis", x: (ARENA.width + ARENA.left) / 2, y: ARENA.height - 8, "text-anchor": "middle" },
+    `the ${kernels.length} kernels of a step, in order`,
+  );
   const now = draw("rect", { class: "now", y: ARENA.top, height: ARENA.height - ARENA.top - ARENA.bottom, width: 0 });
-  place.append(draw("svg", { viewBox: `0 0 ${ARENA.width} ${ARENA.height}`, role: "img", "aria-label": "Buffers in the arena over time" }, ...marks, now, ...boxes, title), caption);
+  place.append(
+    draw(
+      "svg",
+      { viewBox: `0 0 ${ARENA.width} ${ARENA.height}`, role: "img", "aria-label": "Buffers in the arena over time" },
+      ...marks,
+      now,
+      ...boxes,
+      title,
+    ),
+    caption,
+  );
   listen((spot, how) => {
     if (how !== "pin") return;
     const one = spot?.kernels.size ? Math.min(...spot.kernels) : null;
@@ -147,14 +268,32 @@ function startMemory() {
 
 function memoryCaption({ arena, persistent, buffers }) {
   const separate = buffers.reduce((sum, buffer) => sum + buffer.bytes, 0);
-  return `${buffers.length} buffers in ${amount(arena, 1024)}B, of which ${amount(persistent, 1024)}B persist; each in a place of its own would take ${amount(separate, 1024)}B.`;
+  const size = (bytes) => `${amount(bytes, 1024)}B`;
+  const apart = `each in a place of its own would take ${size(separate)}`;
+  return `${buffers.length} buffers in ${size(arena)}, of which ${size(persistent)} persist; ${apart}.`;
+}
+
+/** What a buffer is, where it lies, and how long it lives. */
+function bufferText({ name, dtype, shape, bytes, offset, role, first, last }) {
+  const { kernels } = report;
+  const life = role === "scratch" ? `from ${kernels[first].name} to ${kernels[last].name}` : role;
+  return `${name}: ${dtype}${shape}, ${amount(bytes, 1024)}B at ${offset.toLocaleString("en")}, ${life}`;
 }
 
 function bufferBox(buffer, x, y, caption) {
-  const shape = { x: x(buffer.first), width: Math.max(1, x(buffer.last + 1) - x(buffer.first) - 0.5), y: y(buffer.offset + buffer.bytes), height: Math.max(0.6, y(buffer.offset) - y(buffer.offset + buffer.bytes) - 0.3) };
+  const shape = {
+    x: x(buffer.first),
+    width: Math.max(1, x(buffer.last + 1) - x(buffer.first) - 0.5),
+    y: y(buffer.offset + buffer.bytes),
+    height: Math.max(0.6, y(buffer.offset) - y(buffer.offset + buffer.bytes) - 0.3),
+  };
   const stays = buffer.role !== "scratch";
-  const text = `${buffer.name}: ${buffer.dtype}${buffer.shape}, ${amount(buffer.bytes, 1024)}B at ${buffer.offset.toLocaleString("en")}${stays ? `, ${buffer.role}` : `, from ${report.kernels[buffer.first].name} to ${report.kernels[buffer.last].name}`}`;
-  const box = draw("rect", { class: `buffer ${buffer.role}`, ...shape, style: stays ? "" : `--h:${hue(buffer.first)}` }, draw("title", {}, text));
+  const text = bufferText(buffer);
+  const box = draw(
+    "rect",
+    { class: `buffer ${buffer.role}`, ...shape, style: stays ? "" : `--h:${hue(buffer.first)}` },
+    draw("title", {}, text),
+  );
   const resting = memoryCaption(report.memory);
   box.addEventListener("pointerenter", () => {
     caption.textContent = text;
@@ -164,6 +303,8 @@ function bufferBox(buffer, x, y, caption) {
     caption.textContent = resting;
     point();
   });
-  box.addEventListener("click", () => (buffer.symbols?.length ? pin("symbol", buffer.symbols[0], box) : !stays && pin("kernel", buffer.first, box)));
+  box.addEventListener("click", () =>
+    buffer.symbols?.length ? pin("symbol", buffer.symbols[0], box) : !stays && pin("kernel", buffer.first, box),
+  );
   return box;
 }

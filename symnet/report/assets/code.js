@@ -7,12 +7,24 @@ class FormulaPane {
   constructor() {
     this.kind = "formulas";
     this.title = "Formulas";
-    const rows = report.symbols.filter((symbol) => symbol.formula !== null && symbol.kernels.length).map((symbol) => this.row(symbol));
+    const rows = report.symbols
+      .filter((symbol) => symbol.formula !== null && symbol.kernels.length)
+      .map((symbol) => this.row(symbol));
     this.view = make("div", { class: "view formulas", role: "list", "aria-label": "Formulas" }, ...rows);
   }
 
   row(symbol) {
-    const row = make("div", { class: "row", role: "listitem", tabindex: "0", "data-mention": symbol.id, style: `--h:${hue(symbol.kernels[0])}` }, ...equation(symbol));
+    const row = make(
+      "div",
+      {
+        class: "row",
+        role: "listitem",
+        tabindex: "0",
+        "data-mention": symbol.id,
+        style: `--h:${hue(symbol.kernels[0])}`,
+      },
+      ...equation(symbol),
+    );
     lightUp(row, symbol.id);
     row.addEventListener("click", () => pin("symbol", symbol.id, this));
     row.addEventListener("keydown", (event) => {
@@ -44,7 +56,12 @@ function startCode() {
     ...(cuda.rows.length ? [new Listing("cuda", "CUDA C", cuda.rows, (row) => cuda.kernel[row], WORDS.cuda)] : []),
   );
   for (const pane of PANES) {
-    const head = make("h3", {}, pane.title, make("small", {}, pane.rows ? `${pane.rows.length.toLocaleString("en")} lines` : ""));
+    const head = make(
+      "h3",
+      {},
+      pane.title,
+      make("small", {}, pane.rows ? `${pane.rows.length.toLocaleString("en")} lines` : ""),
+    );
     pane.frame = make("section", { class: `pane ${pane.kind}`, "aria-label": pane.title }, head, pane.view);
     panes.append(pane.frame);
   }
@@ -57,10 +74,24 @@ function startCode() {
 
 function codeBar(panes) {
   const toggles = PANES.map((pane) => {
-    pane.toggle = make("button", { type: "button", class: "tab", "aria-pressed": "true", onclick: () => toggle(pane) }, pane.title);
+    pane.toggle = make(
+      "button",
+      { type: "button", class: "tab", "aria-pressed": "true", onclick: () => toggle(pane) },
+      pane.title,
+    );
     return pane.toggle;
   });
-  const fill = make("button", { type: "button", id: "fill", "aria-pressed": "false", title: "Fill the window", onclick: () => fillWindow(panes.closest("section")) }, "Fill the window");
+  const fill = make(
+    "button",
+    {
+      type: "button",
+      id: "fill",
+      "aria-pressed": "false",
+      title: "Fill the window",
+      onclick: () => fillWindow(panes.closest("section")),
+    },
+    "Fill the window",
+  );
   return [...toggles, make("output", { id: "chosen", "aria-live": "polite" }), make("span", { class: "space" }), fill];
 }
 
@@ -107,9 +138,10 @@ function stepKernel(by) {
 
 const MOST_LINES = 7;
 
-/** The gradient whose way down is shown at the head of the page: the shortest to read of those with a matrix product. */
+/** The gradient whose way down is shown at the head of the page: the shortest one with a matrix product. */
 function exampleGradient() {
-  const weight = ({ symbol, kernel }) => textOf(symbol.formula).length + kernel.name.length + (symbol.op === "contract" ? 0 : 1000);
+  const weight = ({ symbol, kernel }) =>
+    textOf(symbol.formula).length + kernel.name.length + (symbol.op === "contract" ? 0 : 1000);
   return report.parameters
     .map(({ gradient }) => report.symbols[gradient])
     .filter((symbol) => symbol.kernels.length && spotOf("symbol", symbol.id).asm.size)
@@ -126,18 +158,33 @@ function wayDown() {
   const spot = spotOf("symbol", symbol.id);
   const head = loops.rows.slice(kernel.lines[0] - 1, Math.min(kernel.lines[1], kernel.lines[0] - 1 + MOST_LINES));
   head[0] = head[0].replace(/ "[^"]*".*$/, ":");
-  const stage = (title, address, ...content) => make("a", { class: "stage", href: address }, make("span", { class: "kicker" }, title), ...content);
-  const code = (rows, words) => make("code", {}, ...rows.map((row) => make("span", {}, ...coloured(row.replace(/^\s{2}/, ""), words))));
-  const open = (element) => element.addEventListener("click", (event) => {
-    event.preventDefault();
-    showCode("symbol", symbol.id);
-  });
+  const stage = (title, address, ...content) =>
+    make("a", { class: "stage", href: address }, make("span", { class: "kicker" }, title), ...content);
+  const code = (rows, words) =>
+    make("code", {}, ...rows.map((row) => make("span", {}, ...coloured(row.replace(/^\s{2}/, ""), words))));
+  const open = (element) =>
+    element.addEventListener("click", (event) => {
+      event.preventDefault();
+      showCode("symbol", symbol.id);
+    });
   const card = find(`details[data-symbol="${symbol.id}"]`);
   const stages = [
-    stage("the formula you read", `#${card.id}`, make("span", { class: textOf(symbol.formula).length > 18 ? "formula long" : "formula" }, ...equation(symbol))),
+    stage(
+      "the formula you read",
+      `#${card.id}`,
+      make("span", { class: textOf(symbol.formula).length > 18 ? "formula long" : "formula" }, ...equation(symbol)),
+    ),
     stage("is the loop that is compiled", `#kernel:${kernel.name}`, code(head, WORDS.loops)),
-    stage("to LLVM IR", `#kernel:${kernel.name}`, code(busiest(spot.llvm, llvm, /fmul|\.fma\.|\.fmuladd\.|fadd/), WORDS.llvm)),
-    stage("and to machine code", `#kernel:${kernel.name}`, code(busiest(spot.asm, asm, /fmadd|mulp[sd]|addp[sd]|fmla/), WORDS.asm)),
+    stage(
+      "to LLVM IR",
+      `#kernel:${kernel.name}`,
+      code(busiest(spot.llvm, llvm, /fmul|\.fma\.|\.fmuladd\.|fadd/), WORDS.llvm),
+    ),
+    stage(
+      "and to machine code",
+      `#kernel:${kernel.name}`,
+      code(busiest(spot.asm, asm, /fmadd|mulp[sd]|addp[sd]|fmla/), WORDS.asm),
+    ),
   ];
   stages.slice(1).forEach(open);
   place.append(...stages);
@@ -147,7 +194,9 @@ function wayDown() {
 /** The lines in a row, among these, that say the most: where the arithmetic is densest. */
 function busiest(set, listing, arithmetic) {
   const rows = [...set].sort((a, b) => a - b);
-  const score = (start) => listing.rows.slice(start, start + MOST_LINES).filter((row, by) => set.has(start + by) && arithmetic.test(row)).length;
+  const score = (start) =>
+    listing.rows.slice(start, start + MOST_LINES).filter((row, by) => set.has(start + by) && arithmetic.test(row))
+      .length;
   const best = rows.reduce((a, b) => (score(b) > score(a) ? b : a), rows[0]);
   return listing.rows.slice(best, best + MOST_LINES).filter((row) => row.trim());
 }

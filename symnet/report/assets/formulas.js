@@ -18,7 +18,10 @@ const nameOf = (symbol) => textOf(symbol.name);
 
 /** name = formula, as the grids of equations want it. */
 function equation(symbol) {
-  const right = symbol.formula === null ? [] : [make("span", { class: "is" }, "="), make("span", { class: "right" }, formula(symbol.formula))];
+  const right =
+    symbol.formula === null
+      ? []
+      : [make("span", { class: "is" }, "="), make("span", { class: "right" }, formula(symbol.formula))];
   return [make("span", { class: "name" }, formula(symbol.name)), ...right];
 }
 
@@ -26,7 +29,10 @@ function equation(symbol) {
 function chips(symbol, most = 3) {
   const links = symbol.kernels.slice(0, most).map((number) => chip(number));
   const rest = symbol.kernels.length - most;
-  const more = rest > 0 ? make("button", { type: "button", class: "chip more", onclick: () => showCode("symbol", symbol.id) }, `+${rest}`) : null;
+  const more =
+    rest > 0
+      ? make("button", { type: "button", class: "chip more", onclick: () => showCode("symbol", symbol.id) }, `+${rest}`)
+      : null;
   const note = symbol.note ? make("span", { class: "note" }, symbol.note) : null;
   return make("span", { class: "chips" }, ...links, more, note);
 }
@@ -38,7 +44,17 @@ function chip(number) {
     event.stopPropagation();
     showCode("kernel", number);
   };
-  return make("a", { class: "chip", href: `#kernel:${name}`, style: `--h:${hue(number)}`, title: `kernel ${name}: ${note}`, onclick: open }, name);
+  return make(
+    "a",
+    {
+      class: "chip",
+      href: `#kernel:${name}`,
+      style: `--h:${hue(number)}`,
+      title: `kernel ${name}: ${note}`,
+      onclick: open,
+    },
+    name,
+  );
 }
 
 /** An equation lights up what it becomes while it is pointed at, and stays lit after a click. */
@@ -89,7 +105,14 @@ function derivation(parameter) {
   });
   const kernels = new Set([...gradient.kernels, ...(update?.kernels ?? [])]);
   return [
-    where.length ? make("details", { class: "where", open: where.length <= 8 }, make("summary", {}, "where"), make("div", { class: "equations" }, ...where)) : null,
+    where.length
+      ? make(
+          "details",
+          { class: "where", open: where.length <= 8 },
+          make("summary", {}, "where"),
+          make("div", { class: "equations" }, ...where),
+        )
+      : null,
     kernels.size ? make("p", { class: "computed" }, "computed in ", ...[...kernels].map(chip)) : null,
     ...unfolding(parameter.steps.map((number) => report.steps[number])),
   ].filter(Boolean);
@@ -106,7 +129,8 @@ function levelOf(step) {
 function unfolding(steps) {
   const list = make("ol", { class: "steps" }, ...phases(steps).flatMap(([title, part]) => phase(title, part)));
   const state = make("output", { class: "place" });
-  const shown = () => all(".step", list).filter((item) => getComputedStyle(item).display !== "none" || item.matches(".later"));
+  const shown = () =>
+    all(".step", list).filter((item) => getComputedStyle(item).display !== "none" || item.matches(".later"));
   let reached = Infinity;
   const go = (count) => {
     list.classList.remove("going");
@@ -118,9 +142,11 @@ function unfolding(steps) {
     items[reached - 1]?.classList.toggle("now", count !== Infinity);
     if (count !== Infinity) items[reached - 1]?.scrollIntoView({ block: "nearest", behavior: motion() });
   };
-  const button = (text, label, count) => make("button", { type: "button", "aria-label": label, onclick: () => go(count()) }, text);
+  const button = (text, label, count) =>
+    make("button", { type: "button", "aria-label": label, onclick: () => go(count()) }, text);
   const bar = make(
-    "div", { class: "bar unfold", role: "group", "aria-label": "Go through the steps" },
+    "div",
+    { class: "bar unfold", role: "group", "aria-label": "Go through the steps" },
     button("Step by step", "from the first step", () => 1),
     button("◂", "one step back", () => (reached === Infinity ? shown().length : reached) - 1),
     button("▸", "next step", () => (reached === Infinity ? 1 : reached + 1)),
@@ -156,9 +182,24 @@ function stepItem(step) {
   const through = step.through === null ? null : make("div", { class: "through" }, "through ", formula(step.through));
   const assumption = step.assumption ? make("span", { class: "assumption" }, `assuming ${step.assumption}`) : null;
   return make(
-    "li", { class: `step ${step.kind}`, "data-level": levelOf(step), tabindex: "0", onkeydown: stepKeys },
-    make("div", { class: "why" }, make("span", { class: "rule" }, rule), mark, make("p", {}, step.reason, assumption && " — ", assumption)),
-    make("div", { class: "change" }, make("span", { class: "before" }, formula(step.left)), make("span", { class: "sign" }, step.sign), make("span", { class: "after" }, formula(step.right)), same, through),
+    "li",
+    { class: `step ${step.kind}`, "data-level": levelOf(step), tabindex: "0", onkeydown: stepKeys },
+    make(
+      "div",
+      { class: "why" },
+      make("span", { class: "rule" }, rule),
+      mark,
+      make("p", {}, step.reason, assumption && " — ", assumption),
+    ),
+    make(
+      "div",
+      { class: "change" },
+      make("span", { class: "before" }, formula(step.left)),
+      make("span", { class: "sign" }, step.sign),
+      make("span", { class: "after" }, formula(step.right)),
+      same,
+      through,
+    ),
   );
 }
 
@@ -188,8 +229,16 @@ function law() {
     const uses = make("ul");
     const show = () => uses.childElementCount || uses.append(...[...new Set(numbers)].slice(0, MOST_USES).map(useOf));
     return make(
-      "details", { class: "law", id: `rule:${rule}`, ontoggle: show },
-      make("summary", {}, make("span", { class: "rule" }, rule), mark, make("span", { class: "reason" }, step.reason), make("span", { class: "count" }, `${numbers.length} ×`)),
+      "details",
+      { class: "law", id: `rule:${rule}`, ontoggle: show },
+      make(
+        "summary",
+        {},
+        make("span", { class: "rule" }, rule),
+        mark,
+        make("span", { class: "reason" }, step.reason),
+        make("span", { class: "count" }, `${numbers.length} ×`),
+      ),
       uses,
     );
   });

@@ -7,7 +7,9 @@ const ROLES = {
   gradient: { roles: ["gradient"], title: "gradients" },
   update: { roles: ["update", "state", "hyper"], title: "updates" },
 };
-const GROUP = Object.fromEntries(Object.entries(ROLES).flatMap(([group, { roles }]) => roles.map((role) => [role, group])));
+const GROUP = Object.fromEntries(
+  Object.entries(ROLES).flatMap(([group, { roles }]) => roles.map((role) => [role, group])),
+);
 const MOST_NODES = 30;
 
 const clusters = report.clusters ?? [];
@@ -55,12 +57,13 @@ function edgesShown() {
   const edges = new Map();
   for (const symbol of report.symbols.filter(isShown)) {
     const target = standIn(symbol);
-    for (const source of sources.get(symbol.id)) if (source !== target) edges.set(`${source} ${target}`, [source, target]);
+    for (const source of sources.get(symbol.id))
+      if (source !== target) edges.set(`${source} ${target}`, [source, target]);
   }
   return [...edges.values()];
 }
 
-/** Lay the graph out: {nodes: id → {x, y, width, height, …}, layers: the same for open layers, edges: [{points}], width, height}. */
+/** Lay the graph out: {nodes: [{id, x, y, width, height, …}], layers: the open ones, edges: [{points}], …}. */
 function layout(sizeOf) {
   const graph = new dagre.graphlib.Graph({ compound: true });
   graph.setGraph({ rankdir: "TB", nodesep: 18, ranksep: 30, edgesep: 10, marginx: 14, marginy: 30 });

@@ -1,8 +1,8 @@
 // What belongs together. The document links symbol → kernel → line of the loop program → line of the LLVM IR → line of
 // the assembly; here every link can be followed from both ends.
 //
-// A spot is what lights up together: {symbols, kernels, loops, llvm, asm, cuda}, sets of numbers, and `exact`, the rows of
-// LLVM and assembly that belong to the very line pointed at. Rows of listings count from 0.
+// A spot is what lights up together: {symbols, kernels, loops, llvm, asm, cuda}, sets of numbers, and `exact`, the rows
+// of LLVM and assembly that belong to the very line pointed at. Rows of listings count from 0.
 
 const report = await unpacked(find("#document").textContent);
 
@@ -26,7 +26,11 @@ function joined(functions) {
 }
 
 const loops = report.loops
-  ? { rows: report.loops.text.replace(/\n$/, "").split("\n"), kernel: report.loops.kernel, symbols: report.loops.symbols }
+  ? {
+      rows: report.loops.text.replace(/\n$/, "").split("\n"),
+      kernel: report.loops.kernel,
+      symbols: report.loops.symbols,
+    }
   : { rows: [], kernel: [], symbols: [] };
 const llvm = joined(report.llvm ?? []);
 const asm = joined(report.asm ?? []);
@@ -75,7 +79,13 @@ const users = report.symbols.map(() => []);
 for (const symbol of report.symbols) for (const used of symbol.uses) users[used].push(symbol.id);
 
 const nothing = () => ({
-  symbols: new Set(), kernels: new Set(), loops: new Set(), llvm: new Set(), asm: new Set(), cuda: new Set(), exact: null,
+  symbols: new Set(),
+  kernels: new Set(),
+  loops: new Set(),
+  llvm: new Set(),
+  asm: new Set(),
+  cuda: new Set(),
+  exact: null,
 });
 
 /** The statements of a kernel (lines relative to its first) and all that they become. */
@@ -95,7 +105,11 @@ function addLlvm(spot, row) {
 }
 
 function addKernel(spot, kernel) {
-  addStatements(spot, kernel, Array.from({ length: kernel.lines[1] - kernel.lines[0] + 1 }, (_, line) => line));
+  addStatements(
+    spot,
+    kernel,
+    Array.from({ length: kernel.lines[1] - kernel.lines[0] + 1 }, (_, line) => line),
+  );
   for (const number of kernel.functions) {
     addRows(spot.llvm, llvm, number);
     for (const one of asmOfFunction.get(number) ?? []) addRows(spot.asm, asm, one.id);
@@ -175,7 +189,7 @@ const SPOTS = {
   },
 };
 
-/** The kernels that a function is code of: where several share it, the one that was chosen last, if it is among them. */
+/** The kernels that a function is code of: where several share it, the one chosen last, if it is among them. */
 function kernelsOf(one) {
   return one.kernels.includes(chosenKernel) ? [chosenKernel] : one.kernels.slice(0, 1);
 }
@@ -184,3 +198,14 @@ let chosenKernel = -1;
 const kernelOfLlvm = (row) => (llvm.owner[row] < 0 ? -1 : (kernelsOf(llvm.functions[llvm.owner[row]])[0] ?? -1));
 const kernelOfAsm = (row) =>
   asm.owner[row] < 0 ? -1 : (kernelsOf(llvm.functions[asm.functions[asm.owner[row]].llvm])[0] ?? -1);
+
+/** The statement of its kernel that a row belongs to, counted from the kernel's head: 0 for none. */
+const STATEMENT = {
+  loops: (row) => (loops.kernel[row] < 0 ? 0 : row + 1 - report.kernels[loops.kernel[row]].lines[0]),
+  llvm(row) {
+    const one = llvm.functions[llvm.owner[row]];
+    return one && one.role !== "entry" ? Math.max(0, one.lines[row - llvm.start[one.id]]) : 0;
+  },
+  asm: (row) => (asmSource[row] < 0 ? 0 : STATEMENT.llvm(asmSource[row])),
+  cuda: () => 0,
+};

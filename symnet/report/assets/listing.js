@@ -18,10 +18,18 @@ class Listing {
     this.current = -1;
     this.shown = new Map();
     this.sheet = make("div", { class: "sheet", style: `height:${rows.length * LINE}px` });
-    this.view = make("div", {
-      class: "view", tabindex: "0", role: "listbox", "aria-label": `${title}, ${rows.length} lines`,
-      onscroll: () => this.render(), onkeydown: (event) => this.keys(event),
-    }, this.sheet);
+    this.view = make(
+      "div",
+      {
+        class: "view",
+        tabindex: "0",
+        role: "listbox",
+        "aria-label": `${title}, ${rows.length} lines`,
+        onscroll: () => this.render(),
+        onkeydown: (event) => this.keys(event),
+      },
+      this.sheet,
+    );
     this.sheet.addEventListener("pointermove", (event) => this.hover(this.rowAt(event)));
     this.sheet.addEventListener("pointerleave", () => this.hover(-1));
     this.sheet.addEventListener("click", (event) => this.choose(this.rowAt(event)));
@@ -51,7 +59,8 @@ class Listing {
     const page = Math.floor(this.view.clientHeight / LINE) - 1;
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }[event.key];
     if (event.key === "Enter" && this.current >= 0) this.choose(this.current);
-    else if (by !== undefined) this.go(Math.min(this.rows.length - 1, Math.max(0, (this.current < 0 ? this.top() - 1 : this.current) + by)));
+    else if (by !== undefined)
+      this.go(Math.min(this.rows.length - 1, Math.max(0, (this.current < 0 ? this.top() - 1 : this.current) + by)));
     else return;
     event.preventDefault();
   }
@@ -64,7 +73,8 @@ class Listing {
   go(row) {
     this.current = row;
     if (row < this.top() + 1) this.view.scrollTop = (row - 1) * LINE;
-    if ((row + 2) * LINE > this.view.scrollTop + this.view.clientHeight) this.view.scrollTop = (row + 2) * LINE - this.view.clientHeight;
+    if ((row + 2) * LINE > this.view.scrollTop + this.view.clientHeight)
+      this.view.scrollTop = (row + 2) * LINE - this.view.clientHeight;
     point(this.kind, row, this);
     this.render();
   }
@@ -105,10 +115,18 @@ class Listing {
 
   line(row) {
     const kernel = this.kernelOf(row);
-    return make("div", {
-      class: kernel < 0 ? "line" : "line of", role: "option", id: `${this.kind}-${row + 1}`,
-      style: `top:${row * LINE}px;${kernel < 0 ? "" : `--h:${hue(kernel)}`}`,
-    }, ...coloured(this.rows[row], this.words));
+    const statement = STATEMENT[this.kind](row);
+    const colours = kernel < 0 ? "" : `--h:${hue(kernel)};${statement ? `--s:${hue(kernel + statement)}` : ""}`;
+    return make(
+      "div",
+      {
+        class: kernel < 0 ? "line" : "line of",
+        role: "option",
+        id: `${this.kind}-${row + 1}`,
+        style: `top:${row * LINE}px;${colours}`,
+      },
+      ...coloured(this.rows[row], this.words),
+    );
   }
 
   mark(element, row) {
@@ -133,9 +151,43 @@ function coloured(text, words) {
   return [...pieces, text.slice(end)];
 }
 
+/** One pattern of several, each under its name. */
+const words = (patterns) =>
+  new RegExp(
+    Object.entries(patterns)
+      .map(([name, pattern]) => `(?<${name}>${pattern.source})`)
+      .join("|"),
+    "g",
+  );
+
 const WORDS = {
-  loops: /(?<note>"[^"]*"|\[(?:contract|vector|parallel|unroll|batch)[^\]]*\])|(?<word>\b(?:program|dim|buffer|kernel|for|check|if|else|scan|while)\b|\b(?:sum|max|min|prod)(?=\())|(?<type>\b(?:f16|bf16|f32|f64|i32|i64|bool)\b)|(?<number>(?<![\w.])\d[\w.+-]*)/g,
-  llvm: /(?<note>;.*$|!dbg.*$)|(?<value>%[\w.$-]+)|(?<global>@[\w.$-]+|@"[^"]*")|(?<type>\b(?:float|double|half|bfloat|ptr|void|i\d+)\b)|(?<word>^\s*(?:define|ret|br|store|call|unreachable)\b|(?<== )[a-z]+)|(?<number>(?<![\w.%])-?(?:0x[\dA-F]+|\d[\d.e+]*))/g,
-  cuda: /(?<note>\/\/.*$|\/\*.*?\*\/)|(?<directive>^\s*#\w+.*$)|(?<type>\b(?:float|double|int|long|unsigned|bool|void|char|half|const)\b)|(?<word>\b(?:for|if|else|while|return|__\w+__|extern|__syncthreads)\b)|(?<number>\b\d[\w.]*)/g,
-  asm: /(?<note>#.*$)|(?<label>^[\w.$"]+:)|(?<directive>^\s*\.\w+)|(?<word>^\s+[a-z]\w*)|(?<value>%\w+)|(?<number>\$-?\w+)/g,
+  loops: words({
+    note: /"[^"]*"|\[(?:contract|vector|parallel|unroll|batch)[^\]]*\]/,
+    word: /\b(?:program|dim|buffer|kernel|for|check|if|else|scan|while)\b|\b(?:sum|max|min|prod)(?=\()/,
+    type: /\b(?:f16|bf16|f32|f64|i32|i64|bool)\b/,
+    number: /(?<![\w.])\d[\w.+-]*/,
+  }),
+  llvm: words({
+    note: /;.*$|!dbg.*$/,
+    value: /%[\w.$-]+/,
+    global: /@[\w.$-]+|@"[^"]*"/,
+    type: /\b(?:float|double|half|bfloat|ptr|void|i\d+)\b/,
+    word: /^\s*(?:define|ret|br|store|call|unreachable)\b|(?<== )[a-z]+/,
+    number: /(?<![\w.%])-?(?:0x[\dA-F]+|\d[\d.e+]*)/,
+  }),
+  cuda: words({
+    note: /\/\/.*$|\/\*.*?\*\//,
+    directive: /^\s*#\w+.*$/,
+    type: /\b(?:float|double|int|long|unsigned|bool|void|char|half|const)\b/,
+    word: /\b(?:for|if|else|while|return|__\w+__|extern|__syncthreads)\b/,
+    number: /\b\d[\w.]*/,
+  }),
+  asm: words({
+    note: /#.*$/,
+    label: /^[\w.$"]+:/,
+    directive: /^\s*\.\w+/,
+    word: /^\s+[a-z]\w*/,
+    value: /%\w+/,
+    number: /\$-?\w+/,
+  }),
 };

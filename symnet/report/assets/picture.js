@@ -12,7 +12,8 @@ function nodeLabel({ symbol, layer }) {
   return [make("span", { class: "node-name" }, formula(symbol.name)), make("small", {}, text)];
 }
 
-const shortName = (layer) => (layer.parent === null ? layer.name : layer.name.replace(`${clusters[layer.parent].name}.`, ""));
+const shortName = (layer) =>
+  layer.parent === null ? layer.name : layer.name.replace(`${clusters[layer.parent].name}.`, "");
 
 /** Measure all labels at once, in a place that is not seen. */
 function measured() {
@@ -23,10 +24,16 @@ function measured() {
     bench.append(box);
     boxes.set(id, box);
   };
-  for (const symbol of report.symbols) if (isShown(symbol) && standIn(symbol)[0] === "s") add(`s${symbol.id}`, { symbol });
+  for (const symbol of report.symbols)
+    if (isShown(symbol) && standIn(symbol)[0] === "s") add(`s${symbol.id}`, { symbol });
   for (const layer of view.closed) add(`c${layer}`, { layer: clusters[layer] });
   find("#canvas").append(bench);
-  const sizes = new Map([...boxes].map(([id, box]) => [id, { width: Math.ceil(box.offsetWidth) + 2, height: Math.ceil(box.offsetHeight) + 2 }]));
+  const sizes = new Map(
+    [...boxes].map(([id, box]) => [
+      id,
+      { width: Math.ceil(box.offsetWidth) + 2, height: Math.ceil(box.offsetHeight) + 2 },
+    ]),
+  );
   bench.remove();
   return ({ symbol, layer }) => sizes.get(symbol ? `s${symbol.id}` : `c${layer.id}`);
 }
@@ -38,7 +45,8 @@ function drawPicture() {
   const canvas = find("#canvas");
   const graph = layout(measured());
   const content = draw(
-    "g", {},
+    "g",
+    {},
     ...graph.layers.map(layerBox),
     ...graph.edges.map(edgeLine),
     ...graph.nodes.map(nodeBox),
@@ -53,7 +61,15 @@ function drawPicture() {
 
 function arrowHead() {
   const tip = draw("path", { d: "M0 0L7 3.5L0 7z" });
-  return draw("defs", {}, draw("marker", { id: "tip", viewBox: "0 0 7 7", refX: 6, refY: 3.5, markerWidth: 7, markerHeight: 7, orient: "auto" }, tip));
+  return draw(
+    "defs",
+    {},
+    draw(
+      "marker",
+      { id: "tip", viewBox: "0 0 7 7", refX: 6, refY: 3.5, markerWidth: 7, markerHeight: 7, orient: "auto" },
+      tip,
+    ),
+  );
 }
 
 const corner = ({ x, y, width, height }) => ({ x: x - width / 2, y: y - height / 2, width, height });
@@ -64,11 +80,22 @@ function layerBox(node) {
   place.height += TITLE;
   const title = draw("text", { x: place.x + 8, y: place.y + 15 }, `${shortName(node.layer)} ⊟`);
   const toggle = () => openLayer(node.layer.id, false);
-  return draw("g", { class: "layer" }, draw("rect", { ...place, rx: 8 }), draw("g", { class: "layer-title", onclick: toggle }, draw("title", {}, `close ${node.layer.name}`), title));
+  return draw(
+    "g",
+    { class: "layer" },
+    draw("rect", { ...place, rx: 8 }),
+    draw("g", { class: "layer-title", onclick: toggle }, draw("title", {}, `close ${node.layer.name}`), title),
+  );
 }
 
 function edgeLine({ source, target, points }) {
-  return draw("path", { class: "edge", "data-source": source, "data-target": target, d: smooth(points), "marker-end": "url(#tip)" });
+  return draw("path", {
+    class: "edge",
+    "data-source": source,
+    "data-target": target,
+    d: smooth(points),
+    "marker-end": "url(#tip)",
+  });
 }
 
 /** A curve through the middles of the segments, which begins and ends on the points. */
@@ -87,7 +114,14 @@ function nodeBox(node) {
   const label = symbol ? `${nameOf(symbol)}, ${symbol.role}, ${symbol.shape}` : `open ${layer.name}`;
   const box = make("div", { class: "node-box" }, ...nodeLabel(node));
   const element = draw(
-    "g", { class: `node ${role}`, role: "button", tabindex: "0", "aria-label": label, "data-node": symbol ? symbol.id : null },
+    "g",
+    {
+      class: `node ${role}`,
+      role: "button",
+      tabindex: "0",
+      "aria-label": label,
+      "data-node": symbol ? symbol.id : null,
+    },
     draw("rect", { ...corner(node), rx: 6 }),
     draw("foreignObject", corner(node), box),
   );
@@ -112,7 +146,11 @@ function nodeKeys(event, node, open) {
 /** The node that lies nearest in a direction. */
 function nearestNode(from, [dx, dy]) {
   const ahead = scene.graph.nodes
-    .map((node, place) => ({ place, along: (node.x - from.x) * dx + (node.y - from.y) * dy, aside: Math.abs((node.x - from.x) * dy) + Math.abs((node.y - from.y) * dx) }))
+    .map((node, place) => ({
+      place,
+      along: (node.x - from.x) * dx + (node.y - from.y) * dy,
+      aside: Math.abs((node.x - from.x) * dy) + Math.abs((node.y - from.y) * dx),
+    }))
     .filter(({ along }) => along > 4)
     .sort((a, b) => a.along + 2 * a.aside - b.along - 2 * b.aside);
   return ahead.length ? all(".node", scene.content)[ahead[0].place] : null;
@@ -127,7 +165,14 @@ function openLayer(id, open) {
 /** What there is to know of a value, beside the picture. */
 function openNode(id) {
   const symbol = report.symbols[id];
-  const links = (ids) => ids.map((other) => make("button", { type: "button", class: "ref", onclick: () => openNode(other) }, formula(report.symbols[other].name)));
+  const links = (ids) =>
+    ids.map((other) =>
+      make(
+        "button",
+        { type: "button", class: "ref", onclick: () => openNode(other) },
+        formula(report.symbols[other].name),
+      ),
+    );
   const facts = [
     ["shape", `${symbol.dtype} ${symbol.shape}`],
     ["called", symbol.label],
@@ -144,7 +189,9 @@ function openNode(id) {
     make("p", { class: "kicker" }, symbol.role),
     make("div", { class: "node-formula" }, ...equation(symbol)),
     make("dl", {}, ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))),
-    place ? make("a", { href: `#${place.id}` }, place.matches("details") ? "its derivation" : "among the formulas") : "",
+    place
+      ? make("a", { href: `#${place.id}` }, place.matches("details") ? "its derivation" : "among the formulas")
+      : "",
   );
   panel.hidden = false;
   pin("symbol", id, find("#canvas"));
@@ -214,13 +261,18 @@ function startCamera(canvas) {
     }
     fingers.set(event.pointerId, now);
   });
-  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) canvas.addEventListener(end, (event) => fingers.delete(event.pointerId));
-  canvas.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && !event.metaKey) return;
-    event.preventDefault();
-    const { left, top } = canvas.getBoundingClientRect();
-    zoom(Math.exp(-event.deltaY / 300), event.clientX - left, event.clientY - top);
-  }, { passive: false });
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
+    canvas.addEventListener(end, (event) => fingers.delete(event.pointerId));
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      const { left, top } = canvas.getBoundingClientRect();
+      zoom(Math.exp(-event.deltaY / 300), event.clientX - left, event.clientY - top);
+    },
+    { passive: false },
+  );
   canvas.addEventListener("keydown", (event) => {
     const pan = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key];
     if (event.key === "+" || event.key === "=") zoom(1.25);
@@ -235,17 +287,32 @@ function startCamera(canvas) {
 
 function pictureBar() {
   const present = new Set(report.symbols.map((symbol) => GROUP[symbol.role]));
-  const toggles = Object.entries(ROLES).filter(([group]) => present.has(group)).map(([group, { title }]) => {
-    const change = (event) => {
-      if (event.target.checked) view.groups.add(group);
-      else view.groups.delete(group);
-      closeForReading();
-      drawPicture();
-    };
-    return make("label", {}, make("input", { type: "checkbox", checked: view.groups.has(group), onchange: change }), ` ${title}`);
-  });
-  const buttons = [["−", "farther", () => zoom(0.8)], ["+", "nearer", () => zoom(1.25)], ["whole", "all of the picture", fit]];
-  return [...toggles, make("span", { class: "space" }), ...buttons.map(([text, label, onclick]) => make("button", { type: "button", "aria-label": label, onclick }, text))];
+  const toggles = Object.entries(ROLES)
+    .filter(([group]) => present.has(group))
+    .map(([group, { title }]) => {
+      const change = (event) => {
+        if (event.target.checked) view.groups.add(group);
+        else view.groups.delete(group);
+        closeForReading();
+        drawPicture();
+      };
+      return make(
+        "label",
+        {},
+        make("input", { type: "checkbox", checked: view.groups.has(group), onchange: change }),
+        ` ${title}`,
+      );
+    });
+  const buttons = [
+    ["−", "farther", () => zoom(0.8)],
+    ["+", "nearer", () => zoom(1.25)],
+    ["whole", "all of the picture", fit],
+  ];
+  return [
+    ...toggles,
+    make("span", { class: "space" }),
+    ...buttons.map(([text, label, onclick]) => make("button", { type: "button", "aria-label": label, onclick }, text)),
+  ];
 }
 
 function startPicture() {
@@ -257,6 +324,7 @@ function startPicture() {
   drawPicture();
   keepMiddle(canvas);
   listen((spot, how) => {
-    for (const node of all(".node[data-node]", canvas)) node.classList.toggle(how === "pin" ? "pinned" : "lit", Boolean(spot?.symbols.has(Number(node.dataset.node))));
+    for (const node of all(".node[data-node]", canvas))
+      node.classList.toggle(how === "pin" ? "pinned" : "lit", Boolean(spot?.symbols.has(Number(node.dataset.node))));
   });
 }

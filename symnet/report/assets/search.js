@@ -1,21 +1,41 @@
 // Search: parameters, values, kernels and rules by any part of their name; arrows, Enter and Escape.
 
 const MOST_FOUND = 12;
-const ASCII = { ..."₀₁₂₃₄₅₆₇₈₉".split("").reduce((map, letter, digit) => ({ ...map, [letter]: String(digit) }), {}), "∂": "d", δ: "delta" };
+const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 
-/** What is searched in: lower case, subscripts as digits. */
-const plain = (text) => text.toLowerCase().replace(/[₀-₉∂]/g, (letter) => ASCII[letter]);
+/** What is searched in: lower case, subscripts as digits, ∂ as d. */
+const plain = (text) =>
+  text
+    .toLowerCase()
+    .replace(/[₀-₉]/g, (letter) => SUBSCRIPTS.indexOf(letter))
+    .replaceAll("∂", "d");
 
 function searchEntries() {
   const cards = new Map(all("details.card").map((card) => [report.parameters[card.dataset.parameter].symbol, card]));
   const entries = report.symbols.map((symbol) => {
     const place = places.get(symbol.id) ?? cards.get(symbol.id);
     const go = () => (place ? goTo(place.id) : openNode(symbol.id));
-    return { name: nameOf(symbol), kind: symbol.role, about: symbol.label ?? symbol.shape, show: () => formula(symbol.name), go };
+    return {
+      name: nameOf(symbol),
+      kind: symbol.role,
+      about: symbol.label ?? symbol.shape,
+      show: () => formula(symbol.name),
+      go,
+    };
   });
-  for (const kernel of report.kernels) entries.push({ name: kernel.name, kind: "kernel", about: kernel.note, go: () => goTo(`kernel:${kernel.name}`) });
-  for (const rule of all("details.law")) entries.push({ name: rule.id.slice(5), kind: "rule", about: find(".reason", rule).textContent, go: () => goTo(rule.id) });
-  return entries.map((entry) => ({ ...entry, keys: [plain(entry.name), plain(entry.name).replaceAll("δ", "delta"), plain(entry.about)] }));
+  for (const kernel of report.kernels)
+    entries.push({ name: kernel.name, kind: "kernel", about: kernel.note, go: () => goTo(`kernel:${kernel.name}`) });
+  for (const rule of all("details.law"))
+    entries.push({
+      name: rule.id.slice(5),
+      kind: "rule",
+      about: find(".reason", rule).textContent,
+      go: () => goTo(rule.id),
+    });
+  return entries.map((entry) => ({
+    ...entry,
+    keys: [plain(entry.name), plain(entry.name).replaceAll("δ", "delta"), plain(entry.about)],
+  }));
 }
 
 function goTo(address) {
@@ -34,7 +54,12 @@ function searched(entries, text) {
     if (name.includes(wanted) || spelt.includes(wanted)) return 3;
     return about.includes(wanted) ? 4 : 9;
   };
-  return entries.map((entry, place) => ({ entry, rank: rank(entry), place })).filter((one) => one.rank < 9).sort((a, b) => a.rank - b.rank || a.place - b.place).slice(0, MOST_FOUND).map((one) => one.entry);
+  return entries
+    .map((entry, place) => ({ entry, rank: rank(entry), place }))
+    .filter((one) => one.rank < 9)
+    .sort((a, b) => a.rank - b.rank || a.place - b.place)
+    .slice(0, MOST_FOUND)
+    .map((one) => one.entry);
 }
 
 function startSearch() {
@@ -58,10 +83,21 @@ function startSearch() {
     entries ??= searchEntries();
     found = searched(entries, box.value);
     chosen = Math.min(chosen, Math.max(0, found.length - 1));
-    const options = found.map((entry, place) => make(
-      "li", { role: "option", id: `found-${place}`, "aria-selected": String(place === chosen), onpointerdown: (event) => event.preventDefault(), onclick: () => go(entry) },
-      make("span", { class: "kind" }, entry.kind), make("span", { class: "what" }, entry.show ? entry.show() : entry.name), make("small", {}, entry.about),
-    ));
+    const options = found.map((entry, place) =>
+      make(
+        "li",
+        {
+          role: "option",
+          id: `found-${place}`,
+          "aria-selected": String(place === chosen),
+          onpointerdown: (event) => event.preventDefault(),
+          onclick: () => go(entry),
+        },
+        make("span", { class: "kind" }, entry.kind),
+        make("span", { class: "what" }, entry.show ? entry.show() : entry.name),
+        make("small", {}, entry.about),
+      ),
+    );
     list.replaceChildren(...(options.length ? options : [make("li", { class: "none" }, "nothing found")]));
     list.hidden = !box.value.trim();
     box.setAttribute("aria-expanded", String(!list.hidden));

@@ -45,7 +45,9 @@ const motion = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "
 
 /** Go to what an address names: #W1, #δ1, #dL/dW1, #blocks.0.norm1.weight, #kernel:z, #loops:210, #rule:softmax. */
 function follow(address) {
-  const kernel = address.startsWith("kernel:") ? report.kernels.findIndex((one) => `kernel:${one.name}` === address) : -1;
+  const kernel = address.startsWith("kernel:")
+    ? report.kernels.findIndex((one) => `kernel:${one.name}` === address)
+    : -1;
   if (kernel >= 0) return showCode("kernel", kernel);
   const line = /^(loops|llvm|asm|cuda):(\d+)$/.exec(address);
   if (line && line[2] <= { loops, llvm, asm, cuda }[line[1]].rows.length) return showCode(line[1], line[2] - 1);

@@ -10,7 +10,9 @@ function startTheme() {
   const set = (theme) => theme && (document.documentElement.dataset.theme = theme);
   set(kept);
   find("#theme").addEventListener("click", () => {
-    const dark = getComputedStyle(document.documentElement).colorScheme.startsWith("dark") || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+    const dark =
+      getComputedStyle(document.documentElement).colorScheme.startsWith("dark") ||
+      (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
     set(dark ? "light" : "dark");
     try {
       localStorage.setItem("symnet-theme", document.documentElement.dataset.theme);
@@ -26,7 +28,13 @@ function startKeys() {
   find("#help-close").addEventListener("click", () => help.close());
   document.addEventListener("keydown", (event) => {
     if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
-    const command = { "/": () => find("#search").focus(), "?": () => help.showModal(), n: () => stepKernel(1), p: () => stepKernel(-1), Escape: escape }[event.key];
+    const command = {
+      "/": () => find("#search").focus(),
+      "?": () => help.showModal(),
+      n: () => stepKernel(1),
+      p: () => stepKernel(-1),
+      Escape: escape,
+    }[event.key];
     if (!command) return;
     event.preventDefault();
     command();
@@ -45,9 +53,12 @@ function escape() {
 /** The part of the page that is being read is marked in the table of contents. */
 function startContents() {
   const links = new Map(all(".toc > li > a").map((link) => [link.hash.slice(1), link]));
-  const seen = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) links.get(target.id)?.classList.toggle("here", isIntersecting);
-  }, { rootMargin: "-25% 0px -75% 0px" });
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) links.get(target.id)?.classList.toggle("here", isIntersecting);
+    },
+    { rootMargin: "-25% 0px -75% 0px" },
+  );
   for (const id of links.keys()) if (document.getElementById(id)) seen.observe(document.getElementById(id));
 }
 
