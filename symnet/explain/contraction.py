@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from symnet.explain.identifiers import axis_letter
+from symnet.explain.identifiers import axis_letter, letters
 from symnet.explain.notation import (
     Big,
     Call,
@@ -24,7 +24,7 @@ from symnet.explain.notation import (
 from symnet.explain.notation import Index as Indexed
 from symnet.explain.stacks import stacked_product
 from symnet.explain.windows import convolution
-from symnet.expr.dims import Dim
+from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr
 from symnet.ops.contract import Index, Indices, is_plain, parse_spec, renamed
 
@@ -38,7 +38,9 @@ def contraction(node: Expr, left: Form, right: Form) -> Form:
     first, second, out = (tuple(_renamed(index, names) for index in part) for part in parts)
     if is_plain(node.attrs["spec"]):
         left, right = (as_matrices(arg, form) for arg, form in zip(node.args, (left, right), strict=True))
-        form = _matrix_product(first, second, out, left, right) or _elementwise(first, second, out, left, right)
+        form = _matrix_product(first, second, out, left, right, node.args[0].shape) or _elementwise(
+            first, second, out, left, right, node.args[0].shape
+        )
         form = form or stacked_product(first, second, out, left, right, _core_product)
         if form is not None:
             return form
@@ -106,7 +108,7 @@ def _renamed(index: Index, names: Mapping[str, str]) -> str:
     return re.sub(r"(\d)\*", r"\1", text).replace("-", "−")
 
 
-def _matrix_product(first: Axes, second: Axes, out: Axes, left: Form, right: Form) -> Form | None:
+def _matrix_product(first: Axes, second: Axes, out: Axes, left: Form, right: Form, shape: Shape) -> Form | None:
     """A product of matrices or vectors, on the last two axes as in NumPy; None if it is none.
 
     Leading axes may be common to both factors and the result (one product for each), common to the factors alone (the
@@ -118,7 +120,7 @@ def _matrix_product(first: Axes, second: Axes, out: Axes, left: Form, right: For
     added = min(_common_prefix(first, second), len(first) - 2)
     if added > 0 and (len(first), len(second)) == (added + 2,) * 2 and len(out) == 2:
         product = _core_product(first[added:], second[added:], out, left, right)
-        return None if product is None else Big("Σ", first[:added], product)
+        return None if product is None else Big("Σ", letters(shape)[:added], product)
     for one, other, swapped in ((first, second, False), (second, first, True)):
         lead = len(one) - 2
         if lead > 0 and len(other) == 2 and out[:lead] == one[:lead] and len(out) == lead + 2:
@@ -217,10 +219,11 @@ def _common_prefix(*terms: Axes) -> int:
     return length
 
 
-def _elementwise(first: Axes, second: Axes, out: Axes, left: Form, right: Form) -> Form | None:
+def _elementwise(first: Axes, second: Axes, out: Axes, left: Form, right: Form, shape: Shape) -> Form | None:
     """Σ over some axes of a ⊙ b, where both factors have the same axes; the trace of a product."""
     if first == second and tuple(index for index in first if index in out) == out:
-        summed = tuple(index for index in first if index not in out)
+        own = letters(shape)
+        summed = tuple(own[axis] for axis, index in enumerate(first) if index not in out)
         body = Product("hadamard", (left, right))
         return Big("Σ", summed if out else (), body) if summed else body
     if not out and len(first) == 2 and first == second[::-1]:

@@ -96,7 +96,9 @@ def where_clauses(roots: Sequence[Expr], known: Mapping[Expr, Form], forward: Se
         mentioned = [node for node in loops.postorder(pending, known) if node in known and loops.below(node)]
         pending = [part for node in mentioned if node not in needed for part in loops.below(node)]
         needed.update(mentioned)
-    needed -= {whole for whole, step, _ in loops.sliced() if step in needed and step in known}
+    needed -= {
+        whole for whole, step, _ in loops.sliced() if step in needed and step in known and step not in loops.slices
+    }
     units = _units([node for node in loops.postorder(roots) if node in needed], loops)
     passed = set(loops.postorder(forward))
     units.sort(key=lambda unit: any(node in passed for node in unit))

@@ -188,15 +188,15 @@ def name_shared(names: Names, roots: Sequence[Expr], letter: str | None = None) 
     Each operation has a letter of its own, unless one `letter` is given for all.
     """
     loops = names.forms.loops
+    for node in loops.postorder(roots):
+        if node.op == "constant" and is_table(node) and node not in names.forms:
+            names.give(node, names.free(Symbol("C")))
+            names.legend.append((names.forms[node], Call("constant", (extent(node.shape),))))
     name_loops(names, loops.postorder(roots))
     order = [node for node in loops.postorder(roots) if node.dtype != "tuple" or node.op == "cond"]
     for node in order:
         if node.name is not None and node.op not in _LEAVES and loops.owner(node) is not None:
             names.give(node, names.free(symbol(node.name), _time(loops, node)))
-    for node in order:
-        if node.op == "constant" and is_table(node) and node not in names.forms:
-            names.give(node, names.free(Symbol("C")))
-            names.legend.append((names.forms[node], Call("constant", (extent(node.shape),))))
     names.legend += [line for line in (*meanings(order), *bars(names, order)) if line not in names.legend]
     _name_standardized(names, order)
     uses = Counter(part for node in order for part in set(loops.below(node)))

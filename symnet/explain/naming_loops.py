@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from symnet.explain.naming import Names
 
 _CARRIED = {1: "h", 2: "hc"}
-_OTHERS = "hsqv"
+_OTHERS = "hsqvrde"
 
 
 @dataclass(frozen=True)

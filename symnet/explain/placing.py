@@ -15,7 +15,7 @@ from symnet.explain import text
 from symnet.explain.alignment import align, squeezed, visible
 from symnet.explain.identifiers import letters
 from symnet.explain.leaves import dimension, extent, is_named
-from symnet.explain.notation import Call, Entries, Form, Index, Number, Product, Sum, Symbol
+from symnet.explain.notation import Call, Convolution, Entries, Form, Index, Number, Product, Sum, Symbol
 from symnet.explain.operations import form_of
 from symnet.explain.scalars import is_outer, is_repeated
 from symnet.expr.dims import Shape
@@ -24,6 +24,8 @@ from symnet.expr.node import Expr
 # Operations whose form is that of their operand.
 _SAME = ("cast", "stop_gradient", "require", "random_step")
 _CHOICES = ("usually", "abbreviated")
+_WITH_ONES = ("kron", "windows", "overlap_add", "max_pool", "argmax_pool", "unpool")  # axes of size 1 count
+_AS_THEY_ARE = ("slice", "softmax", "log_softmax", "cumsum", "reshape", "place", *_WITH_ONES[1:])
 _REDUCTIONS = ("sum", "prod", "max", "min", "any", "all", "mean", "var", "logsumexp", "norm")
 
 
@@ -78,14 +80,14 @@ def placed(node: Expr, operands: Sequence[Placed]) -> Placed:
         stack = letters(squeezed(node.args[0].shape))[:-1]
         body = Call("diag", (Index(full[0][0], tuple(map(Symbol, stack))),))
         return Entries(body, stack), Reading(squeezed(node.shape), visible(node.shape))
-    if node.op == "kron":
+    if node.op in _WITH_ONES or (node.op == "contract" and node.attrs["sizes"]):
         full = [_with_ones(operand, arg) for operand, arg in zip(full, node.args, strict=True)]
     form = form_of(node, [form for form, _ in full])
     if node.op in _REDUCTIONS:
         return form, _reduced(node, full[0][1])
     if isinstance(form, Number) or not squeezed(node.shape):
         return form, Reading((), ())
-    if node.op in ("slice", "softmax", "log_softmax", "cumsum"):
+    if node.op in _AS_THEY_ARE or isinstance(form, Convolution):
         return form, named(node)
     return form, Reading(squeezed(node.shape), visible(node.shape))
 
@@ -135,6 +137,11 @@ def _with_ones(operand: Placed, node: Expr) -> Placed:
     return Call("reshape", (form, extent(node.shape))), named(node)
 
 
+def _with_size(operand: Placed, node: Expr) -> Placed:
+    form = _sized(operand[0], node)
+    return operand if form is operand[0] else (form, named(node))
+
+
 def _sized(form: Form, node: Expr) -> Form:
     """A one-hot vector with its number of classes: onehot₅(y)."""
     if isinstance(form, Call) and form.function == "onehot" and not form.sub:
@@ -157,6 +164,8 @@ def _reduced(node: Expr, reading: Reading) -> Reading:
 
 
 def _elementwise(node: Expr, operands: Sequence[Placed]) -> Placed:
+    if not any(reading.axes and not reading.lazy for _, reading in operands):  # nothing that tells a size
+        operands = [_with_size(operand, arg) for operand, arg in zip(operands, node.args, strict=True)]
     readings = []
     for (_, reading), arg in zip(operands, node.args, strict=True):
         shift = node.ndim - arg.ndim

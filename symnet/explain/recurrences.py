@@ -80,7 +80,7 @@ class Loops:
         self.slices: dict[Expr, Expr] = {}
         self._takers: dict[Expr, list[Recurrence]] = {}
         self._at_step: dict[tuple[Expr, str], Expr] = {}
-        self._owner: dict[Expr, Recurrence | None] = {}
+        self._owner: dict[Expr, tuple[Recurrence | None, bool]] = {}  # and whether it depends on what is carried
 
     def of(self, scan: Expr) -> Recurrence:
         """The recurrence that a scan belongs to."""
@@ -146,12 +146,13 @@ class Loops:
         for inner in postorder([node]) if node not in self._owner else ():
             if inner in self._owner:
                 continue
-            found = [self._carried[inner][0]] if inner in self._carried else []
+            found = [self._owner[arg] for arg in inner.args]
+            if inner in self._carried:
+                found = [(self._carried[inner][0], True)]
             if inner in self.slices:
-                found = [min(self._takers[inner], key=lambda one: one.level)]
-            found += [own for arg in inner.args if (own := self._owner[arg]) is not None]
-            self._owner[inner] = max(found, key=lambda one: one.level) if found else None
-        return self._owner[node]
+                found = [(min(self._takers[inner], key=lambda one: one.level), False)]
+            self._owner[inner] = max(found, key=_rank, default=(None, False))
+        return self._owner[node][0]
 
     def _open(self, scan: Expr) -> Recurrence:
         body, consts, carries = scan.attrs["body"], scan.attrs["consts"], scan.attrs["carries"]
@@ -220,6 +221,11 @@ class Loops:
         shorter = [spec[1:] if held else spec for spec, held in zip(specs, holds, strict=True)]
         spec = canonical_spec(f"{','.join(shorter)}->{out[1:]}")
         return make(CONTRACT, args, {"spec": spec, "sizes": (), "shape": ()})
+
+
+def _rank(found: tuple[Recurrence | None, bool]) -> tuple[int, bool]:
+    loop, carried = found
+    return (-1 if loop is None else loop.level, carried)
 
 
 def _letter(length: Dim) -> str:

@@ -101,6 +101,7 @@ def names(tree: Tree) -> list[str]:
 def ordered(document: Document) -> list[str | Loop]:
     """The equations and loops of a document, each after those that it mentions."""
     bases = list(document.loops)
+    times = {loop.letter for loop in document.loops.values()}
     order: list[str | Loop] = []
     seen: set[int | str] = set()
 
@@ -112,6 +113,9 @@ def ordered(document: Document) -> list[str | Loop]:
                 found.append(name)
                 continue
             found += [loop for base, loop in document.loops.items() if _belongs(name, base, loop.letter)]
+            found += [
+                base for one in times if timed(name, one) and (base := sequence(name, one)[0]) in document.equations
+            ]
         if isinstance(unit, Loop):
             starts = [base for base in bases if document.loops[base] is unit]
             found += [

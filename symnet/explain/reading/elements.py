@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from symnet.explain.alignment import align, squeezed
 from symnet.explain.identifiers import letters
-from symnet.explain.reading.document import key, names, sequence, timed, walk
+from symnet.explain.reading.document import key, names, sequence, timed
 from symnet.explain.reading.grammar import Tree, dimension
 from symnet.explain.reading.values import Array, Lazy, Operand
 from symnet.expr import dims
@@ -79,10 +79,8 @@ def _range_of(reader: Reader, letter: str, body: Tree) -> tuple[int, int] | None
 
 
 def _counted(reader: Reader, letter: str, body: Tree) -> Dim | None:
-    """The size of the axis that a letter is a position of, somewhere in a formula, or that is told: i<5."""
-    if letter in reader.bounds:
-        return dimension(reader.bounds[letter])
-    for tree in walk(body):
+    """The size of the axis that a letter is a position of, somewhere in a formula."""
+    for tree in _free(letter, body):
         if tree.kind == "index":
             for axis, part in enumerate(tree.trees()[1:]):
                 if part == Tree("name", (letter,)):
@@ -91,28 +89,44 @@ def _counted(reader: Reader, letter: str, body: Tree) -> Dim | None:
     return None
 
 
+def _free(letter: str, body: Tree) -> Iterable[Tree]:
+    """The parts of a formula in which a letter is not that of brackets or a sum inside."""
+    stack = [body]
+    while stack:
+        tree = stack.pop()
+        if tree.kind == "entries" and letter in _indices(tree.text(1))[0]:
+            continue
+        yield tree
+        stack.extend(tree.trees())
+
+
 def entries(reader: Reader, tree: Tree) -> Operand:
     """The array with the body's value at each value of the indices behind the brackets."""
-    body, indices = tree.tree(0), tree.text(1)
-    parts = indices.split(",") if re.search("[,:<]", indices) else LETTERS.findall(indices)
-    reader.bounds.update(dict(part.split("<") for part in parts if "<" in part))
-    parts = [part.partition("<")[0] for part in parts]
-    names = [part for part in parts if LETTERS.fullmatch(part)]
-    plain = len(names) == len([part for part in parts if part != ":"])
-    if not plain:
-        return Lazy("the result of a sum over shifted places", lambda shape: _spread(reader, body, parts, shape))
-    sizes = [_counted(reader, name, body) for name in names]
-    if any(size is None for size in sizes):
-        return Lazy(f"the range of {indices}", lambda shape: _filled(reader, body, parts, shape))
-    return _filled(reader, body, parts, None)
-
-
-def _filled(reader: Reader, body: Tree, parts: Sequence[str], shape: Shape | None) -> Array:
+    body = tree.tree(0)
+    parts, bounds = _indices(tree.text(1))
     names = [part for part in parts if part != ":"]
-    if shape is None:
-        sizes = [size for name in names if (size := _counted(reader, name, body)) is not None]
-    else:
-        sizes = [dim for part, dim in zip(parts, shape, strict=False) if part != ":"]
+    if not all(LETTERS.fullmatch(name) for name in names):
+        return Lazy("the result of a sum over shifted places", lambda shape: _spread(reader, body, parts, shape))
+    sizes = [bounds[name] if name in bounds else _counted(reader, name, body) for name in names]
+    known = [size for size in sizes if size is not None]
+    if len(known) == len(sizes):
+        return _filled(reader, body, parts, known)
+
+    def resolve(shape: Shape) -> Array:
+        return _filled(reader, body, parts, [dim for part, dim in zip(parts, shape, strict=False) if part != ":"])
+
+    return Lazy(f"the range of {tree.text(1)}", resolve)
+
+
+def _indices(text: str) -> tuple[list[str], dict[str, Dim]]:
+    """The indices behind brackets, and the ranges that are told: i<5."""
+    parts = text.split(",") if re.search("[,:<]", text) else LETTERS.findall(text)
+    bounds = {name: dimension(size) for name, _, size in (part.partition("<") for part in parts) if size}
+    return [part.partition("<")[0] for part in parts], bounds
+
+
+def _filled(reader: Reader, body: Tree, parts: Sequence[str], sizes: Sequence[Dim]) -> Array:
+    names = [part for part in parts if part != ":"]
     counts = [dims.evaluate(size, reader.sizes) for size in sizes]
     found: list[Array] = []
     outer = dict(reader.indices)

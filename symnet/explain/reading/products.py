@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 ONES = Tree("bold", ("1",))
 
 
+def factor_of(tree: Tree) -> Callable[..., Any]:
+    """The product of numbers; 0 times a logarithm is 0, as everybody means by t log p."""
+    if tree.tree(1).kind == "call" and tree.tree(1).text(0) == "log":
+        return lambda a, b: np.where(a == 0, 0, a * np.where(a == 0, 0, b))
+    return np.multiply
+
+
 def times(reader: Reader, tree: Tree) -> Operand:
     """A number times the rest, or a product of matrices; a factor 𝟏 is a vector of ones of the length that fits."""
     if ONES in tree.parts or Tree("transposed", (ONES,)) in tree.parts:
@@ -30,9 +38,9 @@ def times(reader: Reader, tree: Tree) -> Operand:
         if isinstance(identity, Lazy) and identity.what == "I" and matrix:
             return other  # (a number times I is I scaled)
     if isinstance(left, Lazy) or isinstance(right, Lazy):
-        return reader.elementwise(np.multiply, left, right)
+        return reader.elementwise(factor_of(tree), left, right)
     if not squeezed(left.shape) or not squeezed(right.shape):
-        scaled = reader.elementwise(np.multiply, left, right)
+        scaled = reader.elementwise(factor_of(tree), left, right)
         assert isinstance(scaled, Array)
         return Array(scaled.value, scaled.shape, row=left.row or right.row)
     return _matrix_product(reader.squeeze(left), reader.squeeze(right))

@@ -43,7 +43,6 @@ class Reader:
         self.steps: dict[str, dict[int, Array]] = {}
         self.times: dict[str, int] = {}
         self.indices: dict[str, int] = {}
-        self.bounds: dict[str, str] = {}
         self.sequences: set[str] = set()
 
     def read(self, text: str) -> dict[str, np.ndarray]:
@@ -142,11 +141,11 @@ class Reader:
                 if step + shift in self.steps.get(base, {}):
                     return self.steps[base][step + shift]
                 for store in (self.given, self.found):
-                    if f"{base}_{step + shift}" in store:
-                        return store[f"{base}_{step + shift}"]
                     if base in store:
                         whole = store[base]
                         return Array(whole.value[step + shift - 1], whole.shape[1:])
+                    if f"{base}_{step + shift}" in store:
+                        return store[f"{base}_{step + shift}"]
         match = re.match(r"(.*?)(?:_|,)([^_,]+)\Z", own)
         index = self._time(match[2]) if match else None
         if match and index is not None and index in self.steps.get(match[1], {}):
@@ -239,7 +238,7 @@ class Reader:
         return self.elementwise(np.negative, self.evaluate(tree.tree(0)))
 
     def _hadamard(self, tree: Tree) -> Operand:
-        return self.elementwise(np.multiply, self.evaluate(tree.tree(0)), self.evaluate(tree.tree(1)))
+        return self.elementwise(products.factor_of(tree), self.evaluate(tree.tree(0)), self.evaluate(tree.tree(1)))
 
     def _quotient(self, tree: Tree) -> Operand:
         return self.elementwise(np.divide, self.evaluate(tree.tree(0)), self.evaluate(tree.tree(1)))
