@@ -41,8 +41,8 @@ def operator(sign: str) -> str:
 def _identifier(text: str) -> str:
     if text.endswith((n.BAR, n.HAT)):
         return f"<mover>{_identifier(text[:-1])}<mo>{'¯' if text.endswith(n.BAR) else '^'}</mo></mover>"
-    if text.endswith(n.HAT):
-        return f"<mover>{_identifier(text[:-1])}<mo>^</mo></mover>"
+    if len(text) > 1 and text.endswith("′"):  # a letter with a prime is still a letter, so it is set in italics
+        return f"<msup>{_identifier(text[:-1])}<mo>′</mo></msup>"
     return f"<mi>{escape(text)}</mi>"
 
 
@@ -57,8 +57,9 @@ def _fenced(*parts: str, left: str = "(", right: str = ")") -> str:
 def _with_subscript(base: str, sub: str) -> str:
     if not sub:
         return base
-    parts = [_index(part) for part in sub.split(",")]
-    return f"<msub>{base}{row(*_separated(parts))}</msub>"
+    subscript = row(*_separated([_index(part) for part in sub.split(",")]))
+    primed = re.fullmatch(r"<msup>(.*)<mo>′</mo></msup>", base)
+    return f"<msubsup>{primed[1]}{subscript}<mo>′</mo></msubsup>" if primed else f"<msub>{base}{subscript}</msub>"
 
 
 def _index(part: str) -> str:

@@ -22,6 +22,7 @@ from symnet.report.sections import amount, slug
 from tests.symnet.report.documents import data_of
 from tests.symnet.report.networks import PROGRAMS
 
+ASSETS = Path(sn.report.__code__.co_filename).parent / "assets"
 NETWORKS = sorted(PROGRAMS)
 VOID = {"meta", "link", "input", "mspace", "br", "img", "mprescripts"}
 NAMESPACES = ("http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML", "http://www.w3.org/1999/xhtml")
@@ -113,6 +114,13 @@ def test_the_licences_of_what_is_bundled_are_in_it() -> None:
     assert notice is not None
     assert "Permission is hereby granted" in notice[1]
     assert "GUST Font License" in notice[1]
+
+
+def test_what_is_bundled_is_what_its_readme_says() -> None:
+    readme = (ASSETS / "README.md").read_text(encoding="utf-8")
+    for name in ("dagre.min.js", "symnet-math.woff2"):
+        digest = hashlib.sha256((ASSETS / "vendor" / name).read_bytes()).hexdigest()
+        assert f"`{digest}`" in next(line for line in readme.splitlines() if f"`vendor/{name}`" in line)
 
 
 def test_the_same_program_gives_the_same_page() -> None:
