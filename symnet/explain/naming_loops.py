@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symnet.derive.build import apply
-from symnet.explain import text
 from symnet.explain.identifiers import symbol
 from symnet.explain.notation import BAR, Form, Symbol, Words
 from symnet.explain.recurrences import Recurrence
@@ -92,8 +91,8 @@ def bars(names: Names, order: Iterable[Expr]) -> list[tuple[Form, Form]]:
         place = names.forms.loops.carry(node)
         if place is not None and (letter := place[0].letters.get(place[1])) is not None and letter.base.endswith(BAR):
             t = place[0].letter
-            whole = text.write(at(Symbol(letter.base[:-1], letter.sub), t))
-            lines[at(letter, t)] = Words(f"what the other steps add to the derivative by {whole}")
+            of = letter.base[:-1]
+            lines[at(letter, t)] = Words(f"what the other steps add to the derivative by {of} at step {t}")
     return list(lines.items())
 
 
