@@ -34,6 +34,8 @@ EXACT = 1e-13
 DIFFERENCES = 1e-5
 """For a derivative and differences of second order."""
 
+EVALUATIONS = 32
+"""Gradients are compared one by one up to so many, more of them in so many groups: each costs the whole loss twice."""
 SYMMETRIC = ("cholesky",)
 """Operations whose derivative is that along symmetric changes of their operand."""
 
@@ -85,8 +87,10 @@ def verify(
     for link in wide_links:
         checks.link(link)
     whole = _Loss(wide_loss, data)
-    for variable, gradient in zip(wide_wrt, wide_gradients, strict=True):
-        checks.gradient(whole, variable, gradient)
+    pairs = list(zip(wide_wrt, wide_gradients, strict=True))
+    together = -(-len(pairs) // EVALUATIONS) or 1
+    for start in range(0, len(pairs), together):
+        checks.gradients(whole, pairs[start : start + together])
     return Verification(len(steps), checks.count, checks.worst, checks.where, checks.exactly, seed)
 
 
@@ -110,15 +114,23 @@ def _links(steps: Sequence[ChainStep]) -> list[_Link]:
     together: dict[tuple[Expr, Expr], list[ChainStep]] = {}
     for step in steps:
         together.setdefault((step.before, step.target), []).append(step)
-    found = []
+    flat: list[Expr] = []
     for (before, target), parts in together.items():
+        flat += [before, target, total([part.after for part in parts]), *_present(parts[0])]
+    wide = iter(to_dtype(flat, "float64"))  # all at once: each of them reaches far into the graph
+    found = []
+    for parts in together.values():
+        before, target, after = next(wide), next(wide), next(wide)
         given = parts[0].cotangent if isinstance(parts[0].cotangent, tuple) else (parts[0].cotangent,)
-        present = [g for g in given if g is not None]
-        wide = to_dtype([before, target, total([part.after for part in parts]), *present], "float64")
-        known = iter(wide[3:])
-        cotangents = tuple(None if g is None else next(known) for g in given)
-        found.append(_Link(parts[0], wide[0], wide[1], cotangents, wide[2]))
+        cotangents = tuple(None if g is None else next(wide) for g in given)
+        found.append(_Link(parts[0], before, target, cotangents, after))
     return found
+
+
+def _present(step: ChainStep) -> list[Expr]:
+    """The cotangents that are not zero."""
+    given = step.cotangent if isinstance(step.cotangent, tuple) else (step.cotangent,)
+    return [g for g in given if g is not None]
 
 
 class _Loss:
@@ -135,17 +147,17 @@ class _Loss:
         floats = (part for node in summed for part in _items(self.values[node]) if part.dtype.kind == "f")
         self.terms = max((float(np.sum(np.abs(part))) for part in floats), default=0.0)
 
-    def along(self, variable: Expr, direction: Array) -> Callable[[float], float]:
-        """The loss as a function of the distance of the variable in a direction; what stop_gradient holds stays."""
-        moving = {variable}
+    def along(self, directions: Mapping[Expr, Array]) -> Callable[[float], float]:
+        """The loss as a function of the distance of variables in their directions; what stop_gradient holds stays."""
+        moving = set(directions)
         for node in self.order:
             if node.op != "stop_gradient" and not moving.isdisjoint(node.args):
                 moving.add(node)
         fixed = {node: value for node, value in self.values.items() if node not in moving}
-        at = self.values[variable]
 
         def value(distance: float) -> float:
-            return float(run([self.loss], {**fixed, variable: at + distance * direction}, self.sizes)[0].sum())
+            there = {node: self.values[node] + distance * direction for node, direction in directions.items()}
+            return float(run([self.loss], {**fixed, **there}, self.sizes)[0].sum())
 
         return value
 
@@ -198,13 +210,20 @@ class _Checks:
         summed = sum(float(np.sum(np.abs(g))) for g in cotangents)
         return _off(value, contribution, along, size, summed * max(size, *map(_magnitude, _items(here))))
 
-    def gradient(self, loss: _Loss, variable: Expr, gradient: Expr) -> None:
-        """A gradient is what differences of the loss give."""
-        at = self.values[variable]
-        along = self._direction(at, loss.users(variable))
-        value = loss.along(variable, along) if variable in loss.values else lambda distance: 0.0
-        error = _off(value, self.values[gradient], along, _magnitude(at), loss.terms)
-        self._note(None, error, DIFFERENCES, f"that by {variable.name or variable.op} is not what differences give")
+    def gradients(self, loss: _Loss, pairs: Sequence[tuple[Expr, Expr]]) -> None:
+        """Gradients are what differences of the loss give, when their variables move together; if not, each alone."""
+        sizes = [_magnitude(self.values[variable]) for variable, _ in pairs]
+        along = [self._direction(self.values[variable], loss.users(variable)) for variable, _ in pairs]
+        moved = zip(pairs, sizes, along, strict=True)
+        value = loss.along({v: size * way for (v, _), size, way in moved if v in loss.values})
+        slopes = [size * self.values[g].ravel() for (_, g), size in zip(pairs, sizes, strict=True)]
+        error = _off(value, np.concatenate(slopes), np.concatenate([way.ravel() for way in along]), 1.0, loss.terms)
+        if error > DIFFERENCES and len(pairs) > 1:
+            for pair in pairs:
+                self.gradients(loss, [pair])
+            return
+        named = ", ".join(str(variable.name or variable.op) for variable, _ in pairs)
+        self._note(None, error, DIFFERENCES, f"that by {named} is not what differences give")
 
     def _direction(self, at: Array, users: Sequence[Expr]) -> Array:
         """A random direction; a symmetric one for what an operation on symmetric matrices takes."""

@@ -139,6 +139,17 @@ def test_a_wrong_derivative_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         derivation.verify()
 
 
+def test_a_wrong_gradient_among_many_is_found() -> None:
+    """Many gradients are compared in groups; when a group is wrong, the one that is."""
+    x, parameters = sn.input("x", ("N", 2)), [sn.parameter(f"p{i}", (2,)) for i in range(70)]
+    losses = [sn.mean(sn.sin(x * p)) for p in parameters]
+    derivation = sn.explain(sum(losses[1:], start=losses[0]), parameters)
+    assert derivation.verify().checks < len(derivation.steps) + len(parameters)
+    derivation.gradients[41] = derivation.gradients[40]
+    with pytest.raises(CompilerBug, match="that by p41 is not what differences give"):
+        derivation.verify()
+
+
 def test_ill_conditioned_steps_are_decided_with_50_digits() -> None:
     """In float64 the two sides of (x + 1e9) - 1e9 = x differ by far more than rounding explains."""
     a = sn.input("a", (5,), "float64")
