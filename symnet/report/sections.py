@@ -117,7 +117,8 @@ class _Report:
         backward = self.equations("backward", "Backward", _BACKWARD, "From the loss back to the parameters.", level=3)
         if not forward and not backward:
             return ""
-        return f'<section id="values"><h2>Values</h2><p class="lead">{self.values_text()}</p>{forward}{backward}</section>'
+        lead = f'<p class="lead">{self.values_text()}</p>'
+        return f'<section id="values"><h2>Values</h2>{lead}{forward}{backward}</section>'
 
     def values_text(self) -> str:
         return f"{_VALUES_TEXT} {_VALUES_CODE_TEXT}" if self.document["kernels"] else _VALUES_TEXT

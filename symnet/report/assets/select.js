@@ -41,7 +41,9 @@ function showCode(kind, number) {
   find("#code").scrollIntoView({ behavior: motion() });
 }
 
-const motion = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
+/** How to scroll: at once while the page opens, and for those who want no motion. */
+const motion = () =>
+  !document.documentElement.dataset.ready || matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
 
 /** Go to what an address names: #W1, #δ1, #dL/dW1, #blocks.0.norm1.weight, #kernel:z, #loops:210, #rule:softmax. */
 function follow(address) {

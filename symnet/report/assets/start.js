@@ -70,7 +70,10 @@ function startAddress() {
 
 /** What is out of sight is laid out after the rest; in a large report when the reader comes to it. */
 function startLayout() {
-  if (report.symbols.length <= MOST_AT_ONCE) setTimeout(() => document.body.classList.remove("lazy"), 100);
+  const all = () => document.body.classList.remove("lazy");
+  if (location.hash)
+    all(); // else what is laid out later moves the place that the address names
+  else if (report.symbols.length <= MOST_AT_ONCE) setTimeout(all, 100);
 }
 
 const MOST_AT_ONCE = 400;
@@ -86,6 +89,6 @@ startKeys();
 startContents();
 startPicture();
 if (example) tell(example, "pin");
-startAddress();
 startLayout();
+startAddress();
 document.documentElement.dataset.ready = performance.now().toFixed();

@@ -267,6 +267,14 @@ def test_addresses_lead_to_values_rules_and_lines(browser: Any, pages: Any) -> N
         assert tab.evaluate("scrollY") == 0
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_addresses_of_code_are_in_view(browser: Any, pages: Any, width: int) -> None:
+    with opened(browser, pages("transformer"), "#kernel:loss", width=width) as tab:
+        tab.wait_for_timeout(300)
+        assert -2 <= tab.locator("#code").bounding_box()["y"] < 100
+        assert tab.locator(".pane.loops .line.pinned").first.is_visible()
+
+
 def test_keys_alone_are_enough(browser: Any, pages: Any) -> None:
     with opened(browser, pages("mlp")) as tab:
         tab.keyboard.press("Tab")
