@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from symnet.accuracy.domains import domain
 from symnet.expr.node import Expr, make
 from symnet.expr.traverse import postorder
 from symnet.ops.leaves import input
+from symnet.simplify.expand import expand_definitions
 from symnet.simplify.facts import is_nonnegative
 
 POINTS = "S"
@@ -115,9 +117,25 @@ def _belongs(node: Expr) -> bool:
     """Whether a node is one of the element-wise operations on float32 (or truth values) that chains are made of."""
     if node.dtype not in ("float32", "bool") or not node.args:
         return False
-    if node.declaration.kind != "scalar" and node.op not in PASSED_ON:
+    if node.declaration.kind != "scalar" and node.op not in PASSED_ON and not _is_scalar_by_definition(node):
         return False
     return all(arg.dtype in ("float32", "bool") for arg in node.args)
+
+
+_scalar: dict[tuple[Any, ...], bool] = {}
+
+
+def _is_scalar_by_definition(node: Expr) -> bool:
+    """Whether an operation is a composite of scalar functions of one operand."""
+    define = node.declaration.define
+    if define is None or len(node.args) != 1 or node.shape != node.args[0].shape:
+        return False
+    key = (node.op, *node.attrs.items())
+    if key not in _scalar:
+        example = make(node.declaration, [input("s0", (POINTS,) * node.ndim, node.args[0].dtype)], node.attrs)
+        inner = postorder(expand_definitions([example]))
+        _scalar[key] = all(part.declaration.kind == "scalar" or not part.args for part in inner)
+    return _scalar[key]
 
 
 def _cut(root: Expr, inside: _Groups) -> Chain | None:

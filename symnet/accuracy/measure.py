@@ -30,6 +30,8 @@ EPSILON = float(np.finfo(np.float32).eps)
 SCALES = tuple(2.0**-k for k in (0, 1, 2, 3, 5, 8, 12, 17, 23))
 ORDINARY = 1e8
 """The largest size, and one over the smallest, of numbers in training."""
+FEW = 3
+"""Products of so many values may leave the range and count; see `_out_of_range`."""
 SMALLEST = TINY / ILL
 """No unit is smaller than this: an error below the smallest normal number is no error."""
 RELIABLE = 1e-10
@@ -85,15 +87,15 @@ def quick(closed: Expr, domains: Sequence[str]) -> tuple[Judge, list[Expr]]:
     judge = Judge(inputs, columns, doubles, np.zeros(len(columns[0]), bool))
     truth = doubles(columns)
     _settle(judge, nodes, truth, _moved(columns, truth, doubles))
-    if len(inputs) > 1:
+    if len(inputs) > FEW:
         judge.skipped = _out_of_range(nodes, judge.values(nodes), truth)
     return judge, nodes
 
 
 def _out_of_range(nodes: Sequence[Expr], values: Sequence[Array], truth: Sequence[Array]) -> Array:
     """The points at which a product or quotient of *different* values leaves the range of float32. Values are sampled
-    independently, and what the sizes of independent values may be together is not known; a square or an exponential
-    that leaves the range does so by itself."""
+    independently, and when they are many it says nothing that some of them together are out of range; a square or an
+    exponential that leaves the range does so by itself."""
     below: dict[int, frozenset[str]] = {}
     left = np.zeros(len(values[0]), bool)
     for node, value, true in zip(nodes, values, truth, strict=True):

@@ -59,6 +59,14 @@ def test_broadcasting_is_no_operation_of_a_chain() -> None:
     assert applied(chain.closed, chain.sources).shape == (3,)
 
 
+def test_composites_of_scalar_functions_belong_to_chains() -> None:
+    exprel = sn.exprel(x)
+    slope = sn.grad(sn.sum(exprel), x)
+    (chain,) = suspects([slope / sn.square(exprel)])
+    assert [source.op for source in chain.sources] == ["input"]
+    assert [source.op for source in suspects([x - sn.square(sn.softmax(x)) * x])[0].sources] == ["input", "softmax"]
+
+
 def test_other_types_and_very_long_chains_are_left_alone() -> None:
     wide = sn.input("w", (3,), "float64")
     assert suspects([1 - sn.cos(wide)]) == []
