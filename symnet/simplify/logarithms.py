@@ -188,18 +188,21 @@ def sums_exponentials(x: Expr, y: Expr) -> bool:
 @computed
 def blends(x: Expr, s: Expr, y: Expr, t: Expr) -> bool:
     """Whether x and y are shares or exponentials, and s and t factors that are not both numbers."""
-    factors_vary = s.op != "constant" or t.op != "constant"
-    return factors_vary and all(is_logs_well(part) and part.op != "constant" for part in (x, y))
+    if is_logs_well(s) and is_logs_well(t):
+        return False  # their products have logarithms of their own
+    return all(is_logs_well(part) and part.op != "constant" for part in (x, y))
 
 
 @computed
 def both_underflow(x: Expr, y: Expr) -> bool:
     """Whether both have stable logarithms and are no numbers: shares, say, which may underflow together."""
-    return all(map(is_share, (x, y)))
+    return any(map(is_share, (x, y))) and all(is_share(part) or grows_plainly(part) for part in (x, y))
 
 
 def is_share(x: Expr) -> bool:
-    return is_logs_well(x) and x.op != "constant" and not grows_plainly(x)
+    """A product of what has stable logarithms, with more than exponentials in it."""
+    parts = factors(x) or []
+    return bool(parts) and all(is_logs_well(f) for _, f in parts) and not grows_plainly(x) and x.op != "constant"
 
 
 def sums_shares(x: Expr) -> bool:

@@ -127,11 +127,16 @@ EXPONENTIALS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     "sigmoid-less-product": lambda rng: [sn.sigmoid(x) - sn.sigmoid(y) * sn.sigmoid(x) for x, y in MIRRORED],
     "sigmoid-less-mirrored": lambda rng: [sn.sigmoid(x) - sn.sigmoid(y) for x, y in MIRRORED],
     "log-of-blend": lambda rng: [
-        sn.log(sn.sigmoid(a) * sn.sigmoid(f64("s", 5)) + sn.sigmoid(-a) * (1.0 - sn.sigmoid(f64("s", 5)))),
-        sn.log(e * sn.exp(-b) + d * sn.sigmoid(f64("s", 3, 1))),
+        sn.log(sn.sigmoid(a) * sn.square(f64("s", 5)) + sn.sigmoid(-a) * sn.square(b)),
+        sn.log(e * b + d * sn.square(f64("s", 3, 1))),
         sn.log(sn.sigmoid(z) * hot + sn.sigmoid(-z) * (1.0 - hot)),
     ],
-    "log-of-sum-of-shares": lambda rng: [sn.log(sn.softmax(a) + sn.softmax(b)), sn.log(sn.sigmoid(a) + sn.sigmoid(b))],
+    "log-of-sum-of-shares": lambda rng: [
+        sn.log(sn.softmax(a) + sn.softmax(b)),
+        sn.log(sn.sigmoid(a) + sn.sigmoid(b)),
+        sn.log(sn.sigmoid(a) * sn.exp(b) + sn.sigmoid(-a) * sn.exp(-b)),
+        sn.log(sn.sigmoid(b) * 0.5 + e),
+    ],
     "log-of-weighted-sum": lambda rng: [
         *both(lambda k: sn.log(sn.sum(sn.exp(z) * sn.exp(t), axis=1, keepdims=k))),
         sn.log(sn.sum(weights * sn.exp(z), axis=1)),
@@ -176,6 +181,10 @@ PRODUCTS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     ],
     "picked-log-share-kept": lambda rng: [column - sn.logsumexp(z, axis=1, keepdims=True)],
     "log-share-picked-kept": lambda rng: [sn.logsumexp(z, axis=1, keepdims=True) - column],
+    "log-of-sum-of-squares": lambda rng: both(lambda k: sn.log(sn.sum(sn.square(x), axis=1, keepdims=k))),
+    "log-of-own-dot": lambda rng: [sn.log(v @ v)],
+    "largest-log-share": lambda rng: both(lambda k: sn.max(z, 1, k) - sn.logsumexp(z, 1, k)),
+    "largest-log-share-turned": lambda rng: both(lambda k: sn.logsumexp(z, 1, k) - sn.max(z, 1, k)),
     "root-of-product": lambda rng: [
         sn.sqrt(sn.sum(sn.square(x), axis=1) * sn.sum(sn.square(a), axis=1)),
         sn.sqrt(sn.exp(f64("s", 3)) * sn.mean(sn.square(x), axis=1)),
