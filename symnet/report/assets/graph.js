@@ -1,11 +1,12 @@
 // The graph of the picture: which nodes are shown, which layers are closed, and where dagre puts them.
 
+// State and hyperparameters are left out: they are leaves that every update has.
 const ROLES = {
   forward: { roles: ["input", "forward", "loss"], title: "forward" },
   parameter: { roles: ["parameter"], title: "parameters" },
   backward: { roles: ["backward"], title: "backward" },
   gradient: { roles: ["gradient"], title: "gradients" },
-  update: { roles: ["update", "state", "hyper"], title: "updates" },
+  update: { roles: ["update"], title: "updates" },
 };
 const GROUP = Object.fromEntries(
   Object.entries(ROLES).flatMap(([group, { roles }]) => roles.map((role) => [role, group])),

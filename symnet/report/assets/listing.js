@@ -17,7 +17,7 @@ class Listing {
     this.exact = null;
     this.current = -1;
     this.shown = new Map();
-    this.sheet = make("div", { class: "sheet", style: `height:${rows.length * LINE}px` });
+    this.sheet = make("div", { class: "sheet", role: "presentation", style: `height:${rows.length * LINE}px` });
     this.view = make(
       "div",
       {

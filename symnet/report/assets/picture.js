@@ -216,7 +216,7 @@ function fit() {
   const canvas = find("#canvas");
   const { width, height } = scene.graph;
   const whole = Math.min(canvas.clientWidth / width, canvas.clientHeight / height, 1.25);
-  camera.scale = Math.max(whole, Math.min(0.7, canvas.clientWidth / width));
+  camera.scale = Math.max(whole, Math.min(0.7, canvas.clientWidth / width), 0.2);
   camera.x = (canvas.clientWidth - width * camera.scale) / 2;
   camera.y = Math.max(0, (canvas.clientHeight - height * camera.scale) / 2);
   move();
