@@ -153,15 +153,22 @@ def _near(patient: Patient, variable: Variable, base: Form) -> Form | None:
         (values,) = patient.judge.values([current.node])
         imperfect = near & (np.nan_to_num(patient.judge.errors(patient.target, values)) > COVERED)
         found = variable.taylor(centre)
-        forms = [] if found is None else _around(patient, current, variable, found, distance[imperfect])
+        forms = [] if found is None else _around(patient, current, variable, found, distance[imperfect], distance)
         helping = [form for form in forms if form.ill < current.ill]
         current = min([current, *helping], key=lambda form: form.ill)
     return current if current is not base else None
 
 
-def _around(patient: Patient, base: Form, variable: Variable, found: series.Taylor, distances: Array) -> Iterator[Form]:
-    """The base with a polynomial within one radius or another, each as small as covers what is ill within it."""
-    radii = dict.fromkeys(_short(float(distances[distances < bound].max(initial=0.0))) for bound in RADII)
+def _around(
+    patient: Patient, base: Form, variable: Variable, found: series.Taylor, imperfect: Array, distances: Array
+) -> Iterator[Form]:
+    """The base with a polynomial within one radius or another, each reaching from the last imperfect point of a range
+    half the way (at most twice as far) to the next point."""
+    radii: dict[float, None] = {}
+    for bound in RADII:
+        last = float(imperfect[imperfect < bound].max(initial=0.0))
+        following = float(distances[distances > last].min(initial=2 * last))
+        radii[_short(float(np.sqrt(last * following)))] = None
     for radius in radii:
         node = series.near(variable.now, variable.f, found, radius, base.node) if radius else None
         if node is not None:
@@ -176,19 +183,20 @@ def _far(patient: Patient, variable: Variable, base: Form) -> Form | None:
     parity, current = far.parity(variable.f), base
     for side in (1,) if parity else (1, -1):
         size = np.abs(x) if parity else side * x
-        ill = size[patient.ill_at(current.node) & (size > FAR[0])]
-        found = variable.expansion(side) if len(ill) else None
+        ill = patient.ill_at(current.node) & (size > FAR[0])
+        found = variable.expansion(side) if ill.any() else None
         if found is not None:
-            forms = _from_radius(patient, current, variable, found, side, parity, ill.min())
+            well = size[~ill & (size >= FAR[0]) & (size < size[ill].min())]
+            forms = _from_radius(patient, current, variable, found, side, parity, well.max(initial=FAR[0]))
             current = _fewest([current, *forms], patient)
     return current if current is not base else None
 
 
 def _from_radius(
-    patient: Patient, base: Form, variable: Variable, found: far.Expansion, side: int, parity: int, first: float
+    patient: Patient, base: Form, variable: Variable, found: far.Expansion, side: int, parity: int, well: float
 ) -> Iterator[Form]:
-    """The base with the first terms from where it is ill, or from the nearest radius from which they hold."""
-    start = max(i for i, radius in enumerate(FAR) if radius <= first)
+    """The base with the first terms from where it is still well on, or from the nearest radius from which they hold."""
+    start = max(i for i, radius in enumerate(FAR) if radius <= well)
     for radius in FAR[start:]:
         node = far.beyond(variable.now, variable.f, found, side, radius, base.node, parity)
         if node is not None:
@@ -225,11 +233,11 @@ def centres(target: Expr) -> list[float]:
 
 
 def _short(radius: float) -> float:
-    """The next number that is at least 1.05 times as large and is 1 or 1.5 times a power of two."""
+    """The next number that is 1 or 1.5 times a power of two."""
     if radius == 0:
         return 0.0
-    power = float(2.0 ** np.floor(np.log2(1.05 * radius)))
-    return next(power * factor for factor in (1.0, 1.5, 2.0) if power * factor >= 1.05 * radius)
+    power = float(2.0 ** np.floor(np.log2(radius)))
+    return next(power * factor for factor in (1.0, 1.5, 2.0) if power * factor > radius)
 
 
 def work(closed: Expr) -> float:
