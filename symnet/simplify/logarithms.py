@@ -300,8 +300,8 @@ def shifted_quotient(x: Expr, y: Expr) -> Expr | None:
     below, above = list(terms(y)), list(terms(x))
     if len(below) == 2 and any(term is x for term in below) and not any(map(has_sum, below)):
         return None  # a share of two, for which there is a rule
-    if len(below) == 1 and any(f is below[0].args[0] or _moves(f, below[0].args[0]) for f in _above(x)):
-        return None  # a softmax
+    if len(below) == 1 and any(_makes_softmax(factor, below[0]) for factor in _above(x)):
+        return None  # for which there is a rule, too
     bounds = [bound for term in below if (bound := _bound(term)) is not None]
     if any(map(is_shifted, bounds)):
         return None
@@ -334,8 +334,14 @@ def _above(x: Expr) -> list[Expr]:
     return [factor for above, factor in factors(x) or [] if above]
 
 
-def _moves(factor: Expr, inner: Expr) -> bool:
-    return factor.op in ("transpose", "reshape", "broadcast_to") and factor.args[0] is inner
+def _makes_softmax(factor: Expr, below: Expr) -> bool:
+    """Whether a factor divided by a sum is a softmax, perhaps with its axis brought to the front."""
+    if below.op != "sum" or len(below.attrs["axes"]) != 1:
+        return False
+    inner, (axis,) = below.args[0], below.attrs["axes"]
+    if factor.op == "transpose" and factor.args[0] is inner:
+        return bool(factor.attrs["axes"] == (axis, *(a for a in range(inner.ndim) if a != axis)))
+    return factor is inner and (below.attrs["keepdims"] or axis == 0)
 
 
 @computed

@@ -152,7 +152,10 @@ def is_high_power(x: Expr) -> bool:
         return x.args[1].op == "constant" and not x.args[1].shape and x.args[1].attrs["value"] > 2
     if x.op == "square":
         return x.args[0].op == "square"
-    return x.op == "multiply" and any(a.op == "square" and a.args[0] is b for a, b in (x.args, x.args[::-1]))
+    return x.op == "multiply" and any(
+        a.op == "square" and (a.args[0] is b or (b.op == "absolute" and b.args[0] is a.args[0]))
+        for a, b in (x.args, x.args[::-1])
+    )
 
 
 @computed

@@ -162,6 +162,7 @@ EXPONENTIALS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
         sn.sum(z * sn.exp(z), axis=1) / sn.sum(sn.exp(z), axis=1),
         f64("u", 3) / turned,
         2.0 / sn.sum(sn.exp(z)),
+        sn.exp(z) / sn.sum(sn.exp(z)),
         sn.exp(z)[:, 0] / (sn.exp(z)[:, 0] + sn.exp(z)[:, 1] + sn.exp(z)[:, 3]),
         (row * sn.exp(z)) / sn.sum((0.5 + sn.sigmoid(t)) * sn.exp(z), axis=1, keepdims=True),
     ],
@@ -196,6 +197,7 @@ PRODUCTS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     ),
     "root-of-sum-of-powers": lambda rng: [
         sn.sum(x32 * sn.square(x32), axis=1) ** 0.3,
+        sn.sum(sn.abs(x32) * sn.square(x32), axis=1) ** (1 / 3),
         sn.sum(sn.exp(x32) ** 2.5, axis=0, keepdims=True) ** 0.4,
         sn.mean(sn.square(sn.square(x32))) ** 0.25,
     ],
