@@ -150,7 +150,7 @@ def _where(node: Expr, args: Sequence[Form]) -> Form:
             return Indicator(condition)
         return _masked(node.args[1], chosen, condition, node)
     if _is_constant(node.args[1], 0):
-        opposite = _opposite(condition)
+        opposite = _opposite(condition, node.args[0])
         return Indicator(opposite) if _is_constant(node.args[2], 1) else _masked(node.args[2], other, opposite, node)
     return Call("where", (condition, chosen, other))
 
@@ -164,9 +164,10 @@ def _masked(value: Expr, form: Form, condition: Form, node: Expr) -> Form:
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
-def _opposite(condition: Form) -> Form:
-    """Not the condition. (With nan both `<` and `>=` are false: equalities alone are turned round.)"""
-    if isinstance(condition, Relation) and condition.sign in ("==", "!="):
+def _opposite(condition: Form, node: Expr) -> Form:
+    """Not the condition. (With nan both `<` and `>=` are false: of floats equalities alone are turned round.)"""
+    whole = bool(node.args) and not dtypes.is_float(node.args[0].dtype)
+    if isinstance(condition, Relation) and condition.sign in _OPPOSITE and (whole or condition.sign in ("==", "!=")):
         return Relation(_OPPOSITE[condition.sign], condition.left, condition.right)
     return Call("not", (condition,))
 
