@@ -123,7 +123,7 @@ TWO_CLASSES = [
     Formula("bce in bits", lambda np, x, t: -(t * np.log(sigmoid(np, x)) + (1 - t) * np.log(1 - sigmoid(np, x)))
             / numpy.log(2), SOFT),
     Formula("bce of scaled logits", lambda np, x, t: -t * np.log(1 / (1 + np.exp(-x / 0.1)))
-            - (1 - t) * np.log(1 - 1 / (1 + np.exp(-x / 0.1))), SOFT),
+            - (1 - t) * np.log(1 - 1 / (1 + np.exp(-x / 0.1))), SOFT[:3] + SOFT[4:]),
     Formula("bce of probabilities", lambda np, p, t: -(t * np.log(p) + (1 - t) * np.log(1 - p)),
             ((f(0.2, 0.9, 0.5), f(1, 0, 1)), (f(1e-30, 1e-8, 0.9999999), f(1, 0, 1)))),
     Formula("focal", focal, BINARY),

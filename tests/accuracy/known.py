@@ -1,0 +1,51 @@
+"""Formulas of the corpus that are not right yet, each with what is lost."""
+
+from __future__ import annotations
+
+CANCELS = "a difference of nearly equal numbers: a part of the result in 10⁴ or less is lost at one of the points"
+LEAVES = "an intermediate value leaves the range of float32"
+
+KNOWN: dict[str, str] = {
+    "cross entropy, log of expected share": CANCELS,
+    "cross entropy with epsilon": CANCELS,
+    "jensen-shannon": CANCELS,
+    "entropy of softmax": CANCELS,
+    "distillation": CANCELS,
+    "error probability": CANCELS,
+    "poisson": CANCELS,
+    "poisson of softplus": LEAVES,
+    "gaussian, variance": LEAVES,
+    "kl to the standard normal": CANCELS,
+    "shifted softplus": CANCELS,
+    "swiglu": CANCELS,
+    "identity: either of two": CANCELS,
+    "cosine similarity": CANCELS,
+    "cosine distance": CANCELS,
+    "cosine of directions": CANCELS,
+    "distance by expansion": CANCELS,
+    "inverse length": LEAVES,
+    "weight norm": CANCELS,
+    "unit with smoothing": CANCELS,
+    "layer norm by moments": CANCELS,
+    "batch norm by moments": CANCELS,
+    "softmin": CANCELS,
+    "softmax with a bias of one": CANCELS,
+    "softmax of two axes": LEAVES,
+    "softmax with weights": CANCELS,
+    "logsumexp of all": CANCELS,
+    "logsumexp with weights": CANCELS,
+    "log-mean-exp": CANCELS,
+    "negative log-mean-exp": CANCELS,
+    "expectation": CANCELS,
+    "log of expected exponential": CANCELS,
+    "gumbel softmax": CANCELS,
+    "sparse share": CANCELS,
+    "margin of shares": CANCELS,
+    "maximum of two branches": CANCELS,
+    "power by log": CANCELS,
+    "shares of powers": LEAVES,
+    "density: responsibilities over an axis": CANCELS,
+    "density: logit-normal": CANCELS,
+    "density: boltzmann": CANCELS,
+    "density: bhattacharyya": CANCELS,
+}
