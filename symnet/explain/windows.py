@@ -25,8 +25,8 @@ from symnet.ops.window import Frame, frame_of, output_size
 
 MEANING: dict[str, tuple[Form, Form]] = {
     "∗": (Convolution("∗", Symbol("x"), Symbol("W"), ""), Words("convolution, with kernels that are not mirrored")),
-    "∗ᵀ": (Convolution("∗ᵀ", Symbol("δ"), Symbol("W"), ""), Words("its transpose: every entry on the left spreads a kernel")),
-    "⋆": (Convolution("⋆", Symbol("x"), Symbol("δ"), ""), Words("images times maps at each shift, summed over batch and places")),
+    "∗ᵀ": (Convolution("∗ᵀ", Symbol("δ"), Symbol("W"), ""), Words("its transpose: each entry spreads a kernel")),
+    "⋆": (Convolution("⋆", Symbol("x"), Symbol("δ"), ""), Words("images times maps at each shift, over the batch")),
 }
 _SETTINGS = {"p": "padding", "s": "stride", "d": "dilation", "g": "groups"}
 
