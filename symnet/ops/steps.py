@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from symnet.expr.dims import Shape
 from symnet.expr.node import Expr
+from symnet.ops.leaves import input
 from symnet.ops.scalar import (
     absolute,
     cos,
@@ -114,11 +116,22 @@ cos_step: ScalarOp = _step(
     reason=("cos′ = −sin, of which the same difference is taken", "cos′ = −sin"),
     doc="cos(b + d) - cos(b), with its digits for small d",
 )  # fmt: skip
+
+
+def _between_poles() -> list[Expr]:
+    shapes: list[tuple[Shape, Shape]] = [((5, 3), (5, 3)), (("N", 3), (3,)), ((), ())]
+    return [
+        tan_step(0.2 * input("a", a, dtype), 0.2 * input("b", b, dtype))
+        for dtype in ("float64", "float32")
+        for a, b in shapes
+    ]
+
+
 tan_step: ScalarOp = _step(
     "tan_step", tan, lambda b, d: sin(d) / (cos(b) * cos(b + d)), near=_small, domain=((0.1, 0.5), (0.1, 0.5)),
     formula=lambda sp, b, d: sp.tan(b + d) - sp.tan(b),
     by_b=lambda b, d: tan_step(b, d) * (tan(b) + tan(b + d)), by_d=lambda b, d: 1.0 + square(tan(b + d)),
-    cost=60.0,
+    cost=60.0, samples=lambda rng: _between_poles(),
     reason=("tan′ = 1 + tan², and squares differ by the product of difference and sum", "tan′ = 1 + tan²"),
     doc="tan(b + d) - tan(b), with its digits for small d",
 )  # fmt: skip
