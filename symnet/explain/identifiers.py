@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from symnet.explain.notation import Symbol
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr
 
-_GREEK = {name: letter for letter, name in GREEK.items()}
+# Not Σ and Π, which are a sum and a product.
+_GREEK = {name: letter for letter, name in GREEK.items() if letter not in "ΣΠ"}
 _TRAILING = re.compile(r"([A-Za-z]+?)_?(\d+)\Z")
 _WORDS = re.compile(r"([A-Za-z]+)_(\w+)\Z")
 POSITIONS = "ijklmpq"
@@ -30,6 +32,20 @@ def symbol(name: str) -> Symbol:
 def is_plain(name: str) -> bool:
     """Whether a name can stand in a formula as it is."""
     return name.isidentifier()
+
+
+def readable(name: str) -> str:
+    """The name, or what of it can stand in a formula without being read as something else: words joined by underscores.
+
+    `x-y` is no difference but x_y, and `0.5` no number but x_0_5. Primes stay.
+    """
+    primes = "′" * (len(name) - len(name.rstrip("′")))
+    body = name.removesuffix(primes)
+    body = {"Σ": "Sigma", "Π": "Pi"}.get(body, body)
+    if body.isidentifier() and body.strip("_") == body:
+        return body + primes
+    words = "_".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", body)))
+    return (words if words.isidentifier() else f"x_{words}".rstrip("_")) + primes
 
 
 @dataclass(frozen=True)
@@ -80,7 +96,7 @@ def _role(name: str, repeated: str, used_by: Sequence[str]) -> _Role:
     kind = "weight" if "weight" in words else "bias" if "bias" in words else ""
     sub = ",".join(word for word in words if word not in (kind, "proj", depth))
     if not kind:
-        plain = symbol(role)
+        plain = symbol(readable(role))
         return _Role(plain.base, plain.sub, plain.base, layer)
     if any(op.endswith("_norm") for op in used_by):
         return _Role("γ" if kind == "weight" else "β", sub, "norm", layer + repeated)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from symnet.explain.identifiers import is_plain, layer_symbols, symbol
+from symnet.explain.identifiers import layer_symbols, readable, symbol
 from symnet.explain.leaves import extent, is_table
 from symnet.explain.naming_loops import bars, name_loops
 from symnet.explain.notation import HAT, Call, Code, Form, Symbol
@@ -58,6 +58,14 @@ class Names:
     def is_free(self, form: Form, sequence: bool = False) -> bool:
         return form not in self._taken and not (sequence and form in self._sequences)
 
+    def called(self, node: Expr) -> Symbol:
+        """A symbol by a node's name; the legend has the name where it cannot stand in a formula."""
+        name = str(node.name)
+        found = self.free(symbol(readable(name)))
+        if readable(name) != name and node not in self.forms:
+            self.legend.append((found, _quoted(name)))
+        return found
+
     def free(self, wanted: Symbol, time: str = "", sequence: bool = False) -> Symbol:
         """`wanted`, or the same letter with the next free number; behind it `time`, the step of a loop.
 
@@ -72,6 +80,11 @@ class Names:
         if sequence:
             self._sequences.add(plain)
         return candidate
+
+
+def _quoted(name: str) -> Code:
+    """A name in the legend, on one line."""
+    return Code(name if name.isprintable() else repr(name))
 
 
 def _subscripted(symbol: Symbol, part: str) -> Symbol:
@@ -101,17 +114,17 @@ def name_leaves(names: Names, roots: Iterable[Expr]) -> None:
     by_layer = layer_symbols((node for node in leaves if node.op in ("parameter", "state")), users(roots))
     for node in leaves:
         if node not in by_layer:
-            own = names.free(symbol(str(node.name)) if is_plain(str(node.name)) else Symbol(str(node.name)))
+            own = names.called(node)
             names.give(node, replace(own, symmetric=True) if node.attrs.get("symmetric") else own)
     for node, wanted in by_layer.items():
         if node not in names.forms:
             names.give(node, names.free(wanted))
             form = names.forms[node]
             assert isinstance(form, Symbol)
-            names.legend.append((form, Code(str(node.name))))
+            names.legend.append((form, _quoted(str(node.name))))
     for node in order:
         if node.name is not None and node.op not in _NAMED_LEAVES:
-            names.give(node, names.free(symbol(node.name)))
+            names.give(node, names.called(node))
     inside = {arg for node in order if node.op.startswith("standard_") for arg in node.args}
     for node in order:
         if node.op in _DRAWN and node not in inside:
