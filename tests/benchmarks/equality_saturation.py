@@ -230,7 +230,8 @@ def main() -> None:
         row += [middle - began, end - middle]
         rows.append(row)
         print(
-            f"{row[0]:34} cost {row[1]:7.0f} {row[2]:7.0f} {row[3]:7.0f}   error {row[4]:7.1e} {row[5]:7.1e} {row[6]:7.1e}"
+            f"{row[0]:34} cost {row[1]:7.0f} {row[2]:7.0f} {row[3]:7.0f}   "
+            f"error {row[4]:7.1e} {row[5]:7.1e} {row[6]:7.1e}"
             f"   ms {row[7] * 1e3:6.1f} {row[8] * 1e3:8.1f}"
         )
     for i, what in ((1, "naive"), (2, "greedy"), (3, "saturated")):

@@ -149,7 +149,7 @@ def test_values_go_by_name_symbol_or_expression() -> None:
     shown = formula(alpha * x)
     for name in ("alpha", "α", alpha):
         np.testing.assert_array_equal(shown.evaluate({name: 2.0, "x": [1.0, 2.0, 3.0]}), [2.0, 4.0, 6.0])
-    with pytest.raises(UnknownName, match="no symbol 'alhpa'.*alpha"):
+    with pytest.raises(UnknownName, match=r"no symbol 'alhpa'.*alpha"):
         shown.evaluate({"alhpa": 2.0, "x": [1.0, 2.0, 3.0]})
 
 
