@@ -61,6 +61,12 @@ class ModelFile:
             return found
         losses = self._losses()
         if not losses:
+            scalars = [name for name, value in self._of_type(Expr).items() if value.shape == () and value.args]
+            if scalars:
+                raise UsageError(
+                    f"{self.path}: {_listed(scalars)}: nothing trainable is behind it, expected a loss of floats with "
+                    f"parameters (sn.parameter)"
+                )
             raise UsageError(
                 f"{self.path}: expected a compiled program (program = sn.compile(…)) or a scalar loss "
                 f"(loss = …), found neither among what it defines: {_listed(sorted(self._own()))}"

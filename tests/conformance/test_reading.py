@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import symnet as sn
+from symnet.cli import main
 from symnet.explain import formula
 from symnet.simplify import simplify
 from tests.symnet.explain.test_read import drawn_values, in_float64
@@ -56,3 +59,10 @@ def test_the_gradient_of_a_probit_does_not_underflow(spelling: str) -> None:
 def test_simplest_form_of_a_probit() -> None:
     x = sn.input("x", ("N",))
     assert simplify(sn.log(sn.ndtr(x))) is sn.log_ndtr(x)
+
+
+def test_a_loss_without_parameters_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "model.py"
+    script.write_text("import symnet as sn\nloss = sn.mean(sn.input('x', ('N',)) ** 2)\n")
+    assert main(["explain", str(script)]) == 1
+    assert "loss: nothing trainable is behind it" in capsys.readouterr().err
