@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
 from operator import is_
 from typing import TYPE_CHECKING, Any
@@ -180,7 +181,8 @@ class Plan:
         ]
         self.watched = Watched(entries[0], {str(node.name): gradient for node, gradient in trained})
         self.outputs = {name: about_output(values[name]) for name in outputs}
-        self.module = Module("program", tuple(_expanded(entry, expand) for entry in entries), dict(capacity))
+        self._expand = partial(expand, far_out=accuracy == "strict")
+        self.module = Module("program", tuple(_expanded(e, self._expand) for e in entries), dict(capacity))
         self.batch = _batch(loss, self.module)
         self.leaves = leaves_by_name(
             [e for entry in entries for e in (*entry.outputs.values(), *(e for pair in entry.updates for e in pair))],
@@ -190,11 +192,9 @@ class Plan:
 
     def module_with(self, entry: str) -> Module:
         """The module, with the entry added to it if that is a step that reports on itself."""
-        from symnet.simplify import expand
-
         if any(known.name == entry for known in self.module.entries):
             return self.module
-        added = _expanded(self.watched.entry(entry), expand)
+        added = _expanded(self.watched.entry(entry), self._expand)
         return replace(self.module, entries=(*self.module.entries, added))
 
     def roots(self, entry: str) -> list[Expr]:

@@ -125,7 +125,7 @@ class Function:
             from codegen.spec import Entry, Module
             from symnet.simplify import expand
 
-            entry = Entry("call", dict(zip(self._outputs, expand(self._roots), strict=True)))
+            entry = Entry("call", dict(zip(self._outputs, expand(self._roots, self._accuracy != "off"), strict=True)))
             module = Module("function", (entry,), self._capacity)
             code = codegen.compile(module, only=("call",), profile=profile, **self._options)
             if not profile:

@@ -19,7 +19,7 @@ from symnet.ops.tidy import tidy_loops
 from symnet.simplify.engine import rewrite_with
 from symnet.simplify.rule import RuleSet
 from symnet.simplify.tables import TOPICS
-from symnet.simplify.tables.lowering import SATURATION
+from symnet.simplify.tables.lowering import FAR_OUT, SATURATION
 
 UNDONE_IN_LOWERING = frozenset((
     "multiply-reciprocal", "multiply-minus-reciprocal", "reciprocal",  # prefer divisions, for the sake of formulas
@@ -29,16 +29,20 @@ UNDONE_IN_LOWERING = frozenset((
 """Rules that would undo what lowering has done."""
 
 
-def expand(roots: Sequence[Expr]) -> list[Expr]:
-    """The roots in terms of primitives and scalar functions of the loop program, ready for lowering."""
-    whole = rewrite_with(saturation_rules(), sink(tidy_loops(roots)))
-    simple = rewrite_with(lowering_rules(), expand_definitions(whole))
-    return expand_definitions(simple)  # a rule may have computed what no table can tell: a one_hot, say
+def expand(roots: Sequence[Expr], far_out: bool = True) -> list[Expr]:
+    """The roots in terms of primitives and scalar functions of the loop program, ready for lowering.
+
+    far_out  keep the digits of 1 - tanh², of shares less a target and of their slopes where softmax and tanh are at
+             their ends (the rules `FAR_OUT`), which costs something
+    """
+    whole = rewrite_with(saturation_rules(far_out), sink(tidy_loops(roots)))
+    simple = rewrite_with(lowering_rules(), expand_definitions(whole, far_out))
+    return expand_definitions(simple, far_out)  # a rule may have computed what no table can tell: a one_hot, say
 
 
-def expand_definitions(roots: Sequence[Expr]) -> list[Expr]:
+def expand_definitions(roots: Sequence[Expr], far_out: bool = True) -> list[Expr]:
     """The roots with every operation that has a definition replaced by it, without simplifying."""
-    current, bodies = list(roots), _Bodies()
+    current, bodies = list(roots), _Bodies(far_out)
     for _ in range(64):
         new = rewrite(current, bodies.visit)
         if all(a is b for a, b in zip(new, current, strict=True)):
@@ -50,7 +54,8 @@ def expand_definitions(roots: Sequence[Expr]) -> list[Expr]:
 class _Bodies:
     """Replaces a node by its definition, and the bodies of loops by theirs."""
 
-    def __init__(self) -> None:
+    def __init__(self, far_out: bool) -> None:
+        self.far_out = far_out
         self.expanded: dict[Function, Function] = {}
 
     def visit(self, node: Expr) -> Expr:
@@ -65,7 +70,7 @@ class _Bodies:
 
     def _body(self, body: Function) -> Function:
         if body not in self.expanded:
-            self.expanded[body] = Function(body.parameters, expand(body.results))
+            self.expanded[body] = Function(body.parameters, expand(body.results, self.far_out))
             self.expanded[self.expanded[body]] = self.expanded[body]
         return self.expanded[body]
 
@@ -87,10 +92,10 @@ def _with_definition(roots: Sequence[Expr]) -> set[str]:
     return found
 
 
-@lru_cache(maxsize=1)
-def saturation_rules() -> RuleSet:
+@lru_cache(maxsize=2)
+def saturation_rules(far_out: bool) -> RuleSet:
     """The rules that put operations in the place of differences, before these are expanded with the rest."""
-    return RuleSet(tuple(SATURATION))
+    return RuleSet((*FAR_OUT, *SATURATION) if far_out else tuple(SATURATION))
 
 
 @lru_cache(maxsize=1)

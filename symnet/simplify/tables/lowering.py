@@ -41,7 +41,7 @@ def same_shape(x: Expr, y: Expr) -> bool:
     return x.shape == y.shape
 
 
-SATURATION = [
+FAR_OUT = [
     rule("softmax-less-target", softmax(z, axis=A) - t, softmax_residual(z, 1, t, axis=A), kind=stabilising,
          condition=same_shape(z, t), lowering=True,
          reason="the other shares add up to what a share lacks to 1, which the difference loses where it rounds to 1"),
@@ -57,23 +57,29 @@ SATURATION = [
     rule("one-less-softmax", 1 - softmax(z, axis=A), -softmax_residual(z, 1, 1, axis=A), kind=stabilising,
          lowering=True,
          reason="the other shares add up to what a share lacks to 1, which the difference loses where it rounds to 1"),
-    rule("one-less-picked-share", 1 - gather(softmax(z, axis=A), index, axes=B),
-         -expm1(gather(log_softmax(z, axis=A), index, axes=B)), kind=stabilising, lowering=True,
-         reason="1 - p from the logarithm of p has the digits that p has lost where it rounds to 1"),
     rule("softmax-slope", softmax(z, axis=A) * (g - sum_(softmax(z, axis=A) * g, axes=B, keepdims=True)),
          softmax_slope(z, g, axis=A), kind=stabilising, condition=(is_axis(B, A), same_shape(z, g)), lowering=True,
          reason="the shares add up to 1, so g may be taken from its value at the largest share before terms cancel"),
+    rule("tanh-slope", 1 - square(tanh(x)), tanh_slope(x), kind=stabilising, lowering=True,
+         reason="1 - tanh² from e⁻²ˣ keeps the digits that the difference loses where tanh rounds to 1"),
+]  # fmt: skip
+"""What is left of a share or a slope where softmax and tanh are nearly at their ends. These digits cost something, and
+do not matter to training."""
+
+SATURATION = [
+    rule("one-less-picked-share", 1 - gather(softmax(z, axis=A), index, axes=B),
+         -expm1(gather(log_softmax(z, axis=A), index, axes=B)), kind=stabilising, lowering=True,
+         reason="1 - p from the logarithm of p has the digits that p has lost where it rounds to 1"),
     rule("sigmoid-less-target", sigmoid(x) - t, bernoulli_logit_slope(x, t), kind=stabilising, lowering=True,
          reason="the smaller of σ(x) and 1 - σ(x) has all its digits, and is the difference where t is the other end"),
     rule("target-less-sigmoid", t - sigmoid(x), -bernoulli_logit_slope(x, t), kind=stabilising, lowering=True,
          reason="the smaller of σ(x) and 1 - σ(x) has all its digits, and is the difference where t is the other end"),
     rule("times-own-log", x * log(x), xlogy(x, x), kind=stabilising, lowering=True, reason="x log x tends to 0 with x"),
-    rule("tanh-slope", 1 - square(tanh(x)), tanh_slope(x), kind=stabilising, lowering=True,
-         reason="1 - tanh² from e⁻²ˣ keeps the digits that the difference loses where tanh rounds to 1"),
 ]  # fmt: skip
 """Applied before definitions are expanded."""
 
 RULES = [
+    *FAR_OUT,
     *SATURATION,
     rule("divide-by-few", x / y, x * (1 / y), condition=is_smaller(y, x), lowering=True,
          reason="one division for all elements and a product for each is faster, and differs in the last bit"),

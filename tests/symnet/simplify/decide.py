@@ -147,9 +147,10 @@ def draw(node: Expr, rng: np.random.Generator) -> dict[str, np.ndarray]:
         else:
             above, below = (rng.integers(1, 10**6, shape) for _ in range(2))
             sign = rng.choice([-1, 1], shape)
-            values[leaf.attrs["name"]] = np.asarray(
-                np.frompyfunc(lambda s, a, b: Fraction(int(s) * int(a), int(b)), 3, 1)(sign, above, below), object
-            )
+            fractions = np.frompyfunc(lambda s, a, b: Fraction(int(s) * int(a), int(b)), 3, 1)(sign, above, below)
+            array = np.asarray(fractions, object)
+            symmetric = leaf.attrs.get("symmetric")
+            values[leaf.attrs["name"]] = array + np.swapaxes(array, -1, -2) if symmetric else array
     return values
 
 
