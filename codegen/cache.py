@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import warnings
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ DIGEST = 32
 SUFFIX = ".symnet"
 LIMIT = 1 << 30
 """Bytes the folder may hold; beyond that the files used longest ago are removed."""
+PRUNE_EVERY = 64
+"""One new file in so many has the folder looked through, which takes long where it holds thousands."""
 
 _warned: set[str] = set()
 
@@ -73,7 +76,8 @@ def write(key: str, metadata: Mapping[str, Any], image: bytes) -> None:
         except BaseException:
             os.unlink(temporary)
             raise
-        _prune(path.parent)
+        if zlib.crc32(key.encode()) % PRUNE_EVERY == 0:
+            _prune(path.parent)
     except OSError as error:
         reason = error.strerror or str(error)
         _warn(
@@ -94,13 +98,15 @@ def _checked(data: bytes) -> tuple[dict[str, Any], bytes] | None:
 
 
 def _prune(place: Path) -> None:
-    files = [(path.stat().st_mtime, path.stat().st_size, path) for path in place.glob(f"*{SUFFIX}")]
-    total = sum(size for _, size, _ in files)
-    for _, size, path in sorted(files):
+    """Remove the files that were not used for longest, as far as the folder is above `LIMIT`."""
+    with os.scandir(place) as entries:
+        found = [(entry.stat(), entry.path) for entry in entries if entry.name.endswith(SUFFIX)]
+    total = sum(status.st_size for status, _ in found)
+    for status, path in sorted(found, key=lambda item: item[0].st_mtime):
         if total <= LIMIT:
             return
-        path.unlink(missing_ok=True)
-        total -= size
+        Path(path).unlink(missing_ok=True)
+        total -= status.st_size
 
 
 def _path(key: str) -> Path:

@@ -72,6 +72,7 @@ def test_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_old_files_make_room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "LIMIT", 250)
+    monkeypatch.setattr(cache, "PRUNE_EVERY", 1)
     for number in range(4):
         cache.write(f"k{number}", {}, bytes(60))
         os.utime(folder / f"k{number}.symnet", (number, number))
