@@ -151,7 +151,7 @@ GRADIENTS = {
     "soft_margin_loss": "−σ(−y ⊙ x) ⊙ y / (3 N)",
     "kl_div": "−y / (3 N)",
     "cross_entropy": "(softmax(x) − onehot(labels)) / N",
-    "nll_loss": "−onehot(labels) / N",
+    "nll_loss": "−onehot₃(labels) / N",
 }
 
 

@@ -35,7 +35,7 @@ def test_products_take_two_flops_a_term(threads: int) -> None:
     assert found == sorted([hidden, out, out, hidden, out])  # forward; ∂h; ∂W1, ∂W2
     assert all(kernel.flops >= kernel.products for kernel in profile.kernels)
     weights = next(kernel for kernel in profile.kernels if kernel.name == "update_p0.weight")
-    assert weights.functions == 2 * 96 * 64, "Adam divides once and takes one root"
+    assert 0 <= weights.functions - 2 * 96 * 64 <= 4, "Adam divides once and takes one root; a few are of numbers"
     assert weights.bytes >= 4 * (6 * 96 * 64 + 48 * (96 + 64)), "weight, m and v in and out"
 
 
