@@ -172,7 +172,8 @@ class Plan:
         values = dict(zip(["loss", *outputs], evaluated, strict=True))
         new_values = simplify([value for _, value in updates])
         self.updates = tuple(zip([node for node, _ in updates], new_values, strict=True))
-        occurring = leaves_by_name(new_values, "hyper")  # a factor that cancels leaves no trace in the program
+        # A factor that cancels leaves no trace in the program. (The leaves of betas are betas[0] and betas[1].)
+        occurring = {name.partition("[")[0] for name in leaves_by_name(new_values, "hyper")}
         self.absent |= {name: value for name, value in self.hyper.items() if name not in occurring}
         self.hyper = {name: value for name, value in self.hyper.items() if name in occurring}
         self.written = (*updates[:count], *self.updates[count:])
