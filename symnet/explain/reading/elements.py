@@ -11,7 +11,7 @@ import numpy as np
 
 from symnet.explain.alignment import align, squeezed
 from symnet.explain.identifiers import letters
-from symnet.explain.reading.document import key, names, sequence, timed
+from symnet.explain.reading.document import key, names, sequence, timed, walk
 from symnet.explain.reading.grammar import Tree, dimension
 from symnet.explain.reading.values import Array, Lazy, Operand
 from symnet.expr import dims
@@ -42,9 +42,10 @@ def big(reader: Reader, tree: Tree) -> Operand:
         store = reader.times if _is_time(reader, names[0], body) else reader.indices
         outer = dict(store)
         terms = []
-        for values in product(*(range(*ranges[name]) for name in names)):
-            store.update(zip(names, values, strict=True))
-            terms.append(reader.array(body))
+        with reader.steady(fixed_parts(body, names)):
+            for values in product(*(range(*ranges[name]) for name in names)):
+                store.update(zip(names, values, strict=True))
+                terms.append(reader.array(body))
         _restore(store, outer)
         return Array(np.asarray(function([term.value for term in terms], axis=0)), terms[0].shape, terms[0].row)
     return reduced(reader, function, reader.array(body), tree.text(0))
@@ -100,6 +101,42 @@ def _free(letter: str, body: Tree) -> Iterable[Tree]:
         stack.extend(tree.trees())
 
 
+def fixed_parts(body: Tree, counted: Iterable[str]) -> set[int]:
+    """The parts of a formula, by `id`, that are the same at all values of the indices or times `counted`.
+
+    Of each such part only the whole is named, not what it is made of.
+    """
+    free: dict[int, set[str]] = {}
+    for tree in reversed(list(walk(body))):
+        own = _mentioned(tree).union(*(free[id(part)] for part in tree.trees()))
+        free[id(tree)] = own - _bound(tree)
+    fixed: set[int] = set()
+    stack = [(body, frozenset(counted))]
+    while stack:
+        tree, letters = stack.pop()
+        if not free[id(tree)] & letters and tree.parts and tree.trees():
+            fixed.add(id(tree))
+        else:
+            stack.extend((part, letters | _bound(tree)) for part in tree.trees())
+    return fixed
+
+
+def _bound(tree: Tree) -> set[str]:
+    """The letters that a sum or brackets with indices give values to."""
+    if tree.kind in ("Σ", "∏"):
+        return set(LETTERS.findall(tree.text(0)))
+    return set(LETTERS.findall(tree.text(1))) if tree.kind == "entries" else set()
+
+
+def _mentioned(tree: Tree) -> set[str]:
+    """The letters of an index, and a name with those behind it: hₜ has t."""
+    if tree.kind == "position":
+        return set(LETTERS.findall(tree.text(0)))
+    if tree.kind == "name":
+        return {tree.text(0), *LETTERS.findall(key(tree.text(0)).partition("_")[2])}
+    return set()
+
+
 def entries(reader: Reader, tree: Tree) -> Operand:
     """The array with the body's value at each value of the indices behind the brackets."""
     body = tree.tree(0)
@@ -130,9 +167,10 @@ def _filled(reader: Reader, body: Tree, parts: Sequence[str], sizes: Sequence[Di
     counts = [dims.evaluate(size, reader.sizes) for size in sizes]
     found: list[Array] = []
     outer = dict(reader.indices)
-    for values in product(*map(range, counts)):
-        reader.indices.update(zip(names, values, strict=True))
-        found.append(reader.array(body))
+    with reader.steady(fixed_parts(body, names)):
+        for values in product(*map(range, counts)):
+            reader.indices.update(zip(names, values, strict=True))
+            found.append(reader.array(body))
     _restore(reader.indices, outer)
     inner = reader.squeeze(found[0]).shape
     value = np.stack([one.value for one in found]).reshape(*counts, *dims.evaluate_shape(inner, reader.sizes))

@@ -8,7 +8,8 @@ values of inputs, parameters and random draws, the sizes of named dimensions, an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class Reader:
         self.times: dict[str, int] = {}
         self.indices: dict[str, int] = {}
         self.sequences: set[str] = set()
+        self.fixed: dict[int, Operand | None] = {}
 
     def read(self, text: str) -> dict[str, np.ndarray]:
         """The value of every name that the text defines, by its key."""
@@ -176,7 +178,20 @@ class Reader:
     # --- trees ---------------------------------------------------------------------------------------------------
 
     def evaluate(self, tree: Tree) -> Operand:
-        return _KINDS[tree.kind](self, tree)
+        if id(tree) not in self.fixed:
+            return _KINDS[tree.kind](self, tree)
+        held = self.fixed[id(tree)]
+        if held is None:
+            held = self.fixed[id(tree)] = _KINDS[tree.kind](self, tree)
+        return held
+
+    @contextmanager
+    def steady(self, parts: Iterable[int]) -> Iterator[None]:
+        """While indices count: these parts of the formula (by `id`) do not depend on them and are computed once."""
+        outer = self.fixed
+        self.fixed = {**outer, **dict.fromkeys(parts)}
+        yield
+        self.fixed = outer
 
     def array(self, tree: Tree) -> Array:
         value = self.evaluate(tree)
