@@ -1,7 +1,7 @@
 """How much of a derivation is shown.
 
-brief    what one would say at a blackboard: the chain rule from named value to named value, the operations that were
-         recognised, the steps that make it stable, the choices at kinks
+brief    what one would say at a blackboard: the steps that make the loss stable, the chain rule from named value to
+         named value, the choices at kinks (`symnet.explain.moves`)
 normal   every step that changes what is written
 full     every step of the trace
 
@@ -11,15 +11,13 @@ Steps that make something stable and choices at kinks are marked, and summed up 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
-from symnet.derive.reverse import ChainStep
 from symnet.errors import UsageError, nearest
 from symnet.explain import text
-from symnet.explain.formula import Equation
-from symnet.explain.notation import Partial
-from symnet.explain.steps import Context, StepView
+from symnet.explain.moves import Move, brief, choice_of
+from symnet.explain.steps import StepView
 from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
 from symnet.expr.trace import Step
@@ -41,7 +39,7 @@ def check_level(level: object) -> Level:
 def lines_of(derivation: Derivation, level: Level) -> list[str]:
     """The steps as numbered lines of text, and what there is to know of them all."""
     if level == "brief":
-        title, items = "in brief", _moves(derivation)
+        title, items = "in brief", _in_brief(derivation)
     elif level == "normal":
         hidden = len(derivation.steps) - len(derivation.views)
         note = f"; {hidden} more change nothing that is written" if hidden else ""
@@ -50,8 +48,8 @@ def lines_of(derivation: Derivation, level: Level) -> list[str]:
         title, items = _count(len(derivation.steps), "step"), list(map(_in_full, derivation.all_views))
     width = len(str(len(items)))
     lines = [f"derivation ({title})"]
-    for number, (head, reason) in enumerate(items, 1):
-        lines += [f"{number:>{width + 2}}  {head}", *([f"{'':{width + 4}}{reason}"] if reason else [])]
+    for number, (head, *below) in enumerate(items, 1):
+        lines += [f"{number:>{width + 2}}  {head}", *(f"{'':{width + 4}}{line}" for line in below)]
     return [*lines, *highlights(derivation.steps)]
 
 
@@ -62,17 +60,12 @@ def highlights(steps: Sequence[Step]) -> list[str]:
     parts = []
     if kinks:
         choices = Counter((node.op, reason) for node, reason in kinks.items())
-        said = "; ".join(f"{_times(op, count)}: {_choice(reason)}" for (op, reason), count in choices.items())
+        said = "; ".join(f"{_times(op, count)}: {choice_of(reason)}" for (op, reason), count in choices.items())
         parts.append(f"{_count(len(kinks), 'subgradient choice')} ({said})")
     if stabilising:
         said = ", ".join(_times(rule, count) for rule, count in stabilising.items())
         parts.append(f"{_count(sum(stabilising.values()), 'stabilising step')} ({said})")
     return [", ".join(parts)] if parts else []
-
-
-def _choice(reason: str) -> str:
-    """The part of the sentence that says what is chosen."""
-    return reason.rpartition("; ")[2]
 
 
 def _times(name: str, count: int) -> str:
@@ -83,11 +76,12 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _shown(view: StepView) -> tuple[str, str]:
+def _shown(view: StepView) -> tuple[str, ...]:
+    """A step in two lines: what became what by which rule, and why."""
     return f"{view.rule}{STABILISING if view.step.kind == 'stabilising' else ''}: {view}", view.reason
 
 
-def _in_full(view: StepView) -> tuple[str, str]:
+def _in_full(view: StepView) -> tuple[str, ...]:
     """A step, with what happened to the nodes where both sides are written alike."""
     head, reason = _shown(view)
     if text.write(view.left) == text.write(view.right):
@@ -99,70 +93,13 @@ def _node(node: Expr) -> str:
     return node.op if node.dtype == "tuple" else f"{node.op} {dtypes.SHORT[node.dtype]}{dims.show(node.shape)}"
 
 
-# --- in brief ----------------------------------------------------------------------------------------------------
+def _in_brief(derivation: Derivation) -> list[tuple[str, ...]]:
+    found = brief(derivation)
+    items = [*map(_shown, found.before), *map(_said, found.chain), *map(_shown, found.after)]
+    return [*items, (f"algebra in {_count(found.algebra, 'step')}",)] if found.algebra else items
 
 
-def _moves(derivation: Derivation) -> list[tuple[str, str]]:
-    """The moves of a derivation: what was done to the loss, the chain rule, what was done to the derivative."""
-    views = derivation.views
-    first = next((i for i, view in enumerate(views) if isinstance(view.step, ChainStep)), len(views))
-    telling = [view for view in views[:first] if _is_telling(view.step)]
-    later = [view for view in views[first:] if _is_telling(view.step)]
-    rest = sum(not isinstance(view.step, ChainStep) for view in views) - len(telling) - len(later)
-    moves = [*map(_shown, telling), *_chain(derivation), *map(_shown, later)]
-    if rest:
-        moves.append((f"algebra in {_count(rest, 'step')}", ""))
-    return moves
-
-
-def _is_telling(step: Step) -> bool:
-    """Whether a rule made something stable, or recognised an operation with a name of its own."""
-    if isinstance(step, ChainStep):
-        return False
-    recognised = step.after.declaration.kind == "composite" and step.after.op not in _near(step.before)
-    return step.kind == "stabilising" or (recognised and step.before.op != "usually")
-
-
-def _near(node: Expr) -> set[str]:
-    """The operation of a node and of its operands."""
-    return {node.op, *(arg.op for arg in node.args)}
-
-
-def _chain(derivation: Derivation) -> list[tuple[str, str]]:
-    """One line for each cotangent that has an equation: by which operations the chain rule came to it."""
-    equations: dict[str, Equation] = {}
-    for equation in (*derivation.where, *derivation.formulas):
-        equations.setdefault(text.write(equation.left), equation)
-    moves = []
-    for target, passed in _through(derivation.steps, derivation.context, equations).items():
-        form = derivation.context.cotangents[target]
-        equation = equations[text.write(form)]
-        partial = (
-            ""
-            if isinstance(form, Partial)
-            else f" = ∂{text.write(derivation.context.loss)}/∂{_name(derivation, target)}"
-        )
-        chosen = [step for step in passed if step.kind == "subgradient"]
-        names = ", ".join(dict.fromkeys(step.before.op for step in passed))
-        mark = CHOICE if chosen else ""
-        reason = "; ".join(dict.fromkeys(_choice(step.reason) for step in chosen))
-        moves.append((f"chain rule{mark}: {text.write(form)}{partial} = {equation.formula}   through {names}", reason))
-    return moves
-
-
-def _name(derivation: Derivation, node: Expr) -> str:
-    return text.write(derivation.context.known[node])
-
-
-def _through(steps: Sequence[Step], context: Context, equations: Mapping[str, Equation]) -> dict[Expr, list[ChainStep]]:
-    """For each value whose cotangent has an equation, the steps from the nearest such values above it, in order."""
-    found: dict[Expr, list[ChainStep]] = {}
-    passed: dict[Expr, list[ChainStep]] = {}
-    for step in steps:
-        if isinstance(step, ChainStep):
-            before = [] if step.before in found else passed.get(step.before, [])
-            arrived = passed.setdefault(step.target, [])
-            arrived += [part for part in (*before, step) if part not in arrived]
-            if step.target in context.cotangents and text.write(context.cotangents[step.target]) in equations:
-                found[step.target] = arrived
-    return found
+def _said(move: Move) -> tuple[str, ...]:
+    """A move, with what is chosen at kinks, or the equations of a loop, below."""
+    chosen = ["; ".join(move.choices)] if move.choices else []
+    return f"chain rule{CHOICE if chosen else ''}: {move}", *map(str, move.lines), *chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -178,6 +179,40 @@ def test_levels(golden: Callable[[str, str], None]) -> None:
     assert str(derivation) == normal
     assert f"derivation ({len(derivation.steps)} steps)" in full
     assert all(step.rule in full for step in derivation.steps)
+
+
+def in_brief(name: str) -> list[str]:
+    """The lines of a derivation in brief, without the formulas above it."""
+    shown = str(sn.explain(*PROGRAMS[name](), level="brief"))
+    return [line.strip() for line in shown.partition("derivation (in brief)\n")[2].splitlines()]
+
+
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name != "softmax_cross_entropy"])
+def test_in_brief_every_gradient_is_said_once_and_after_what_it_is_made_of(name: str) -> None:
+    derivation, lines = sn.explain(*PROGRAMS[name]()), in_brief(name)
+    said = [re.sub(r"^\d+  chain rule[^:]*: ", "", line) for line in lines if " = " in line]
+    for equation in derivation.formulas:
+        assert sum(line.startswith(f"{equation.name} = ") for line in said) == 1
+    heads = [line.partition(" = ")[0] for line in said]
+    deltas = {head: place for place, head in enumerate(heads) if head.startswith("δ")}
+    for place, line in enumerate(said):
+        used = re.findall(r"δ[₀-₉]*(?![₀-₉ₜ])", line.partition("   through ")[0].partition(" = ")[2])
+        assert all(deltas[delta] < place for delta in used if delta in deltas), line
+
+
+def test_in_brief_a_loop_is_the_equations_of_one_step_backward() -> None:
+    lines = in_brief("lstm")
+    start = next(place for place, line in enumerate(lines) if line.endswith("through the steps of the loop, backward"))
+    assert lines[start + 2] == "h̄_T = δ₂ W"
+    assert "h̄ₜ₋₁ = δ₁ₜ Wₕₕ,  t = T … 1" in lines
+    assert any(line.endswith("∂L/∂Wₕₕ = Σₜ δ₁ₜᵀ hₜ₋₁   through loop") for line in lines)
+
+
+def test_in_brief_recognised_functions_are_told_and_algebra_is_counted() -> None:
+    lines = in_brief("logistic_regression")
+    assert any(line.endswith("t ⊙ z − softplus(z) → −(softplus(z) − t ⊙ z)") for line in lines)
+    assert not any("negative-twice" in line for line in lines)
+    assert lines[-2].endswith("algebra in 6 steps")
 
 
 def test_choices_and_stabilising_steps_are_called_out() -> None:
