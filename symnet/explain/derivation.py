@@ -200,7 +200,12 @@ def derivation_of(loss: Expr, wrt: Variable | Variables, level: Level = "normal"
         functions=own_functions([start], derivatives=True),
         legend=seen.names.legend + _meaning_of_deltas(where, seen.symbol),
         trace=trace,
-        context=Context(Forms({scalar: seen.symbol, **seen.known, **known}, known.loops), seen.cotangents, seen.symbol),
+        context=Context(
+            Forms({scalar: seen.symbol, **seen.known, **known}, known.loops),
+            seen.cotangents,
+            seen.symbol,
+            {equation.left: equation.right for equation in (*where, *formulas)},
+        ),
         level=level,
     )
 

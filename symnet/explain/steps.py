@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from symnet.derive.reverse import ChainStep
 from symnet.explain import latex, text
 from symnet.explain.naming import Forms
-from symnet.explain.notation import Cut, Form, Partial, Relation, Symbol
+from symnet.explain.notation import Cut, Form, Partial, Relation, Symbol, Words
 from symnet.explain.operations import form_of
 from symnet.expr.node import Expr
 from symnet.expr.trace import Step
@@ -53,11 +53,13 @@ class Context:
     known      the forms that stand for values, and the loops among these, opened
     cotangents what the derivative of the loss by a forward value is called, where it has a name
     loss       the symbol of the loss
+    equations  what the names of values in formulas are equal to
     """
 
     known: Forms
     cotangents: dict[Expr, Form]
     loss: Symbol
+    equations: Mapping[Form, Form]
 
     def cotangent(self, node: Expr, form: Form) -> Form:
         """The derivative of the loss by `node`, which is written `form`."""
@@ -76,15 +78,26 @@ def views(steps: Sequence[Step], context: Context) -> list[StepView]:
 def _chain(step: ChainStep, context: Context, several: bool) -> StepView:
     """∂L/∂operand = contribution (+= where the operand is used by several operations), from the operation."""
     known: MutableMapping[Expr, Form] = context.known
-    operand, operation = step.target, _opened(step.before, known)
+    operand = step.target
+    left = context.cotangent(operand, _bounded(operand, context.known, _DEPTH))
+    if step.before.op == "scan":
+        return _through_loop(step, context, left, several)
+    operation = _opened(step.before, known)
     through = Relation("==", known[step.before], operation) if step.before in known else operation
     if isinstance(step.cotangent, Expr) and step.cotangent.args and step.cotangent not in known:
         own = context.cotangent(step.before, known.get(step.before, operation))
         known = ChainMap({step.cotangent: own}, known)
-    left = context.cotangent(operand, _bounded(operand, context.known, _DEPTH))
     right = known.get(step.after)
     if right is None or right == left:
         right = _opened(step.after, _without(known, left, step.after))
+    return StepView(step, left, "+=" if several else "=", right, through)
+
+
+def _through_loop(step: ChainStep, context: Context, left: Form, several: bool) -> StepView:
+    """∂L/∂operand of a loop: its formula, which is made of what the loop backward computes at each step."""
+    whole = None if several else context.equations.get(left)
+    right = Words("what the loop backward gives it") if whole is None else whole
+    through = Words(f"the loop over {step.before.attrs['length']} steps")
     return StepView(step, left, "+=" if several else "=", right, through)
 
 

@@ -16,7 +16,7 @@ from symnet.expr.lineage import Lineage, recording
 from symnet.expr.node import Expr
 from symnet.report.clusters import clusters
 from symnet.report.code import Code, bounded, measured
-from symnet.report.derivations import steps_of
+from symnet.report.derivations import Steps
 from symnet.report.formulas import Gradients, add_derivation
 from symnet.report.model import Document, Kernel, Machine, Parameter, Symbol
 from symnet.report.provenance import Ownership
@@ -96,13 +96,13 @@ class _Formulas:
         self.table = SymbolTable(self.math)
         self.gradients: Gradients = add_derivation(self.table, derivation)
         self.legend = list(derivation.legend)
-        self.steps, self.own_steps = steps_of(derivation, lineage, self.math)
+        self.steps = Steps(derivation, lineage, self.math)
 
     def document(self, title: str, meta: Mapping[str, Any], updates: Mapping[int, int]) -> Document:
         """The formulas, once all symbols are known; `updates` gives the new value's symbol of a parameter's."""
         found = self.gradients
         layers = clusters(self.table)
-        rows = zip(found.variables, found.gradients, found.where, self.own_steps, strict=True)
+        rows = zip(found.variables, found.gradients, found.where, self.steps.own, self.steps.own_moves, strict=True)
         return Document(
             title=title,
             meta=meta,
@@ -110,10 +110,11 @@ class _Formulas:
             symbols=self.table.symbols,
             clusters=layers,
             parameters=[
-                Parameter(variable, gradient, updates.get(variable), where, steps)
-                for variable, gradient, where, steps in rows
+                Parameter(variable, gradient, updates.get(variable), where, steps, moves)
+                for variable, gradient, where, steps, moves in rows
             ],
-            steps=self.steps,
+            steps=self.steps.steps,
+            moves=self.steps.moves,
             legend=[(self.math.add(left), self.math.add(right)) for left, right in self.legend],
         )
 

@@ -10,7 +10,8 @@ def clusters(table: SymbolTable) -> list[Cluster]:
     """The layers; gives every symbol its own.
 
     A parameter belongs to the module that its name says; a derivative, or a new value, to that of the value it is one
-    of; any other value to the innermost module around the parameters that its formula mentions, else around the values.
+    of; any other value but the loss to the innermost module around the parameters that its formula mentions, else around
+    the values.
     """
     paths: dict[int, tuple[str, ...]] = {}
     for entry in table.entries:
@@ -19,7 +20,7 @@ def clusters(table: SymbolTable) -> list[Cluster]:
             paths[symbol.id] = tuple((symbol.label or "").split(".")[:-1])
         elif symbol.of is not None and symbol.of in paths:
             paths[symbol.id] = paths[symbol.of]
-        elif symbol.role not in ("input", "hyper", "state"):
+        elif symbol.role not in ("input", "hyper", "state", "loss"):
             around = [paths[used] for used in symbol.uses if paths.get(used)]
             own = [paths[u] for u in symbol.uses if table.entries[u].symbol.role == "parameter" and paths.get(u)]
             paths[symbol.id] = _common(own or around)

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from symnet.explain.moves import Move as ChainMove
+from symnet.explain.moves import brief, is_telling
+from symnet.explain.notation import Form
+from symnet.explain.steps import StepView
 from symnet.expr.function import bodies
 from symnet.expr.lineage import Lineage
 from symnet.expr.node import Expr
 from symnet.expr.trace import Stage
 from symnet.expr.traverse import postorder
-from symnet.report.model import Step
+from symnet.report.model import Move, Step
 from symnet.report.symbols import MathTable
 
 if TYPE_CHECKING:
@@ -22,33 +26,56 @@ if TYPE_CHECKING:
     from symnet.expr.trace import Step as Taken
 
 
-def steps_of(derivation: Derivation, lineage: Lineage, math: MathTable) -> tuple[list[Step], list[list[int]]]:
-    """The steps that are shown at some level, and for each gradient the numbers of its own.
+class Steps:
+    """The steps of a derivation as the report has them.
 
-    `lineage` was recording while the derivation was made.
+    steps      all of them, each with the first level that shows it
+    moves      the chain rule in brief
+    own        for each gradient the numbers of its steps
+    own_moves  for each gradient the numbers of its moves
     """
-    views = {id(view.step): view for view in derivation.all_views}
-    numbers: dict[int, int] = {}
-    steps: list[Step] = []
-    visible = {id(view.step) for view in derivation.views}
-    for taken in derivation.steps:
-        view = views[id(taken)]
-        numbers[id(taken)] = len(steps)
-        through = None if view.through is None else math.add(view.through)
-        steps.append(
-            Step(
-                rule=taken.rule,
-                kind=taken.kind,
-                left=math.add(view.left),
-                sign=view.sign,
-                right=math.add(view.right),
-                through=through,
-                reason=taken.reason,
-                assumption=taken.assumption,
-                visible=id(taken) in visible,
-            )
+
+    def __init__(self, derivation: Derivation, lineage: Lineage, math: MathTable) -> None:
+        """`lineage` was recording while the derivation was made."""
+        self._math = math
+        visible = {id(view.step) for view in derivation.views}
+        self.steps = [self._step(view, id(view.step) in visible) for view in derivation.all_views]
+        numbers = {id(taken): number for number, taken in enumerate(derivation.steps)}
+        moves = brief(derivation).chain
+        self.moves = [self._move(move) for move in moves]
+        needed = [{id(taken) for taken in own} for own in relevant(derivation, lineage)]
+        self.own = [[numbers[id(taken)] for taken in derivation.steps if id(taken) in own] for own in needed]
+        self.own_moves = [
+            [number for number, move in enumerate(moves) if any(id(taken) in own for taken in move.steps)]
+            for own in needed
+        ]
+
+    def _step(self, view: StepView, visible: bool) -> Step:
+        taken = view.step
+        return Step(
+            rule=taken.rule,
+            kind=taken.kind,
+            left=self._math.add(view.left),
+            sign=view.sign,
+            right=self._math.add(view.right),
+            through=self._number(view.through),
+            reason=taken.reason,
+            assumption=taken.assumption,
+            level="full" if not visible else "brief" if is_telling(taken) else "normal",
         )
-    return steps, [[numbers[id(taken)] for taken in own] for own in relevant(derivation, lineage)]
+
+    def _move(self, move: ChainMove) -> Move:
+        return Move(
+            left=self._number(move.left),
+            by=self._number(move.by),
+            right=self._number(move.right),
+            lines=[(self._math.add(line.left), self._math.add(line.right)) for line in move.lines],
+            through=move.through,
+            choices=move.choices,
+        )
+
+    def _number(self, form: Form | None) -> int | None:
+        return None if form is None else self._math.add(form)
 
 
 def relevant(derivation: Derivation, lineage: Lineage) -> list[list[Taken]]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from symnet.explain.levels import Level
+
 FORMAT = 1
 """Number of the schema."""
 
@@ -25,7 +27,8 @@ class Math:
 class Symbol:
     """A named value: a node of the picture. `name` and `formula` are numbers into the table of formulas.
 
-    of  the symbol that it is the derivative by, or the new value of
+    of      the symbol that it is the derivative by, or the new value of
+    recurs  whether it needs its own value of the step before, in a loop
     """
 
     id: int
@@ -41,6 +44,7 @@ class Symbol:
     of: int | None = None
     kernels: Sequence[int] = ()
     note: str | None = None
+    recurs: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,14 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A trained parameter: ids of symbols, and the steps of its derivation."""
+    """A trained parameter: ids of symbols, the steps of its derivation, and its moves."""
 
     symbol: int
     gradient: int
     update: int | None
     where: Sequence[int]
     steps: Sequence[int]
+    moves: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,19 @@ class Step:
     through: int | None
     reason: str
     assumption: str
-    visible: bool
+    level: Level
+
+
+@dataclass(frozen=True)
+class Move:
+    """The chain rule from named value to named value: `left` = `by` = `right`; for a loop only `lines`, (left, right)."""
+
+    left: int | None
+    by: int | None
+    right: int | None
+    lines: Sequence[tuple[int, int]]
+    through: Sequence[str]
+    choices: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -181,6 +198,7 @@ class Document:
     clusters: Sequence[Cluster]
     parameters: Sequence[Parameter]
     steps: Sequence[Step]
+    moves: Sequence[Move]
     legend: Sequence[tuple[int, int]]
     kernels: Sequence[Kernel] = ()
     loops: Loops = field(default_factory=Loops)

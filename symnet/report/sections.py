@@ -101,7 +101,7 @@ class _Report:
     def card(self, number: int) -> str:
         parameter = self.document["parameters"][number]
         variable, gradient = self.symbols[parameter["symbol"]], self.symbols[parameter["gradient"]]
-        steps = [step for step in map(self.document["steps"].__getitem__, parameter["steps"]) if step["visible"]]
+        steps = [step for step in map(self.document["steps"].__getitem__, parameter["steps"]) if step["level"] != "full"]
         label = f'<span class="label">{escape(variable["label"] or "")}</span>'
         return (
             f'<details class="card" id="{escape(self.ids[variable["id"]])}" data-parameter="{number}" '

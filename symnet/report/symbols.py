@@ -98,8 +98,9 @@ class SymbolTable:
     def define(self, number: int, formula: Form, nodes: Iterable[Expr]) -> None:
         """Give a symbol its formula, of these `nodes`, once all that it mentions are symbols."""
         self.inside += ((number, node) for node in nodes)
-        uses = tuple(dict.fromkeys(used for used in self.mentioned(formula) if used != number))
-        self.update(number, formula=self.math.add(formula), uses=uses)
+        mentioned = dict.fromkeys(self.mentioned(formula))
+        uses = tuple(used for used in mentioned if used != number)
+        self.update(number, formula=self.math.add(formula), uses=uses, recurs=number in mentioned)
 
     def use(self, user: Expr, name: Form) -> None:
         """Note that a symbol needs another one, of this name, that its formula does not mention: hₜ needs h₀."""

@@ -114,20 +114,16 @@ function derivation(parameter) {
         )
       : null,
     kernels.size ? make("p", { class: "computed" }, "computed in ", ...[...kernels].map(chip)) : null,
-    ...unfolding(parameter.steps.map((number) => report.steps[number])),
+    ...unfolding(
+      parameter.steps.map((number) => report.steps[number]),
+      parameter.moves.map((number) => report.moves[number]),
+    ),
   ].filter(Boolean);
 }
 
-/** The level of detail at which a step is first shown. */
-function levelOf(step) {
-  if (step.level) return step.level;
-  if (!step.visible) return "full";
-  return step.kind === "exact" ? "normal" : "brief";
-}
-
 /** The steps, and a bar to go through them one by one. */
-function unfolding(steps) {
-  const list = make("ol", { class: "steps" }, ...phases(steps).flatMap(([title, part]) => phase(title, part)));
+function unfolding(steps, moves) {
+  const list = make("ol", { class: "steps" }, ...phases(steps, moves).flatMap((part) => phase(...part)));
   const state = make("output", { class: "place" });
   const shown = () =>
     all(".step", list).filter((item) => getComputedStyle(item).display !== "none" || item.matches(".later"));
@@ -156,34 +152,73 @@ function unfolding(steps) {
   return [bar, list];
 }
 
-/** The steps in three parts: what happens to the loss, the chain rule, what happens to the gradient. */
-function phases(steps) {
+/**
+ * The steps in three parts: what happens to the loss, the chain rule, what happens to the gradient. In brief the chain
+ * rule is told by its moves, and algebra by how much there is.
+ */
+function phases(steps, moves) {
   const first = steps.findIndex((step) => step.through !== null);
   const last = steps.findLastIndex((step) => step.through !== null);
-  if (first < 0) return [["", steps]];
+  if (first < 0) return [["", steps, []]];
+  const algebra = steps.filter((step) => step.through === null && step.level === "normal").length;
+  const rest = algebra ? [moveItem("algebra", `${algebra} ${algebra === 1 ? "step" : "steps"}, shown at normal`)] : [];
   return [
-    ["The loss is simplified", steps.slice(0, first)],
-    ["It is differentiated, from the loss back to the parameter", steps.slice(first, last + 1)],
-    ["The gradient is simplified", steps.slice(last + 1)],
+    ["The loss is simplified", steps.slice(0, first), []],
+    ["It is differentiated, from the loss back to the parameter", steps.slice(first, last + 1), moves.map(chainItem)],
+    ["The gradient is simplified", steps.slice(last + 1), rest],
   ];
 }
 
-function phase(title, steps) {
-  const levels = steps.map(levelOf);
-  const level = ["brief", "normal", "full"].find((one) => levels.includes(one));
+function phase(title, steps, moves) {
+  const levels = steps.map((step) => step.level);
+  const level = moves.length ? "brief" : ["brief", "normal", "full"].find((one) => levels.includes(one));
   const head = title && level ? [make("li", { class: "phase", "data-level": level }, title)] : [];
-  return [...head, ...steps.map(stepItem)];
+  return [...head, ...steps.map(stepItem), ...moves];
+}
+
+/** The chain rule from named value to named value. */
+function chainItem({ left, by, right, lines, through, choices }) {
+  const why = lines.length ? "one step of the loop, backward" : through.length ? `through ${through.join(", ")}` : "";
+  const equations = lines.length ? lines : [[left, right]];
+  const change = equations.map(([name, value]) =>
+    make(
+      "div",
+      { class: "equal" },
+      make("span", { class: "before" }, formula(name)),
+      by === null ? null : [make("span", { class: "sign" }, "="), make("span", { class: "before" }, formula(by))],
+      make("span", { class: "sign" }, "="),
+      make("span", { class: "after" }, formula(value)),
+    ),
+  );
+  return moveItem("chain rule", why, choices, change);
+}
+
+/** A step that is shown in brief alone. */
+function moveItem(rule, why, choices = [], change = []) {
+  const mark = choices.length ? make("span", { class: "mark subgradient" }, KINDS.subgradient) : null;
+  return make(
+    "li",
+    { class: `step move ${mark ? "subgradient" : "chain"}`, tabindex: "0", onkeydown: stepKeys },
+    make(
+      "div",
+      { class: "why" },
+      make("span", { class: "rule" }, rule),
+      mark,
+      make("p", {}, [why, ...choices].filter(Boolean).join("; ")),
+    ),
+    make("div", { class: "change" }, ...change),
+  );
 }
 
 function stepItem(step) {
   const mark = KINDS[step.kind] ? make("span", { class: `mark ${step.kind}` }, KINDS[step.kind]) : null;
   const rule = step.kind === "chain" ? step.rule : make("a", { href: `#rule:${step.rule}` }, step.rule);
-  const same = step.visible ? null : make("span", { class: "same" }, "nothing that is written changes");
+  const same = step.level !== "full" ? null : make("span", { class: "same" }, "nothing that is written changes");
   const through = step.through === null ? null : make("div", { class: "through" }, "through ", formula(step.through));
   const assumption = step.assumption ? make("span", { class: "assumption" }, `assuming ${step.assumption}`) : null;
   return make(
     "li",
-    { class: `step ${step.kind}`, "data-level": levelOf(step), tabindex: "0", onkeydown: stepKeys },
+    { class: `step ${step.kind}`, "data-level": step.level, tabindex: "0", onkeydown: stepKeys },
     make(
       "div",
       { class: "why" },
@@ -217,7 +252,7 @@ function law() {
   for (const { steps } of report.parameters) {
     for (const number of steps) {
       const step = report.steps[number];
-      if (step.kind === "chain" || !step.visible) continue;
+      if (step.kind === "chain" || step.level === "full") continue;
       if (!uses.has(step.rule)) uses.set(step.rule, []);
       uses.get(step.rule).push(number);
     }
@@ -237,7 +272,7 @@ function law() {
         make("span", { class: "rule" }, rule),
         mark,
         make("span", { class: "reason" }, step.reason),
-        make("span", { class: "count" }, `${numbers.length} ×`),
+        make("span", { class: "count" }, `${new Set(numbers).size} ×`),
       ),
       uses,
     );

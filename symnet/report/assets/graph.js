@@ -60,6 +60,7 @@ function edgesShown() {
     const target = standIn(symbol);
     for (const source of sources.get(symbol.id))
       if (source !== target) edges.set(`${source} ${target}`, [source, target]);
+    if (symbol.recurs && target === `s${symbol.id}`) edges.set(`${target} ${target}`, [target, target]);
   }
   return [...edges.values()];
 }

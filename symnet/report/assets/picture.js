@@ -6,7 +6,7 @@ const LOWEST = 340;
 
 /** What is written in a node: a symbol's name, operation and shape, or the name of a closed layer. */
 function nodeLabel({ symbol, layer }) {
-  if (layer) return [make("b", {}, `${shortName(layer)} ⊞`)];
+  if (layer) return [make("b", {}, `${shortName(layer)} +`)];
   const detail = symbol.role === "input" || symbol.role === "parameter" ? symbol.shape : `${symbol.op} ${symbol.shape}`;
   const text = detail.length > MOST_LABEL ? `${detail.slice(0, MOST_LABEL)}…` : detail;
   return [make("span", { class: "node-name" }, formula(symbol.name)), make("small", {}, text)];
@@ -78,7 +78,7 @@ function layerBox(node) {
   const place = corner(node);
   place.y -= TITLE;
   place.height += TITLE;
-  const title = draw("text", { x: place.x + 8, y: place.y + 15 }, `${shortName(node.layer)} ⊟`);
+  const title = draw("text", { x: place.x + 8, y: place.y + 15 }, `${shortName(node.layer)} −`);
   const toggle = () => openLayer(node.layer.id, false);
   return draw(
     "g",
