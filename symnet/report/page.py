@@ -27,6 +27,7 @@ _SCRIPTS = (
     "links.js",
     "select.js",
     "formulas.js",
+    "wrap.js",
     "graph.js",
     "picture.js",
     "listing.js",

@@ -60,12 +60,14 @@ function edgesShown() {
     const target = standIn(symbol);
     for (const source of sources.get(symbol.id))
       if (source !== target) edges.set(`${source} ${target}`, [source, target]);
-    if (symbol.recurs && target === `s${symbol.id}`) edges.set(`${target} ${target}`, [target, target]);
   }
   return [...edges.values()];
 }
 
-/** Lay the graph out: {nodes: [{id, x, y, width, height, …}], layers: the open ones, edges: [{points}], …}. */
+/**
+ * Lay the graph out: {nodes: [{id, x, y, width, height, …}], layers: the open ones, edges: [{points}], loops: nodes that
+ * need their own value of the step before, …}.
+ */
 function layout(sizeOf) {
   const graph = new dagre.graphlib.Graph({ compound: true });
   graph.setGraph({ rankdir: "TB", nodesep: 18, ranksep: 30, edgesep: 10, marginx: 14, marginy: 30 });
@@ -89,10 +91,12 @@ function layout(sizeOf) {
   for (const [source, target] of edgesShown()) graph.setEdge(source, target);
   dagre.layout(graph);
   const placed = (id) => ({ id, ...graph.node(id) });
+  const recurring = [...shown.values()].filter(({ symbol }) => symbol?.recurs).map(({ symbol }) => `s${symbol.id}`);
   return {
     nodes: [...shown.keys()].map(placed),
     layers: [...open].map((layer) => placed(`c${layer}`)).sort((a, b) => b.width * b.height - a.width * a.height),
     edges: graph.edges().map((edge) => ({ source: edge.v, target: edge.w, points: graph.edge(edge).points })),
+    loops: recurring.map(placed),
     width: graph.graph().width,
     height: graph.graph().height,
   };

@@ -49,6 +49,7 @@ function drawPicture() {
     {},
     ...graph.layers.map(layerBox),
     ...graph.edges.map(edgeLine),
+    ...graph.loops.map(loopLine),
     ...graph.nodes.map(nodeBox),
   );
   const svg = draw("svg", { width: "100%", height: "100%" }, arrowHead(), content);
@@ -96,6 +97,22 @@ function edgeLine({ source, target, points }) {
     d: smooth(points),
     "marker-end": "url(#tip)",
   });
+}
+
+/** From a node to itself: it needs its value of the step before. */
+function loopLine({ id, x, y, width, height }) {
+  const [right, low, high] = [x + width / 2, y + height / 4, y - height / 4];
+  return draw(
+    "path",
+    {
+      class: "edge",
+      "data-source": id,
+      "data-target": id,
+      d: `M${right} ${low}C${right + 22} ${low + 5} ${right + 22} ${high - 5} ${right} ${high}`,
+      "marker-end": "url(#tip)",
+    },
+    draw("title", {}, "its own value of the step before"),
+  );
 }
 
 /** A curve through the middles of the segments, which begins and ends on the points. */

@@ -88,6 +88,7 @@ startSearch();
 startKeys();
 startContents();
 startPicture();
+startWrapping();
 if (example) tell(example, "pin");
 startLayout();
 startAddress();
