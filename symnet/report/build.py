@@ -15,11 +15,12 @@ from symnet.expr import dims
 from symnet.expr.lineage import Lineage, recording
 from symnet.expr.node import Expr
 from symnet.report.clusters import clusters
-from symnet.report.code import Code, bounded, measured
+from symnet.report.code import Code
 from symnet.report.derivations import Steps
 from symnet.report.formulas import Gradients, add_derivation
-from symnet.report.model import Document, Kernel, Machine, Parameter, Symbol
+from symnet.report.model import Document, Kernel, Parameter, Symbol
 from symnet.report.provenance import Ownership
+from symnet.report.roofline import Limits, bounded, measured
 from symnet.report.symbols import MathTable, SymbolTable
 from symnet.report.updates import add_updates
 from symnet.runtime.native import NativeCode
@@ -63,10 +64,8 @@ def document(
     )
     parts = Code(listings, owners)
     profile = _profile(program, measure) if measure else None
-    machine = _machine(code, listings, profile)
-    kernels = bounded(parts.kernels(code.threads(ENTRY)), machine)
-    if profile is not None:
-        kernels = measured(kernels, profile)
+    kernels, limits = parts.kernels(code.threads(ENTRY)), _limits(code, profile)
+    kernels = bounded(kernels if profile is None else measured(kernels, profile), limits)
     found = formulas.document(title, _meta(program, plan, listings, profile), _updated(formulas.table, plan))
     return replace(
         found,
@@ -76,7 +75,7 @@ def document(
         llvm=parts.llvm(),
         asm=parts.asm(),
         memory=parts.memory(_leaves(formulas.table, code.metadata)),
-        machine=machine,
+        machine=limits.machine(code.threads(ENTRY), kernels, listings.arena),
     ).data()
 
 
@@ -193,16 +192,15 @@ def _versions() -> dict[str, str]:
     return {"version": __version__, "python": platform.python_version()}
 
 
-def _machine(code: NativeCode, listings: Listings, profile: Profile | None) -> Machine:
-    """What the machine can do, measured now, or when the profile was."""
+def _limits(code: NativeCode, profile: Profile | None) -> Limits:
+    """What the machine can do; its peak is that of the profile, if there is one."""
     import codegen
 
-    if profile is not None:
-        return Machine(profile.machine.threads, dict(profile.machine.flops), profile.machine.bandwidth)
-    threads = code.threads(ENTRY)
-    dtypes = sorted({kernel.costs.dtype for kernel in listings.kernels})
-    flops = {dtype: codegen.top_flops(code.run_native, threads, dtype) for dtype in dtypes}
-    return Machine(threads, flops, codegen.top_bandwidth(code.run_native, threads, listings.arena))
+    def flops(threads: int, dtype: str) -> float:
+        known = profile is not None and threads == profile.machine.threads and profile.machine.flops.get(dtype)
+        return known or codegen.top_flops(code.run_native, threads, dtype)
+
+    return Limits(flops, lambda threads, size: codegen.top_bandwidth(code.run_native, threads, size))
 
 
 def _profile(program: Program, measure: bool | Mapping[str, object]) -> Profile:

@@ -10,8 +10,8 @@ def clusters(table: SymbolTable) -> list[Cluster]:
     """The layers; gives every symbol its own.
 
     A parameter belongs to the module that its name says; a derivative, or a new value, to that of the value it is one
-    of; any other value but the loss to the innermost module around the parameters that its formula mentions, else around
-    the values.
+    of; any other value but the loss to the innermost module around the parameters that its formula mentions, else
+    around the values.
     """
     paths: dict[int, tuple[str, ...]] = {}
     for entry in table.entries:

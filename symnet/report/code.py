@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from symnet.expr import dims
-from symnet.report.model import Assembly, Buffer, Function, FunctionRole, Kernel, Loops, Machine, Memory
+from symnet.report.model import Assembly, Buffer, Function, FunctionRole, Kernel, Loops, Memory
 from symnet.report.provenance import Ownership
 
 if TYPE_CHECKING:
     from codegen.llvm.debug import FunctionLines
     from codegen.provenance import Listings
-    from symnet.runtime.profile import Profile
 
 PERSISTENT = ("parameter", "state")
 
@@ -122,38 +120,3 @@ class Code:
     @staticmethod
     def _leaf(buffer: str, leaves: Mapping[str, int]) -> tuple[int, ...]:
         return (leaves[buffer],) if buffer in leaves else ()
-
-
-# --- costs --------------------------------------------------------------------------------------------------------
-
-
-def bounded(kernels: Sequence[Kernel], machine: Machine) -> list[Kernel]:
-    """The kernels with the time that the roofline leaves them.
-
-    Additions and products at the peak, or bytes at the bandwidth of a copy, of the threads that run them: whichever
-    takes longer. Data in a nearer cache than the copy's can take less.
-    """
-    result = []
-    for kernel in kernels:
-        own = kernel.threads / machine.threads
-        peak = machine.flops.get(kernel.dtype, 0.0) * own
-        compute = kernel.flops / peak if peak else 0.0
-        memory = kernel.bytes / (machine.bandwidth * own)
-        limit = "compute" if compute >= memory else "memory"
-        result.append(replace(kernel, bound_us=max(compute, memory) * 1e6, limit=limit))
-    return result
-
-
-def measured(kernels: Sequence[Kernel], profile: Profile) -> list[Kernel]:
-    """The kernels with their measured times. `of_roof` is the time that the roofline leaves over the time taken."""
-    return [
-        replace(
-            kernel,
-            time_us=found.time,
-            share=found.share,
-            of_roof=kernel.bound_us / found.time if kernel.bound_us is not None and found.time else None,
-            of_peak=found.of_peak,
-            of_bandwidth=found.of_bandwidth,
-        )
-        for kernel, found in zip(kernels, profile.kernels, strict=True)
-    ]

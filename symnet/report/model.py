@@ -85,7 +85,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Move:
-    """The chain rule from named value to named value: `left` = `by` = `right`; for a loop only `lines`, (left, right)."""
+    """The chain rule from named value to named value: `left` = `by` = `right`; of a loop only `lines`, (left, right)."""
 
     left: int | None
     by: int | None
@@ -179,12 +179,21 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """Bytes a second while as many bytes are copied: in the cache that they fit in, or in memory."""
+
+    bytes: int
+    bandwidth: float
+
+
+@dataclass(frozen=True)
 class Machine:
-    """What the machine can do, measured in this process."""
+    """What the machine can do on all threads, measured in this process; `bandwidth` is that within the arena."""
 
     threads: int
     flops: Mapping[str, float]
     bandwidth: float
+    copies: Sequence[Copy]
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,8 @@ class _Report:
     def card(self, number: int) -> str:
         parameter = self.document["parameters"][number]
         variable, gradient = self.symbols[parameter["symbol"]], self.symbols[parameter["gradient"]]
-        steps = [step for step in map(self.document["steps"].__getitem__, parameter["steps"]) if step["level"] != "full"]
+        steps = [self.document["steps"][number] for number in parameter["steps"]]
+        steps = [step for step in steps if step["level"] != "full"]
         label = f'<span class="label">{escape(variable["label"] or "")}</span>'
         return (
             f'<details class="card" id="{escape(self.ids[variable["id"]])}" data-parameter="{number}" '

@@ -52,7 +52,12 @@ function costColumns() {
       about: "the time that arithmetic and memory need at least: the roofline",
       ...number,
     },
-    bounded && { title: "limit", value: (kernel) => kernel.limit ?? "", cell: (kernel) => kernel.limit ?? "" },
+    bounded && {
+      title: "limit",
+      value: (kernel) => kernel.limit ?? "",
+      cell: (kernel) => kernel.limit ?? "",
+      about: "compute: the peak of the arithmetic; cache, memory: a copy of as many bytes, which fits in a cache or not",
+    },
     timed && {
       title: "time",
       value: (kernel) => kernel.time_us,
@@ -139,16 +144,16 @@ function drawRoofline() {
     .filter((kernel) => kernel.time_us && kernel.flops && kernel.bytes)
     .map((kernel) => ({ kernel, intensity: kernel.flops / kernel.bytes, speed: kernel.flops / kernel.time_us / 1e3 }));
   if (!peak || points.length < 2) return place.remove();
-  const { bandwidth } = report.machine;
+  const roofs = roofsShown();
+  const nearest = roofs[0].bandwidth;
   const limits = (values) => [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))];
-  const knee = peak / bandwidth;
-  const [x0, x1] = limits([...points.map((one) => one.intensity), knee / 2, knee * 4]);
+  const knee = (roof) => peak / roof.bandwidth;
+  const [x0, x1] = limits([...points.map((one) => one.intensity), knee(roofs[0]) / 2, knee(roofs.at(-1)) * 4]);
   const [y0, y1] = limits([...points.map((one) => one.speed), peak / 1e9]);
   const x = (value) => ROOF.left + ((Math.log10(value) - x0) / (x1 - x0)) * (ROOF.width - ROOF.left - ROOF.right);
   const y = (value) =>
     ROOF.height - ROOF.bottom - ((Math.log10(value) - y0) / (y1 - y0)) * (ROOF.height - ROOF.top - ROOF.bottom);
-  const roof = (value) => Math.min(peak, value * bandwidth) / 1e9;
-  const start = Math.max(10 ** x0, (10 ** y0 * 1e9) / bandwidth);
+  const start = (roof) => Math.max(10 ** x0, (10 ** y0 * 1e9) / roof.bandwidth);
   const decades = (from, to) => Array.from({ length: to - from + 1 }, (_, place) => 10 ** (from + place));
   const longest = Math.max(...points.map(({ kernel }) => kernel.time_us));
   const dots = points.map(({ kernel, intensity, speed }) => {
@@ -177,10 +182,15 @@ function drawRoofline() {
       },
       ...decades(x0, x1).map((value) => axisMark(x(value), ROOF.height - ROOF.bottom, value, "below")),
       ...decades(y0, y1).map((value) => axisMark(ROOF.left, y(value), value, "beside")),
-      draw("path", {
-        class: "roof",
-        d: `M${x(start)} ${y(roof(start))}L${x(knee)} ${y(peak / 1e9)}H${ROOF.width - ROOF.right}`,
-      }),
+      ...roofs.map((roof) =>
+        draw("path", {
+          class: roof.bandwidth === nearest ? "roof" : "roof farther",
+          d:
+            `M${x(start(roof))} ${y((start(roof) * roof.bandwidth) / 1e9)}L${x(knee(roof))} ${y(peak / 1e9)}` +
+            `H${ROOF.width - ROOF.right}`,
+        }),
+      ),
+      ...roofs.map((roof, place) => roofLabel(roof, place, roofs.length)),
       draw(
         "text",
         { class: "axis", x: ROOF.width - ROOF.right, y: y(peak / 1e9) - 6, "text-anchor": "end" },
@@ -198,6 +208,25 @@ function drawRoofline() {
       ),
       ...dots,
     ),
+  );
+}
+
+/** At most three sloping roofs, the highest first: of the smallest data, of a program's size, of memory. */
+function roofsShown() {
+  const copies = report.machine.copies.filter((copy, place, all) =>
+    all.slice(place + 1).every((larger) => copy.bandwidth > 1.15 * larger.bandwidth),
+  );
+  const middle = copies.slice(1, -1).find((copy) => copy.bandwidth <= 1.01 * report.machine.bandwidth);
+  return [copies[0], middle, copies.length > 1 ? copies.at(-1) : null].filter(Boolean);
+}
+
+/** What a sloping roof stands for, in the empty corner below the flat one. */
+function roofLabel({ bytes, bandwidth }, place, count) {
+  const where = place === count - 1 && count > 1 ? "memory" : `${amount(bytes, 1024)}B at a time`;
+  return draw(
+    "text",
+    { class: "axis", x: ROOF.width - ROOF.right - 6, y: ROOF.height - ROOF.bottom - 8 - 15 * (count - 1 - place), "text-anchor": "end" },
+    `${amount(bandwidth)}B/s: ${where}`,
   );
 }
 

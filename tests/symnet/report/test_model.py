@@ -267,7 +267,7 @@ def test_kernels_have_costs_and_a_roof(name: str) -> None:
         assert kernel["flops"] >= kernel["products"] >= 0
         assert kernel["runs"] >= 1
         assert kernel["bound_us"] >= 0
-        assert kernel["limit"] in ("compute", "memory")
+        assert kernel["limit"] in ("compute", "cache", "memory")
         assert kernel["time_us"] is None
     flops = sum(kernel["products"] for kernel in found["kernels"])
     assert flops > 0
@@ -293,6 +293,17 @@ def test_buffers_do_not_overlap_in_time_and_space(name: str) -> None:
         assert not (in_time and in_space), (a, b)
     held = {symbol for buffer in memory["buffers"] for symbol in buffer["symbols"]}
     assert {parameter["symbol"] for parameter in data(name)["parameters"]} <= held
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_alive_at_a_time_fits_into_the_arena(name: str) -> None:
+    memory, kernels = data(name)["memory"], data(name)["kernels"]
+    for time in range(len(kernels)):
+        alive = [buffer for buffer in memory["buffers"] if buffer["first"] <= time <= buffer["last"]]
+        assert sum(buffer["bytes"] for buffer in alive) <= memory["arena"]
+    stays = [buffer for buffer in memory["buffers"] if buffer["role"] in ("parameter", "state")]
+    assert all((buffer["first"], buffer["last"]) == (0, len(kernels) - 1) for buffer in stays)
+    assert sum(buffer["bytes"] for buffer in stays) <= memory["persistent"] <= memory["arena"]
 
 
 def test_measuring_gives_times_and_changes_nothing() -> None:
