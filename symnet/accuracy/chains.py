@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from symnet.accuracy.domains import domain
+from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.traverse import postorder
 from symnet.ops.leaves import input
+from symnet.ops.shape import broadcast_to
 from symnet.simplify.expand import expand_definitions
 from symnet.simplify.facts import is_nonnegative
 
@@ -50,11 +52,16 @@ def applied(closed: Expr, sources: Sequence[Expr]) -> Expr:
     return new[id(closed)]
 
 
+def of_shape(value: Expr, shape: Shape) -> Expr:
+    """The value of a chain where one of `shape` is wanted: broadcasting is no operation of a chain."""
+    return value if value.shape == shape else broadcast_to(value, shape)
+
+
 def suspects(roots: Sequence[Expr]) -> list[Chain]:
     """The chains of a graph in which digits may be lost: one for each value that leaves its group of scalar operations
     and has a suspicious operation below it."""
     order = postorder(roots)
-    inside = _Groups(order)
+    inside = Groups(order)
     if not any(inside.suspicious.values()):
         return []
     leaving = {id(root) for root in roots}
@@ -65,7 +72,7 @@ def suspects(roots: Sequence[Expr]) -> list[Chain]:
     return [chain for node in found if node.dtype == "float32" and (chain := _cut(node, inside)) is not None]
 
 
-class _Groups:
+class Groups:
     """For every node of a group: the sources below it, and whether something suspicious is."""
 
     def __init__(self, order: Iterable[Expr]) -> None:
@@ -73,13 +80,13 @@ class _Groups:
         self.suspicious: dict[int, bool] = {}
         self._bits: dict[int, int] = {}
         for node in order:
-            if _belongs(node):
+            if self.belongs(node):
                 below = 0
                 for arg in node.args:
                     below |= self._below(arg)
                 self.sources[id(node)] = below
                 self.suspicious[id(node)] = any(self.suspicious.get(id(arg), False) for arg in node.args) or (
-                    self._suspect(node)
+                    self.suspect(node)
                 )
 
     def _below(self, node: Expr) -> int:
@@ -93,7 +100,14 @@ class _Groups:
             node = node.args[0]
         return bool(self.sources.get(id(node)))
 
-    def _suspect(self, node: Expr) -> bool:
+    def belongs(self, node: Expr) -> bool:
+        return belongs(node)
+
+    def grows(self, node: Expr) -> bool:
+        """Whether the result of an operation may have left the range of float32, or be 0 where its operands are not."""
+        return node.op in GROWS
+
+    def suspect(self, node: Expr) -> bool:
         """Whether the operation itself can lose what its operands have: two that depend on the same sources (or on a
         constant) may cancel, or be 0/0, ∞/∞ or 0·∞ together; a root or logarithm may meet what has left the range."""
         op, args = node.op, node.args
@@ -107,13 +121,13 @@ class _Groups:
         if op in ("divide", "multiply"):
             a, b = args
             shared = bool(self._below(a) & self._below(b)) and (self._computed(a) or self._computed(b))
-            return shared and (op == "divide" or a.op in GROWS or b.op in GROWS)
+            return shared and (op == "divide" or self.grows(a) or self.grows(b))
         if op in ("log", "sqrt", "rsqrt", "reciprocal", "power", "log1p"):
             return self._computed(args[0]) and args[0].op not in ("negative", "absolute")
         return False
 
 
-def _belongs(node: Expr) -> bool:
+def belongs(node: Expr) -> bool:
     """Whether a node is one of the element-wise operations on float32 (or truth values) that chains are made of."""
     if node.dtype not in ("float32", "bool") or not node.args:
         return False
@@ -138,7 +152,7 @@ def _is_scalar_by_definition(node: Expr) -> bool:
     return _scalar[key]
 
 
-def _cut(root: Expr, inside: _Groups) -> Chain | None:
+def _cut(root: Expr, inside: Groups) -> Chain | None:
     """The chain under a node; None where it is too long."""
     boundary = [node for node in postorder([root]) if id(node) not in inside.sources]
     order = postorder([root], boundary)

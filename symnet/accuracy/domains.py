@@ -55,7 +55,7 @@ def _alone(constants: tuple[float, ...]) -> Array:
     near = [c * (1 + s * 2.0**-k) for c in (1.0, -1.0, *constants[:6]) for k in range(1, 23, 2) for s in (-1.0, 1.0)]
     magnitudes = 10.0 ** np.concatenate([rng.uniform(-4, 4, 160), rng.uniform(-12, 12, 80), rng.uniform(-38, 38.5, 80)])
     signed = magnitudes * rng.choice([-1.0, 1.0], magnitudes.size)
-    return _as_float32(np.concatenate([SPECIAL, constants[:6], np.negative(constants[:6]), near, signed]))
+    return as_float32(np.concatenate([SPECIAL, constants[:6], np.negative(constants[:6]), near, signed]))
 
 
 @lru_cache(maxsize=16)
@@ -71,7 +71,7 @@ def _together(count: int) -> list[Array]:
     close = scale * (1 + rng.choice([-1.0, 1.0], (count, size)) * 2.0 ** -rng.uniform(1, 22, (count, size)))
     apart = scale * rng.choice([-1.0, 1.0], (count, size)) * 10.0 ** rng.uniform(-12, 12, (count, size))
     blocks = [spread(-3, 2), spread(-3, 2), spread(-10, 10), spread(-30, 30), close, apart]
-    return [_as_float32(column) for column in np.concatenate(blocks, axis=1)]
+    return [as_float32(column) for column in np.concatenate(blocks, axis=1)]
 
 
 def _fitted(column: Array, known: str, place: int) -> Array:
@@ -81,17 +81,17 @@ def _fitted(column: Array, known: str, place: int) -> Array:
     if known == "bool":
         return np.asarray(np.random.default_rng(place).random(column.size) < 0.5)
     if known.startswith("values"):
-        values = _as_float32(np.array([float(word) for word in known.split()[1:]]))
+        values = as_float32(np.array([float(word) for word in known.split()[1:]]))
         return np.random.default_rng(place).choice(values, column.size)
     size = np.abs(column)
     if known == "unit":
-        return _as_float32(np.where(size > 1, 1 / np.maximum(size, 1e-30), size))
+        return as_float32(np.where(size > 1, 1 / np.maximum(size, 1e-30), size))
     if known == "count":
-        return _as_float32(np.floor(np.clip(size, 1, 1e6)))
-    return _as_float32(np.where(size == 0, 1, size) if known == "positive" else size)
+        return as_float32(np.floor(np.clip(size, 1, 1e6)))
+    return as_float32(np.where(size == 0, 1, size) if known == "positive" else size)
 
 
-def _as_float32(values: Array) -> Array:
+def as_float32(values: Array) -> Array:
     return np.asarray(np.clip(np.asarray(values, np.float64), -LARGEST, LARGEST), np.float32)
 
 

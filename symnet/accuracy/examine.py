@@ -15,6 +15,8 @@ from symnet.expr.traverse import leaves, substitute
 from symnet.runtime.lock import lock
 
 Array = np.ndarray
+Place = tuple[float | tuple[float, ...], ...]
+"""A point: the values of the sources, numbers or rows."""
 
 ATTEMPTS = 6
 """At most so many nodes of one chain are tried."""
@@ -50,10 +52,10 @@ class Verdict:
     closed: Expr
     after: Expr
     worst: float
-    at: tuple[float, ...]
+    at: Place
     ill: float
     worst_after: float
-    at_after: tuple[float, ...]
+    at_after: Place
     ill_after: float
     treatments: tuple[Treatment, ...] = ()
 
@@ -78,32 +80,37 @@ def _examined(closed: Expr, domains: Sequence[str], training: bool) -> Verdict:
     judge, nodes = quick(closed, domains)
     values = judge.values([closed])[0]
     ill, holes = judge.ill(closed, values), _holes(closed, judge, values)
-    lost = np.zeros(len(ill), bool) if training else _out_of_float64(judge, nodes)
+    lost = np.zeros(len(ill), bool) if training else out_of_float64(judge, nodes)
     worth = (matters(judge, closed) if training and ill.any() else ill | lost).any() or holes.any()
     if not worth:
-        return _verdict(closed, closed, judge, ())
-    chosen = np.flatnonzero(_some(ill, JUDGED) | _some(lost, JUDGED // 2) | _some(~ill & ~lost, JUDGED) | holes)
+        return verdict(closed, closed, judge, ())
+    chosen = np.flatnonzero(some(ill, JUDGED) | some(lost, JUDGED // 2) | some(~ill & ~lost, JUDGED) | holes)
     try:
         return _treated(closed, nodes, exact(judge.at(chosen), nodes))
     except Unsupported:  # a function of the user's without a formula
-        return _verdict(closed, closed, judge, ())
+        return verdict(closed, closed, judge, ())
 
 
 def _holes(closed: Expr, judge: Judge, values: Array) -> Array:
     """The points at which a chain of one source may have a limit where it has no value."""
     sources = leaves([closed], "input")
-    if len(sources) != 1 or sources[0].dtype != "float32":
-        return np.zeros(len(values), bool)
+    if len(sources) != 1 or sources[0].dtype != "float32" or values.ndim > 1 or sources[0].ndim > 1:
+        return np.zeros(values.shape[-1], bool)
     return np.asarray(np.isnan(values) & np.isin(judge.columns[0], np.array(centres(closed), np.float32)))
 
 
-def _out_of_float64(judge: Judge, nodes: Sequence[Expr]) -> Array:
+def out_of_float64(judge: Judge, nodes: Sequence[Expr]) -> Array:
     """The points at which float64 cannot tell the value, because something on the way leaves its range too."""
-    left = np.any([np.isinf(judge.truth[id(node)]) for node in nodes], axis=0)
-    return np.asarray(left & np.isnan(judge.truth[id(nodes[-1])]) & ~judge.skipped)
+    left = np.any([_anywhere(np.isinf(judge.truth[id(node)])) for node in nodes], axis=0)
+    return np.asarray(left & _anywhere(np.isnan(judge.truth[id(nodes[-1])])) & ~judge.skipped)
 
 
-def _some(mask: Array, count: int) -> Array:
+def _anywhere(found: Array) -> Array:
+    """The points at which something is found in any element."""
+    return np.asarray(found.reshape(-1, found.shape[-1]).any(axis=0))
+
+
+def some(mask: Array, count: int) -> Array:
     """At most so many of the points of a mask, evenly spread."""
     found = np.flatnonzero(mask)
     kept = np.zeros(len(mask), bool)
@@ -117,7 +124,7 @@ def _treated(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Verdict:
     if patient.variable() is not None:
         form = with_limits(patient, best(patient))
         if form.changes and form.ill <= LEVEL * len(judge.columns[0]):
-            return _verdict(closed, form.node, judge, (_described(judge, closed, closed, form.changes),))
+            return verdict(closed, form.node, judge, (described(judge, closed, closed, form.changes),))
     return _treated_from_below(closed, nodes, judge)
 
 
@@ -129,7 +136,7 @@ def _treated_from_below(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Ve
     tried: set[Expr] = set()
     for attempt in range(ATTEMPTS):
         current = substitute(nodes, now)
-        target = _origin(nodes, judge.values(current), judge, tried)
+        target = origin(nodes, judge.values(current), judge, tried)
         if target is None:
             break
         if attempt == ATTEMPTS - 1 and closed not in tried:
@@ -138,13 +145,13 @@ def _treated_from_below(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Ve
         patient = Patient(target, dict(zip(nodes, current, strict=True)), judge)
         form = with_limits(patient, best(patient))
         if form.changes and _helps(closed, {**now, target: form.node}, current[-1], judge, form):
-            treatments.append(_described(judge, target, patient.now, form.changes))
+            treatments.append(described(judge, target, patient.now, form.changes))
             now[target] = form.node
-    after, needed = _without_needless(closed, substitute([closed], now)[0], judge, treatments)
-    return _verdict(closed, after, judge, needed)
+    after, needed = without_needless(closed, substitute([closed], now)[0], judge, treatments)
+    return verdict(closed, after, judge, needed)
 
 
-def _without_needless(
+def without_needless(
     closed: Expr, after: Expr, judge: Judge, treatments: Sequence[Treatment]
 ) -> tuple[Expr, tuple[Treatment, ...]]:
     """The chain without those treatments that later ones made needless."""
@@ -164,10 +171,10 @@ def _treatment(judge: Judge, treatment: Treatment, undo: dict[Expr, Expr]) -> Tr
     """The treatment with some of the nodes in it as they were."""
     before, *forms = substitute([treatment.before, *(form for _, form in treatment.changes)], undo)
     changes = tuple((rule, form) for (rule, _), form in zip(treatment.changes, forms, strict=True))
-    return _described(judge, treatment.target, before, changes)
+    return described(judge, treatment.target, before, changes)
 
 
-def _origin(nodes: Sequence[Expr], values: Sequence[Array], judge: Judge, tried: set[Expr]) -> Expr | None:
+def origin(nodes: Sequence[Expr], values: Sequence[Array], judge: Judge, tried: set[Expr]) -> Expr | None:
     """The lowest node not tried yet that is ill, or has no value, where the whole chain is ill or has none."""
     lost = judge.ill(nodes[-1], values[-1]) | _holes(nodes[-1], judge, values[-1])
     for node, value in zip(nodes, values, strict=True):
@@ -184,12 +191,12 @@ def _helps(closed: Expr, new: dict[Expr, Expr], before: Expr, judge: Judge, form
     return bool(ill_after < ill_before or (filled and ill_after <= ill_before))
 
 
-def _described(judge: Judge, target: Expr, before: Expr, changes: tuple[tuple[str, Expr], ...]) -> Treatment:
+def described(judge: Judge, target: Expr, before: Expr, changes: tuple[tuple[str, Expr], ...]) -> Treatment:
     computed = judge.values([before, *(form for _, form in changes)])
     return Treatment(target, before, changes, tuple(_worst(judge, target, values)[0] for values in computed))
 
 
-def _verdict(closed: Expr, after: Expr, judge: Judge, treatments: tuple[Treatment, ...]) -> Verdict:
+def verdict(closed: Expr, after: Expr, judge: Judge, treatments: tuple[Treatment, ...]) -> Verdict:
     before_values, after_values = judge.values([closed, after])
     worst, at = _worst(judge, closed, before_values)
     worst_after, at_after = _worst(judge, closed, after_values)
@@ -197,12 +204,14 @@ def _verdict(closed: Expr, after: Expr, judge: Judge, treatments: tuple[Treatmen
     return Verdict(closed, after, worst, at, float(ill), worst_after, at_after, float(ill_after), treatments)
 
 
-def _worst(judge: Judge, node: Expr, values: Array) -> tuple[float, tuple[float, ...]]:
+def _worst(judge: Judge, node: Expr, values: Array) -> tuple[float, Place]:
     """The largest error, and the point at which it is: of several the one with the most ordinary numbers."""
     errors = judge.errors(node, values)
     if np.isnan(errors).all():
         return 0.0, ()
     worst = float(np.nanmax(errors))
-    size = sum(np.abs(np.log(np.maximum(np.abs(c.astype(np.float64)), 1e-45))) for c in judge.columns)
+    columns = [column.reshape(-1, len(errors)).astype(np.float64) for column in judge.columns]
+    size = sum(np.abs(np.log(np.maximum(np.abs(c), 1e-45))).sum(axis=0) for c in columns)
     place = int(np.argmin(np.where(errors >= min(worst, max(ILL, worst / 8)), size, np.inf)))
-    return worst, tuple(float(column[place]) for column in judge.columns)
+    rows = [tuple(column[:, place].tolist()) for column in columns]
+    return worst, tuple(row[0] if judge.columns[i].ndim == 1 else row for i, row in enumerate(rows))

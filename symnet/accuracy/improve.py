@@ -1,28 +1,43 @@
-"""The pass: chains that lose digits, wherever they stand in a graph, in a form that does not."""
+"""The pass: chains and row functions that lose digits, wherever they stand in a graph, in a form that does not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symnet.accuracy.chains import Chain, applied, suspects
+from symnet.accuracy.chains import Chain, applied, of_shape
+from symnet.accuracy.chains import suspects as chain_suspects
 from symnet.accuracy.examine import Verdict, examine
+from symnet.accuracy.examine_rows import examine_row
+from symnet.accuracy.rows import Row, opened
+from symnet.accuracy.rows import suspects as row_suspects
 from symnet.errors import UsageError, nearest
-from symnet.expr.dims import Shape
 from symnet.expr.function import Function, bodies, with_bodies
 from symnet.expr.node import Expr, label, rebuild
 from symnet.expr.traverse import postorder
-from symnet.ops.shape import broadcast_to
 
 CHOICES = ("auto", "strict", "off")
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """A chain of a graph and the verdict on it."""
+    """A chain or a row function of a graph, and the verdict on it."""
 
-    chain: Chain
+    part: Chain | Row
     verdict: Verdict
+
+    @property
+    def sources(self) -> tuple[Expr, ...]:
+        return self.part.sources
+
+    @property
+    def after(self) -> Expr:
+        return self.verdict.after
+
+    def form(self, closed: Expr, sources: Sequence[Expr]) -> Expr:
+        """A form of the closed part over values for its sources."""
+        part = self.part
+        return opened(closed, part, sources) if isinstance(part, Row) else applied(closed, sources)
 
 
 def check_choice(choice: object, where: str) -> str:
@@ -35,15 +50,20 @@ def check_choice(choice: object, where: str) -> str:
 
 
 def improved(roots: Sequence[Expr], training: bool = False, findings: list[Finding] | None = None) -> list[Expr]:
-    """The roots with every chain that loses digits computed in the best way that was found; the bodies of loops too.
+    """The roots with everything that loses digits computed in the best way that was found; the bodies of loops too.
 
-    training  leave chains as they are that only lose digits which do not matter to training
-    findings  collects what was found about every chain that was looked at
+    Chains come first, then functions of rows, in which the mended chains are.
+
+    training  leave as they are what only loses digits that do not matter to training
+    findings  collects what was found about every chain and row function that was looked at
     """
     seen: list[Finding] = [] if findings is None else findings
-    found = [Finding(chain, examine(chain.closed, chain.domains, training)) for chain in suspects(roots)]
-    seen += found
-    mended = {id(f.chain.root): f for f in found if f.verdict.treatments}
+    chains = [Finding(chain, examine(chain.closed, chain.domains, training)) for chain in chain_suspects(roots)]
+    mended = {id(f.part.root): f for f in chains if f.verdict.treatments}
+    suspected = row_suspects(roots, lambda node: mended.get(id(node)), training)
+    rows = [Finding(row, examine_row(row, training)) for row in suspected]
+    mended |= {id(f.part.root): f for f in rows if f.verdict.treatments}
+    seen += [*chains, *rows]
     order = postorder(roots)
     if not mended and not any(bodies(node) for node in order):
         return list(roots)
@@ -55,7 +75,7 @@ def improved(roots: Sequence[Expr], training: bool = False, findings: list[Findi
             copy = rebuild(node, [new[id(arg)] for arg in node.args])
             new[id(node)] = with_bodies(copy, lambda body: _improved_body(body, training, inside, seen))
         else:
-            new[id(node)] = _in_place(finding, [new[id(source)] for source in finding.chain.sources])
+            new[id(node)] = _in_place(finding, [new[id(source)] for source in finding.sources])
     return [new[id(root)] for root in roots]
 
 
@@ -68,13 +88,9 @@ def _improved_body(
 
 
 def _in_place(finding: Finding, sources: Sequence[Expr]) -> Expr:
-    """The mended chain where it stands, with the name of the value that it computes."""
-    root = finding.chain.root
-    value = _of_shape(applied(finding.verdict.after, sources), root.shape)
+    """The mended part where it stands, with the name of the value that it computes."""
+    root = finding.part.root
+    value = of_shape(finding.form(finding.after, sources), root.shape)
     if root.name is not None and value.name is None:
         label(value, root.name)
     return value
-
-
-def _of_shape(value: Expr, shape: Shape) -> Expr:
-    return value if value.shape == shape else broadcast_to(value, shape)

@@ -8,16 +8,21 @@ number, nothing is counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from symnet.accuracy.chains import POINTS
+from symnet.accuracy.designs import moved, rows
 from symnet.accuracy.domains import LARGEST, neighbours, points
-from symnet.accuracy.values import Evaluator, constants_of, in_float64
+from symnet.accuracy.values import NO_SIZES, Evaluator, constants_of, in_float64, shape_of
+from symnet.expr.dims import evaluate_shape
 from symnet.expr.node import Expr
 from symnet.expr.traverse import leaves, postorder
+from symnet.simplify.engine import rewrite_with
+from symnet.simplify.expand import saturation_rules
+from symnet.simplify.rule import RuleSet
 
 Array = np.ndarray
 
@@ -28,23 +33,30 @@ DIGITS = 120
 TINY = float(np.finfo(np.float32).tiny)
 EPSILON = float(np.finfo(np.float32).eps)
 SCALES = tuple(2.0**-k for k in (0, 1, 2, 3, 5, 8, 12, 17, 23))
+FLIPS = 3
+"""So often the elements of rows get signs at random."""
 ORDINARY = 1e8
 """The largest size, and one over the smallest, of numbers in training."""
 FEW = 3
 """Products of so many values may leave the range and count; see `_out_of_range`."""
 SMALLEST = TINY / ILL
 """No unit is smaller than this: an error below the smallest normal number is no error."""
+DRAWS = 4
+"""How often the elements of sources of rows are moved at random."""
 RELIABLE = 1e-10
 """Where float64 is as close as this (relative) to the truth, it is good enough to see what moving a source does."""
 
 
 @dataclass(eq=False)
 class Judge:
-    """The truth about every float32 node of a closed chain at some points.
+    """The truth about every float32 node of a closed chain, or of a closed row function, at some points.
 
-    columns  the values of the sources at the points
+    columns  the values of the sources at the points, which are the last axis
     doubles  all nodes of the chain in float64, as functions of the sources
     skipped  points that do not count (see `_out_of_range`)
+    sizes    of the named axes of a row function
+    along    whether an error counts against the largest element of a row, rather than against its own
+    lowered  the rules that lowering applies before values are computed, as far as they matter here
     truth    by node (id): its true values, as float64
     unit     by node (id): what counts as one unit of error
     """
@@ -53,20 +65,25 @@ class Judge:
     columns: Sequence[Array]
     doubles: Evaluator
     skipped: Array
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    along: bool = False
+    lowered: RuleSet | None = None
     truth: dict[int, Array] = field(default_factory=dict)
     unit: dict[int, Array] = field(default_factory=dict)
 
     def values(self, nodes: Sequence[Expr]) -> list[Array]:
         """The values of closed nodes as they are computed, at the points."""
-        return Evaluator(nodes, self.inputs)(self.columns)
+        computed = nodes if self.lowered is None else rewrite_with(self.lowered, nodes)
+        return Evaluator(computed, self.inputs, self.sizes)(self.columns)
 
     def errors(self, node: Expr, values: Array) -> Array:
-        """The errors of `values`, computed in place of `node`; nan where nothing is counted."""
+        """The errors of `values`, computed in place of `node`, by points; nan where nothing is counted."""
         truth, unit = self.truth[id(node)], self.unit[id(node)]
         counted = np.isfinite(truth) & (np.abs(truth) <= LARGEST) & ~self.skipped
         with np.errstate(all="ignore"):
             found = np.abs(values.astype(np.float64) - truth) / unit
-        return np.where(counted, np.where(np.isnan(found), np.inf, found), np.nan)
+        found = np.where(counted, np.where(np.isnan(found), np.inf, found), np.nan)
+        return np.asarray(np.fmax.reduce(found.reshape(-1, found.shape[-1])))
 
     def ill(self, node: Expr, values: Array) -> Array:
         """Where the error of `values` is worth mending."""
@@ -75,21 +92,44 @@ class Judge:
 
     def at(self, chosen: Array) -> Judge:
         """The same for some of the points, still to be told the truth about."""
-        return Judge(self.inputs, [column[chosen] for column in self.columns], self.doubles, self.skipped[chosen])
+        columns = [column[..., chosen] for column in self.columns]
+        skipped = self.skipped[chosen]
+        return Judge(self.inputs, columns, self.doubles, skipped, self.sizes, self.along, self.lowered)
 
 
 def quick(closed: Expr, domains: Sequence[str]) -> tuple[Judge, list[Expr]]:
     """A judge who takes float64 for the truth, and the float32 nodes of the chain, operands first."""
-    inputs = sorted(leaves([closed], "input"), key=lambda node: int(str(node.name)[1:]))
-    columns = points(domains, constants_of(closed))
-    nodes = [node for node in postorder([closed]) if node.dtype == "float32" and node.op != "constant"]
-    doubles = Evaluator(in_float64(nodes).values(), in_float64(inputs).values())
-    judge = Judge(inputs, columns, doubles, np.zeros(len(columns[0]), bool))
-    truth = doubles(columns)
-    _settle(judge, nodes, truth, _moved(columns, truth, doubles))
+    inputs = _inputs(closed)
+    judge, nodes, truth = _settled(closed, inputs, points(domains, constants_of(closed)), NO_SIZES, along=False)
     if len(inputs) > FEW:
         judge.skipped = _out_of_range(nodes, judge.values(nodes), truth)
     return judge, nodes
+
+
+def quick_on_rows(
+    closed: Expr, domains: Sequence[str], sizes: Mapping[str, int], training: bool
+) -> tuple[Judge, list[Expr]]:
+    """The same for a closed row function; in training errors count against the largest element."""
+    inputs = _inputs(closed)
+    shapes = [evaluate_shape(node.shape[:-1], sizes) for node in inputs]
+    judge, nodes, _ = _settled(closed, inputs, rows(shapes, domains), sizes, along=training)
+    judge.lowered = saturation_rules(not training)
+    return judge, nodes
+
+
+def _inputs(closed: Expr) -> list[Expr]:
+    return sorted(leaves([closed], "input"), key=lambda node: int(str(node.name)[1:]))
+
+
+def _settled(
+    closed: Expr, inputs: Sequence[Expr], columns: Sequence[Array], sizes: Mapping[str, int], along: bool
+) -> tuple[Judge, list[Expr], list[Array]]:
+    nodes = [node for node in postorder([closed]) if node.dtype == "float32" and node.op != "constant"]
+    doubles = Evaluator(in_float64(nodes).values(), in_float64(inputs).values(), sizes)
+    judge = Judge(inputs, columns, doubles, np.zeros(columns[0].shape[-1], bool), sizes, along)
+    truth = doubles(columns)
+    _settle(judge, nodes, truth, _moved(columns, truth, doubles))
+    return judge, nodes, truth
 
 
 def _out_of_range(nodes: Sequence[Expr], values: Sequence[Array], truth: Sequence[Array]) -> Array:
@@ -109,32 +149,46 @@ def _out_of_range(nodes: Sequence[Expr], values: Sequence[Array], truth: Sequenc
     return left
 
 
-def matters(judge: Judge, closed: Expr) -> Array:
+def matters(judge: Judge, closed: Expr, now: Expr | None = None) -> Array:
     """Where an ill chain is ill in a way that can matter to training.
 
     Sources are of ordinary size, and the error is not small beside the values that the chain takes when some of its
-    sources are nearer to 0: what 1 − tanh² loses where it has died away is lost in the sum with others anyway.
+    sources are nearer to 0: what 1 − tanh² loses where it has died away is lost in the sum with others anyway. Nor is
+    it small beside those of rows with other signs: what Σ (g − mean g) loses is nothing beside the g that are summed.
     """
-    (values,) = judge.values([closed])
+    (values,) = judge.values([closed if now is None else now])
     found = judge.ill(closed, values)
     for column in judge.columns:
         if column.dtype != bool:
-            found &= (np.abs(column) <= ORDINARY) & ((np.abs(column) >= 1 / ORDINARY) | (column == 0))
+            ordinary = (np.abs(column) <= ORDINARY) & ((np.abs(column) >= 1 / ORDINARY) | (column == 0))
+            found &= ordinary.reshape(-1, len(found)).all(axis=0)
+    if not found.any():
+        return found
     places = np.flatnonzero(found)
-    columns = [column[places] for column in judge.columns]
-    error = np.abs(values[places].astype(np.float64) - judge.truth[id(closed)][places])
+    columns = [column[..., places] for column in judge.columns]
+    error = np.abs(values[..., places].astype(np.float64) - judge.truth[id(closed)][..., places])
+    error = np.nan_to_num(error.reshape(-1, len(places)), nan=np.inf).max(axis=0)
     for chosen in _groups(columns):
         if not len(error):
             break
-        scaled = [
-            np.concatenate([column * np.float32(scale) if i in chosen else column for scale in SCALES])
+        near = judge.doubles([
+            np.concatenate(_varied(column, i) if i in chosen else [column] * (len(SCALES) + FLIPS), axis=-1)
             for i, column in enumerate(columns)
-        ]
-        near = judge.doubles(scaled)[-1].reshape(len(SCALES), -1)
-        largest = np.max(np.where(np.isfinite(near), np.abs(near), 0), axis=0)
+        ])[-1].reshape(-1, len(SCALES) + FLIPS, len(places))  # fmt: skip
+        largest = np.max(np.where(np.isfinite(near), np.abs(near), 0), axis=(0, 1))
         large = ~(error <= ILL * EPSILON * largest)
-        places, error, columns = places[large], error[large], [column[large] for column in columns]
+        places, error, columns = places[large], error[large], [column[..., large] for column in columns]
     return np.asarray(np.isin(np.arange(len(found)), places))
+
+
+def _varied(column: Array, place: int) -> list[Array]:
+    """A column nearer to 0, and with other signs where there are rows."""
+    rng = np.random.default_rng([place, 11])
+    flips = [
+        column * rng.choice(np.array([-1, 1], np.float32), column.shape) if column.ndim > 1 else column
+        for _ in range(FLIPS)
+    ]
+    return [*(column * np.float32(scale) for scale in SCALES), *flips]
 
 
 def _groups(columns: Sequence[Array]) -> Iterator[frozenset[int]]:
@@ -154,21 +208,23 @@ def exact(judge: Judge, nodes: Sequence[Expr]) -> Judge:
 
     def true(columns: Sequence[Array], wanted: Sequence[Expr]) -> list[Array]:
         values = dict(zip(judge.inputs, columns, strict=True))
-        size = {POINTS: len(columns[0])}
-        return [np.broadcast_to(_to_float64(v), len(columns[0])) for v in evaluate(wanted, values, size, DIGITS)]
+        sizes = {**judge.sizes, POINTS: columns[0].shape[-1]}
+        found = evaluate(wanted, values, sizes, DIGITS)
+        return [np.broadcast_to(_to_float64(v), shape_of(n, sizes)) for v, n in zip(found, wanted, strict=True)]
 
     truth = true(judge.columns, nodes)
     doubles = judge.doubles(judge.columns)
     slack = _moved(judge.columns, doubles, judge.doubles)
-    unknown = np.zeros(len(judge.columns[0]), bool)
+    unknown = np.zeros(judge.columns[0].shape[-1], bool)
     with np.errstate(all="ignore"):
         for t, d in zip(truth, doubles, strict=True):
-            unknown |= np.isfinite(t) & ~(np.abs(d - t) <= RELIABLE * np.abs(t))
+            wrong = np.isfinite(t) & ~(np.abs(d - t) <= RELIABLE * np.abs(t))
+            unknown |= wrong.reshape(-1, len(unknown)).any(axis=0)
     if unknown.any():
-        there = [t[unknown] for t in truth]
-        columns = [column[unknown] for column in judge.columns]
+        there = [t[..., unknown] for t in truth]
+        columns = [column[..., unknown] for column in judge.columns]
         for known, better in zip(slack, _moved(columns, there, lambda c: true(c, nodes)), strict=True):
-            known[unknown] = better
+            known[..., unknown] = better
     _settle(judge, nodes, truth, slack)
     return judge
 
@@ -177,6 +233,8 @@ def _moved(
     columns: Sequence[Array], values: Sequence[Array], evaluate: Callable[[Sequence[Array]], list[Array]]
 ) -> list[Array]:
     """For each value, the sum over the sources of how much it changes when the source moves by one ulp."""
+    if any(column.ndim > 1 for column in columns):
+        return _moved_at_random(columns, values, evaluate)
     numbers = [i for i, column in enumerate(columns) if column.dtype != bool]
     if not numbers:
         return [np.zeros(len(value)) for value in values]
@@ -192,11 +250,28 @@ def _moved(
     return totals
 
 
+def _moved_at_random(
+    columns: Sequence[Array], values: Sequence[Array], evaluate: Callable[[Sequence[Array]], list[Array]]
+) -> list[Array]:
+    """The same for sources of many elements, which move all together, each at random: the largest change of a few
+    draws."""
+    new = evaluate([np.concatenate([moved(column, k + DRAWS * i) for k in range(DRAWS)], axis=-1)
+                    for i, column in enumerate(columns)])  # fmt: skip
+    totals = []
+    with np.errstate(all="ignore"):
+        for change, old in zip(new, values, strict=True):
+            changes = np.abs(change.reshape(*old.shape[:-1], DRAWS, -1) - old[..., None, :])
+            totals.append(np.where(np.isnan(changes), 0, changes).max(axis=-2))
+    return totals
+
+
 def _settle(judge: Judge, nodes: Sequence[Expr], truth: Sequence[Array], slack: Sequence[Array]) -> None:
-    for node, true, moved in zip(nodes, truth, slack, strict=True):
+    for node, true, change in zip(nodes, truth, slack, strict=True):
         size = np.minimum(np.abs(np.where(np.isfinite(true), true, 0)), LARGEST / 2).astype(np.float32)
+        if judge.along:
+            size = np.max(size, axis=tuple(range(size.ndim - 1)), keepdims=True)
         judge.truth[id(node)] = true
-        judge.unit[id(node)] = np.maximum(np.spacing(size).astype(np.float64) + moved, SMALLEST)
+        judge.unit[id(node)] = np.maximum(np.spacing(size).astype(np.float64) + change, SMALLEST)
 
 
 def _to_float64(values: Array) -> Array:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from symnet.accuracy.chains import applied
-from symnet.accuracy.examine import Treatment
+from symnet.accuracy.examine import Place, Treatment
 from symnet.accuracy.improve import Finding, improved
 from symnet.accuracy.measure import ILL
 from symnet.errors import DTypeError
@@ -20,6 +19,10 @@ REASONS = {
     "asymptote": "far out, the first terms of the expansion in 1/x say the same",
     "limit": "where the formula is 0/0 or 0·∞ its limit is the value that makes it continuous",
 }
+
+
+SHOWN = 6
+"""Of a row no more elements than this are printed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +42,10 @@ class ChainReport:
     after: Expr
     sources: tuple[Expr, ...]
     error: float
-    at: tuple[float, ...]
+    at: Place
     ill: float
     error_after: float
-    at_after: tuple[float, ...]
+    at_after: Place
     ill_after: float
     steps: tuple[Step, ...]
 
@@ -108,28 +111,35 @@ def accuracy(exprs: Expr | Sequence[Expr], *, training: bool = False) -> Accurac
 
 
 def _chain(finding: Finding) -> ChainReport:
-    chain, v = finding.chain, finding.verdict
-    steps = [step for treatment in v.treatments for step in _steps(treatment, chain.sources)]
+    part, v = finding.part, finding.verdict
+    steps = [step for treatment in v.treatments for step in _steps(treatment, finding)]
     return ChainReport(
-        chain.root, applied(v.after, chain.sources) if steps else chain.root, chain.sources,
+        part.root, finding.form(v.after, part.sources) if steps else part.root, part.sources,
         v.worst, v.at, v.ill, v.worst_after, v.at_after, v.ill_after, tuple(steps),
     )  # fmt: skip
 
 
-def _steps(treatment: Treatment, sources: Sequence[Expr]) -> list[Step]:
+def _steps(treatment: Treatment, finding: Finding) -> list[Step]:
     """A step for each form that a node went through."""
     steps, before = [], treatment.before
     for place, (rule, after) in enumerate(treatment.changes):
         was, now = treatment.errors[place], treatment.errors[place + 1]
         reason = REASONS[rule] if rule == "limit" else f"{REASONS[rule]}; error {_number(was)} → {_number(now)}"
-        steps.append(Step(rule, applied(before, sources), applied(after, sources), reason, "stabilising"))
+        old, new = (finding.form(form, finding.sources) for form in (before, after))
+        steps.append(Step(rule, old, new, reason, "stabilising"))
         before = after
     return steps
 
 
-def _error(error: float, names: Sequence[str], at: Sequence[float]) -> str:
-    place = ", ".join(f"{name} = {value:.6g}" for name, value in zip(names, at, strict=False))
+def _error(error: float, names: Sequence[str], at: Place) -> str:
+    place = ", ".join(f"{name} = {_shown(value)}" for name, value in zip(names, at, strict=False))
     return f"error {_number(error)} units of rounding" + (f" (at {place})" if error >= ILL and place else "")
+
+
+def _shown(value: float | tuple[float, ...]) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "[" + ", ".join(f"{v:.6g}" for v in value[:SHOWN]) + (", …]" if len(value) > SHOWN else "]")
 
 
 def _share(ill: float) -> str:
