@@ -85,7 +85,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Move:
-    """The chain rule from named value to named value: `left` = `by` = `right`; of a loop only `lines`, (left, right)."""
+    """The chain rule from one named value to another: `left` = `by` = `right`; of a loop only (left, right) `lines`."""
 
     left: int | None
     by: int | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -40,7 +41,7 @@ def number_of(name: str, kernel: str) -> int:
 def a_rule(name: str) -> str:
     """A rule that changes something that is written in a derivation."""
     steps = data_of(name)["steps"]
-    return next(str(step["rule"]) for step in steps if step["kind"] == "exact" and step["visible"])
+    return next(str(step["rule"]) for step in steps if step["kind"] == "exact" and step["level"] != "full")
 
 
 def texts(locator: Any) -> list[str]:
@@ -80,7 +81,7 @@ def test_formulas_are_drawn_as_formulas(browser: Any, pages: Any) -> None:
 def test_a_derivation_unfolds(browser: Any, pages: Any) -> None:
     data = data_of("mlp")
     parameter = data["parameters"][0]
-    visible = [number for number in parameter["steps"] if data["steps"][number]["visible"]]
+    visible = [number for number in parameter["steps"] if data["steps"][number]["level"] != "full"]
     with opened(browser, pages("mlp")) as tab:
         card = tab.locator("details.card").first
         steps = card.locator(".step")
@@ -94,8 +95,11 @@ def test_a_derivation_unfolds(browser: Any, pages: Any) -> None:
         assert first["reason"] in seen.first.inner_text()
 
         tab.get_by_label("brief").check()
-        brief = seen.count()
-        assert 0 < brief < len(visible)
+        brief = card.locator(".step.move:visible")
+        assert brief.count() == len(parameter["moves"]) + 1  # and how much algebra there is
+        assert seen.count() < len(visible)
+        assert "through negative, mean" in brief.first.inner_text()
+        assert "shown at normal" in brief.last.inner_text()
         tab.get_by_label("full").check()
         assert seen.count() == len(parameter["steps"])
         tab.get_by_label("normal").check()
@@ -198,6 +202,40 @@ def test_the_picture_opens_nodes_and_layers(browser: Any, pages: Any) -> None:
         assert tab.locator("#canvas .node.closed").count() == 1
         tab.locator("#canvas .node.closed").click()
         assert tab.locator("#canvas .node").count() == before
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_picture_has_every_edge(browser: Any, pages: Any, name: str) -> None:
+    data = data_of(name)
+    with opened(browser, pages(name)) as tab:
+        for group in ("parameters", "backward", "gradients", "updates"):
+            tab.get_by_role("checkbox", name=group).check()
+        while tab.locator("#canvas .node.closed").count():
+            tab.locator("#canvas .node.closed").first.dispatch_event("click")
+        pairs = "all => all.map((one) => `${one.dataset.source} ${one.dataset.target}`)"
+        drawn = set(tab.locator("#canvas .edge").evaluate_all(pairs))
+        shown = [symbol for symbol in data["symbols"] if symbol["role"] not in ("state", "hyper")]
+        ids = {symbol["id"] for symbol in shown}
+        needed = {f"s{used} s{symbol['id']}" for symbol in shown for used in symbol["uses"] if used in ids}
+        assert needed | {f"s{symbol['id']} s{symbol['id']}" for symbol in shown if symbol["recurs"]} <= drawn
+        assert tab.locator("#canvas .node").count() == len(shown)
+
+
+def test_long_formulas_are_broken_into_lines(browser: Any, pages: Any) -> None:
+    """On a narrow page nothing that can be broken is cut off, and nothing is lost."""
+    data = data_of("recurrent")
+    with opened(browser, pages("recurrent"), width=390, height=844) as tab:
+        rows = tab.locator("#backward .row")
+        for place in range(rows.count()):
+            rows.nth(place).scroll_into_view_if_needed()
+        tab.wait_for_timeout(200)
+        right = rows.locator(".right").evaluate_all("all => all.map((one) => one.textContent.replace(/\\s/g, ''))")
+        lines = rows.locator(".right").evaluate_all("all => all.map((one) => one.querySelectorAll('math').length)")
+        assert max(lines) > 2, "no formula was broken"
+        symbols = [int(row.get_attribute("data-symbol")) for row in rows.all()]
+        for text, number in zip(right, symbols, strict=True):
+            whole = data["math"][data["symbols"][number]["formula"]]["mathml"]
+            assert text == re.sub(r"<[^>]*>|\\s", "", whole)
 
 
 def test_the_picture_moves(browser: Any, pages: Any) -> None:
