@@ -38,6 +38,7 @@ def contraction(node: Expr, left: Form, right: Form) -> Form:
     first, second, out = (tuple(_renamed(index, names) for index in part) for part in parts)
     if is_plain(node.attrs["spec"]):
         left, right = (as_matrices(arg, form) for arg, form in zip(node.args, (left, right), strict=True))
+        first, second, out = _as_vectors(node, first, second, out)
         form = _matrix_product(first, second, out, left, right, node.args[0].shape) or _elementwise(
             first, second, out, left, right, node.args[0].shape
         )
@@ -49,6 +50,16 @@ def contraction(node: Expr, left: Form, right: Form) -> Form:
         if form is not None:
             return form
     return _indexed(first, second, out, tuple(names.values()), left, right)
+
+
+def _as_vectors(node: Expr, first: Axes, second: Axes, out: Axes) -> tuple[Axes, Axes, Axes]:
+    """Without the axes of size 1 where both factors are written as vectors: a row times a row is u · v."""
+    pairs = [list(zip(axes, arg.shape, strict=True)) for axes, arg in zip((first, second), node.args, strict=True)]
+    ones = {letter for pair in pairs for letter, size in pair if size == 1}
+    if not ones or any(sum(size != 1 for _, size in pair) != 1 for pair in pairs):
+        return first, second, out
+    kept = [tuple(letter for letter in axes if letter not in ones) for axes in (first, second, out)]
+    return kept[0], kept[1], kept[2]
 
 
 def as_matrices(node: Expr, form: Form) -> Form:

@@ -35,6 +35,7 @@ from symnet.explain.naming import (
     name_shared,
 )
 from symnet.explain.notation import Form, Partial, Symbol
+from symnet.explain.recurrences import has_loops
 from symnet.explain.replay import replay
 from symnet.explain.steps import Context, StepView, views
 from symnet.expr import dtypes
@@ -220,7 +221,7 @@ class _Forward:
         self.wrt = wrt
         self.names = Names()
         name_leaves(self.names, [loss, *wrt])
-        name_layers(self.names, find_layers(loss))
+        name_layers(self.names, find_layers(loss), loops=has_loops([loss]))
         if loss.args:
             self.names.forms.pop(loss, None)
         for variable in wrt:

@@ -16,10 +16,9 @@ from symnet.explain.naming_loops import at, timing
 from symnet.explain.notation import Big, Form, Stepwise, Sum
 from symnet.explain.opened import is_opened, opened
 from symnet.explain.operations import form_of
-from symnet.explain.placing import Placed, named, placed
-from symnet.explain.recurrences import Loops, Recurrence, is_zero
+from symnet.explain.placing import Placed, chosen, named, placed
+from symnet.explain.recurrences import Loops, Recurrence, has_loops, is_zero
 from symnet.expr.node import Expr
-from symnet.expr.traverse import postorder
 from symnet.ops.usually import in_short
 
 if TYPE_CHECKING:
@@ -67,7 +66,13 @@ def _operation(node: Expr, forms: Mapping[Expr, Placed], loops: Loops) -> Placed
             start = loop.starts[node.attrs["index"]]
             whole = Big("Σ", (loop.letter,), forms[added][0])
             return (whole if is_zero(start) else Sum(((forms[start][0], True), (whole, True)))), named(node)
+        loop, index = loops.of(node.args[0]), node.attrs["index"]
+        if index in loop.letters:
+            return at(loop.letters[index], timing(loop).end), named(node)
         return form_of(node, []), named(node)
+    if node.op == "item" and node.args[0].op == "cond":
+        sides = loops.below(node)
+        return chosen(node, sides, [forms[side] for side in sides])
     if is_opened(node):
         return forms[opened(node)]
     return placed(node, [forms[arg] for arg in node.args])
@@ -109,7 +114,8 @@ def _units(order: Sequence[Expr], loops: Loops) -> list[list[Expr]]:
     """The nodes of `order`, those of one loop together, each unit after those that it needs."""
     units: dict[object, list[Expr]] = {}
     for node in order:
-        units.setdefault(loops.owner(node) or node, []).append(node)
+        loop = loops.owner(node)
+        units.setdefault(node if loop is None else [*loop.around, loop][0], []).append(node)
     place = {node: key for key, nodes in units.items() for node in nodes}
     done: list[object] = []
     stack: list[tuple[object, bool]] = [(key, False) for key in reversed(list(units))]
@@ -130,17 +136,28 @@ def _equations(unit: Sequence[Expr], known: Mapping[Expr, Form], loops: Loops) -
     loop = loops.owner(unit[0])
     if loop is None:
         return [Equation(known[node], definition(node, known), node) for node in unit if not _is_told(node, loops)]
-    told = [node for node in unit if node not in loops.slices and loops.carry(node) is None]
-    wanted = set(told)
-    lines = [node for node in postorder(told) if node in wanted]
-    last, times = len(lines) - 1, timing(loop)
-    equations = _starts(loop, unit, known, loops)
-    for position, node in enumerate(lines):
-        right = definition(node, known)
-        if position == last:
-            right = Stepwise(right, loop.letter, dimension(times.first), dimension(times.last))
-        equations.append(Equation(known[node], right, loop.scan))
-    return equations
+    return _step([*loop.around, loop][0], unit, known, loops)
+
+
+def _step(loop: Recurrence, nodes: Sequence[Expr], known: Mapping[Expr, Form], loops: Loops) -> list[Equation]:
+    """What a loop begins with and what a step computes; the equations of a loop inside it stand where it runs."""
+    own = [node for node in nodes if loops.owner(node) is loop]
+    told = dict.fromkeys(node for node in own if node not in loops.slices and loops.carry(node) is None)
+    inside: dict[Recurrence, list[Expr]] = {}
+    for node in nodes:
+        owner = loops.owner(node)
+        path = [] if owner is None else [*owner.around, owner]
+        if owner is not loop:
+            inside.setdefault(path[path.index(loop) + 1], []).append(node)
+    lines: list[Equation] = []
+    for node in loops.step_order([*told, *(one.scan for one in inside)]):
+        if node in told:
+            lines.append(Equation(known[node], definition(node, known), loop.scan))
+        elif node.op == "scan" and (inner := loops.of(node)) in inside:
+            lines += _step(inner, inside.pop(inner), known, loops)
+    times, last = timing(loop), lines[-1]
+    whole = Stepwise(last.right, loop.letter, dimension(times.first), dimension(times.last))
+    return [*_starts(loop, own, known, loops), *lines[:-1], Equation(last.left, whole, loop.scan)]
 
 
 def _is_told(node: Expr, loops: Loops) -> bool:
@@ -201,7 +218,7 @@ def formula(value: Expr) -> Formula:
     (value,) = in_short([value])
     names = Names()
     name_leaves(names, [value])
-    name_layers(names, find_layers(value))
+    name_layers(names, find_layers(value), loops=has_loops([value]))
     if value.args:
         names.forms.pop(value, None)
     name_shared(names, [value])

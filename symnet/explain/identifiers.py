@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symnet.explain.latex import GREEK
-from symnet.explain.notation import Symbol
+from symnet.explain.notation import Symbol, numbered
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr
 
@@ -50,12 +50,16 @@ def readable(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Role:
-    """What a parameter is in its layer: its letter and subscript, and the family in which layers are numbered."""
+    """What a parameter is in its layer: its letter and subscript, and the family in which layers are numbered.
+
+    `depth` counts the layers of a recurrent network from 1; that of other parameters is 0.
+    """
 
     base: str
     sub: str
     family: str
     layer: str
+    depth: int = 0
 
 
 def layer_symbols(parameters: Iterable[Expr], above: Mapping[Expr, Sequence[Expr]]) -> dict[Expr, Symbol]:
@@ -63,7 +67,8 @@ def layer_symbols(parameters: Iterable[Expr], above: Mapping[Expr, Sequence[Expr
 
     `weight` is W and `bias` b; γ and β where a normalisation takes them (one of the operations `above` the parameter),
     E for a table that is looked up. What else the name says is a subscript: `weight_ih_l0` is W_ih, `in_proj_weight`
-    W_in. Layers that have the same symbols are numbered; the number is left out where there is only one.
+    W_in. Layers that have the same symbols are numbered; the number is left out where there is only one. Those of a
+    recurrent network have their numbers above, and what runs backward has a prime: `weight_ih_l1_reverse` is W′⁽²⁾_ih.
     """
     roles: dict[Expr, _Role] = {}
     times: Counter[str] = Counter()
@@ -79,10 +84,12 @@ def layer_symbols(parameters: Iterable[Expr], above: Mapping[Expr, Sequence[Expr
         if role.layer not in layers.setdefault(role.family, []):
             layers[role.family].append(role.layer)
     result: dict[Expr, Symbol] = {}
+    deep = {(role.family, role.layer) for role in roles.values() if role.depth > 1}
     for parameter, role in roles.items():
         members = layers[role.family]
         number = str(members.index(role.layer) + 1) if len(members) > 1 else ""
-        result[parameter] = Symbol(role.base, ",".join(filter(None, (role.sub, number))))
+        base = numbered(role.base, role.depth) if (role.family, role.layer) in deep else role.base
+        result[parameter] = Symbol(base, ",".join(filter(None, (role.sub, number))))
     return result
 
 
@@ -94,7 +101,8 @@ def _role(name: str, repeated: str, used_by: Sequence[str]) -> _Role:
         layer, words = outer, [*words, *own.split("_")]
     depth = next((word for word in words if re.fullmatch(r"l\d+", word)), "")
     kind = "weight" if "weight" in words else "bias" if "bias" in words else ""
-    sub = ",".join(word for word in words if word not in (kind, "proj", depth))
+    backward = "reverse" in words and bool(depth)
+    sub = ",".join(word for word in words if word not in (kind, "proj", depth, "reverse" if depth else ""))
     if not kind:
         plain = symbol(readable(role))
         return _Role(plain.base, plain.sub, plain.base, layer)
@@ -102,7 +110,8 @@ def _role(name: str, repeated: str, used_by: Sequence[str]) -> _Role:
         return _Role("γ" if kind == "weight" else "β", sub, "norm", layer + repeated)
     if "gather" in used_by and kind == "weight":
         return _Role("E", sub, "table", layer + repeated)
-    return _Role("W" if kind == "weight" else "b", sub, "part" if sub else "", f"{layer}{repeated}.{depth}")
+    letter = ("W" if kind == "weight" else "b") + "′" * backward
+    return _Role(letter, sub, "part" if sub else "", layer + repeated, int(depth[1:]) + 1 if depth else 0)
 
 
 def axis_letter(dim: Dim, axis: int) -> str:

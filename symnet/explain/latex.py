@@ -38,10 +38,11 @@ def name(text: str) -> str:
         return r" \times ".join(map(name, text.split("×")))
     if len(text) == 1 or text.isdigit():
         return text.translate(_ESCAPES)
+    letter, primes, number = n.base_parts(text)
+    if primes or number:
+        return name(letter) + "'" * len(primes) + (f"^{{({number})}}" if number else "")
     if text.endswith((n.BAR, n.HAT)):
         return rf"\{'bar' if text.endswith(n.BAR) else 'hat'}{{{name(text[:-1])}}}"
-    if text.endswith(n.HAT):
-        return rf"\hat{{{name(text[:-1])}}}"
     if "ℓ" in text:
         text = text.replace("ℓ", "l")
     return rf"\mathrm{{{text.translate(_ESCAPES)}}}"
@@ -120,8 +121,9 @@ def _power(form: n.Power) -> str:
 
 
 def _raised(base: Form) -> str:
-    """What carries a superscript: in braces unless it is a symbol."""
-    return write(base) if isinstance(base, n.Symbol) else f"{{{_at(base, Level.ATOM)}}}"
+    """What carries a superscript: in braces unless it is a symbol that has none itself."""
+    plain = isinstance(base, n.Symbol) and not any(n.base_parts(base.base)[1:])
+    return write(base) if plain else f"{{{_at(base, Level.ATOM)}}}"
 
 
 def _big(form: n.Big) -> str:

@@ -80,7 +80,7 @@ TABLE: dict[str, Callable[[Expr, Sequence[Form]], Form]] = {
     "det_sign": lambda node, args: Call("sign", (Call("det", tuple(args)),)),
     "per_length": _per_length,
     "diag": _diag,
-    "single_entries": lambda node, args: Symbol("J", "i,j"),
+    "single_entries": lambda node, args: Symbol("J", "ij"),
     "tril": _part("tril"),
     "triu": _part("triu"),
     "lu_rows": lambda node, args: Call("pivots", tuple(args)),

@@ -41,9 +41,15 @@ def operator(sign: str) -> str:
 def _identifier(text: str) -> str:
     if text.endswith((n.BAR, n.HAT)):
         return f"<mover>{_identifier(text[:-1])}<mo>{'¯' if text.endswith(n.BAR) else '^'}</mo></mover>"
-    if len(text) > 1 and text.endswith("′"):  # a letter with a prime is still a letter, so it is set in italics
-        return f"<msup>{_identifier(text[:-1])}<mo>′</mo></msup>"
+    letter, primes, number = n.base_parts(text)
+    if primes or number:  # a letter with a prime is still a letter, so it is set in italics
+        return f"<msup>{_identifier(letter)}{_raised(primes, number)}</msup>"
     return f"<mi>{escape(text)}</mi>"
+
+
+def _raised(primes: str, number: str) -> str:
+    parts = [operator(primes)] if primes else []
+    return row(*parts, _fenced(_number(number))) if number else parts[0]
 
 
 def _number(text: str) -> str:
@@ -57,9 +63,18 @@ def _fenced(*parts: str, left: str = "(", right: str = ")") -> str:
 def _with_subscript(base: str, sub: str) -> str:
     if not sub:
         return base
-    subscript = row(*_separated([_index(part) for part in sub.split(",")]))
-    primed = re.fullmatch(r"<msup>(.*)<mo>′</mo></msup>", base)
-    return f"<msubsup>{primed[1]}{subscript}<mo>′</mo></msubsup>" if primed else f"<msub>{base}{subscript}</msub>"
+    return f"<msub>{base}{_subscript(sub)}</msub>"
+
+
+def _symbol(form: n.Symbol) -> str:
+    letter, primes, number = n.base_parts(form.base)
+    if not form.sub or not (primes or number):
+        return _with_subscript(_identifier(form.base), form.sub)
+    return f"<msubsup>{_identifier(letter)}{_subscript(form.sub)}{_raised(primes, number)}</msubsup>"
+
+
+def _subscript(sub: str) -> str:
+    return row(*_separated([_index(part) for part in sub.split(",")]))
 
 
 def _index(part: str) -> str:
@@ -161,7 +176,7 @@ def _tuple(forms: tuple[Form, ...]) -> str:
 
 
 _WRITERS: dict[type[Form], Callable[[Any], str]] = {
-    n.Symbol: lambda f: _with_subscript(_identifier(f.base), f.sub),
+    n.Symbol: _symbol,
     n.Number: lambda f: f'<mn style="font-weight:bold">{escape(f.text)}</mn>' if f.bold else _number(f.text),
     n.Partial: _partial,
     n.Sum: _sum,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from symnet.explain.identifiers import layer_symbols, readable, symbol
 from symnet.explain.leaves import extent, is_table
 from symnet.explain.naming_loops import bars, name_loops
-from symnet.explain.notation import HAT, Call, Code, Form, Symbol
+from symnet.explain.notation import HAT, Call, Code, Form, Symbol, numbered
 from symnet.explain.recurrences import Loops
 from symnet.explain.windows import meanings
 from symnet.expr.node import Expr
@@ -55,8 +55,15 @@ class Names:
             self.forms[node] = form
             self._taken.add(form)
 
-    def is_free(self, form: Form, sequence: bool = False) -> bool:
-        return form not in self._taken and not (sequence and form in self._sequences)
+    def is_free(self, form: Form) -> bool:
+        return form not in self._taken
+
+    def is_free_sequence(self, letter: Symbol, start: Expr) -> bool:
+        """Whether values at the steps of a loop, and the first of them, which is `start`, can have a letter."""
+        if letter in self._taken or letter in self._sequences:
+            return False
+        before = [form for node, form in self.forms.items() if node is not start and isinstance(form, Symbol)]
+        return not any(form.base == letter.base and form.sub.isdigit() for form in before)
 
     def called(self, node: Expr) -> Symbol:
         """A symbol by a node's name; the legend has the name where it cannot stand in a formula."""
@@ -69,13 +76,18 @@ class Names:
     def free(self, wanted: Symbol, time: str = "", sequence: bool = False) -> Symbol:
         """`wanted`, or the same letter with the next free number; behind it `time`, the step of a loop.
 
-        With `sequence`, for what has values at the steps of a loop, one that no other loop has either.
+        With `sequence`, for what has values at the steps of a loop, one that no other loop has either; its number
+        stands above, as h₂ is h at step 2.
         """
         number = 1
         plain, candidate = wanted, _subscripted(wanted, time)
+        if wanted.sub.isdigit():
+            wanted, number = Symbol(wanted.base), int(wanted.sub)
         while candidate in self._taken or (sequence and plain in self._sequences):
             number += 1
-            plain = _subscripted(wanted, str(number))
+            plain = (
+                Symbol(numbered(wanted.base, number), wanted.sub) if sequence else _subscripted(wanted, str(number))
+            )
             candidate = _subscripted(plain, time)
         if sequence:
             self._sequences.add(plain)
@@ -189,8 +201,9 @@ def _is_bias(node: Expr, weights: set[Expr]) -> bool:
     return core in weights or (core.op == "add" and all(_core(arg) in weights for arg in core.args))
 
 
-def name_layers(names: Names, layers: Layers) -> None:
-    for letter, values in (("z", layers.z), ("h", layers.h)):
+def name_layers(names: Names, layers: Layers, loops: bool = False) -> None:
+    """z₁ and h₁; where there are loops, h is what they carry, and a₁ what the next layer takes."""
+    for letter, values in (("z", layers.z), ("a" if loops else "h", layers.h)):
         for node, number in values.items():
             names.give(node, names.free(layers.symbol(letter, number)))
 
@@ -254,4 +267,4 @@ def _letter_of(loops: Loops, node: Expr, plain: str) -> str:
 def _time(loops: Loops, node: Expr) -> str:
     """The step that a value of a loop is computed at; nothing for other values."""
     loop = loops.owner(node)
-    return "" if loop is None else loop.letter
+    return "" if loop is None else loop.time

@@ -6,14 +6,15 @@ its forward loop: it gets the cotangent of hₜ, called h̄ₜ, and gives that o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symnet.derive.build import apply
+from symnet.explain.alignment import squeezed
 from symnet.explain.identifiers import symbol
-from symnet.explain.notation import BAR, Form, Symbol, Words
-from symnet.explain.recurrences import Recurrence
+from symnet.explain.notation import BAR, Form, Number, Sum, Symbol, Words, barred, base_parts, numbered
+from symnet.explain.recurrences import Recurrence, core
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr
@@ -67,8 +68,10 @@ def name_loops(names: Names, order: list[Expr]) -> None:
         form = names.forms.get(whole)
         if isinstance(form, Symbol) and whole.args:
             names.give(step, at(form, t))
+    same = _alike(carried)
     for node, (loop, index) in carried:
-        loop.letters[index] = _letter(names, loop, index, [i for _, (one, i) in carried if one is loop])
+        used = sorted({i for _, (one, i) in carried if one is loop})
+        loop.letters[index] = _letter(names, loop, index, used, same.get(loop, ()))
         names.give(node, at(loop.letters[index], timing(loop).before))
     for _, (loop, index) in carried:
         times, letter, new = timing(loop), loop.letters[index], loop.new(index)
@@ -89,39 +92,61 @@ def bars(names: Names, order: Iterable[Expr]) -> list[tuple[Form, Form]]:
     lines: dict[Symbol, Form] = {}
     for node in order:
         place = names.forms.loops.carry(node)
-        if place is not None and (letter := place[0].letters.get(place[1])) is not None and letter.base.endswith(BAR):
+        if place is not None and (letter := place[0].letters.get(place[1])) is not None and BAR in letter.base:
             t = place[0].letter
-            of = letter.base[:-1]
+            of = letter.base.replace(BAR, "")
             lines[at(letter, t)] = Words(f"what the other steps add to the derivative by {of} at step {t}")
     return list(lines.items())
 
 
-def _letter(names: Names, loop: Recurrence, index: int, used: list[int]) -> Symbol:
-    """The letter of a carried value: its own name, that of the value it is the cotangent of, or h (and c)."""
+def _alike(carried: Sequence[tuple[Expr, tuple[Recurrence, int]]]) -> dict[Recurrence, Sequence[Recurrence]]:
+    """For every loop that is no derivative those that run the same way inside the same loop, and carry as much."""
+    groups: dict[tuple[object, ...], list[Recurrence]] = {}
+    for loop in dict.fromkeys(loop for _, (loop, _) in carried if not loop.adjoint):
+        groups.setdefault((loop.reverse, len(loop.carried), loop.parent), []).append(loop)
+    return {loop: group for group in groups.values() for loop in group}
+
+
+def _letter(
+    names: Names, loop: Recurrence, index: int, used: Sequence[int], alike: Sequence[Recurrence]
+) -> Symbol:
+    """The letter of a carried value: its own name, that of the value it is the cotangent of, or h (and c).
+
+    Of several loops that are `alike`, layers of a network, each has its number: h⁽¹⁾ and h⁽²⁾; what runs backward has a
+    prime. Loops inside each other have other letters.
+    """
     new = loop.new(index)
     if new.name is not None:
         return names.free(symbol(new.name), sequence=True)
-    used = sorted(set(used))
     if loop.adjoint:
         forward = loop.sources[0]
         places = [i for i in range(len(forward.carried)) if i not in forward.sums and i in forward.letters]
         if len(places) == len(used):
             letter = forward.letters[places[used.index(index)]]
-            return names.free(Symbol(letter.base + BAR, letter.sub), sequence=True)
-    plain = _CARRIED.get(len(used), "h" * len(used))[used.index(index)]
-    letters = [Symbol(letter) for letter in dict.fromkeys((plain, *_OTHERS))]
-    free = next((letter for letter in letters if names.is_free(letter, sequence=True)), letters[0])
-    return names.free(free, sequence=True)
+            return names.free(Symbol(barred(letter.base), letter.sub), sequence=True)
+    plain = _CARRIED.get(len(used), "h" * len(used))[used.index(index)] if loop.parent is None else "s"
+    number = alike.index(loop) + 1 if loop in alike else 1
+    letters = [letter + "′" * loop.reverse for letter in dict.fromkeys((plain, *_OTHERS))]
+    wanted = [numbered(letters[0], number), *letters[1:]] if len(alike) > 1 else [*letters, numbered(plain, number)]
+    start = core(loop.starts[index])
+    outer = loop.parent.time if loop.parent else ""
+    free = (one for letter in wanted if names.is_free_sequence(one := Symbol(letter, outer), start))
+    return names.free(next(free, Symbol(wanted[0], outer)), sequence=True)
 
 
 def _name_slice(names: Names, node: Expr) -> None:
-    operand = names.forms.loops.slices[node]
+    """xₜ for x at step t; of the positions 0, 1, … that is t − 1."""
+    operand, loop = names.forms.loops.slices[node], names.forms.loops.owner(node)
+    assert loop is not None
+    if core(operand).op == "iota":
+        names.give(node, Sum(((Symbol(loop.letter), True), (Number("1"), False))))
+        return
+    while operand.op == "reshape" and squeezed(operand.shape) == squeezed(operand.args[0].shape):
+        operand = operand.args[0]
     if not isinstance(names.forms.get(operand), Symbol):
         names.give(operand, names.free(Symbol("x")))
     whole = names.forms[operand]
-    loop = names.forms.loops.owner(node)
     assert isinstance(whole, Symbol)
-    assert loop is not None
     names.give(node, at(whole, loop.letter))
 
 
@@ -135,7 +160,7 @@ def _name_sequence(names: Names, item: Expr, loop: Recurrence) -> None:
         if isinstance(step, Symbol) and (step.sub == t or step.sub.endswith(f",{t}")):
             names.give(item, Symbol(step.base, step.sub.removesuffix(t).removesuffix(",")))
             return
-        whole = names.free(symbol(result.name) if result.name else Symbol("u"), sequence=True)
+        whole = names.free(symbol(result.name) if result.name else _kept(loop), sequence=True)
         names.give(item, whole)
     if not isinstance(whole, Symbol):
         return
@@ -144,6 +169,13 @@ def _name_sequence(names: Names, item: Expr, loop: Recurrence) -> None:
         result = _again(result)
         loop.results[scan][index] = result
     names.give(result, at(whole, t))
+
+
+def _kept(loop: Recurrence) -> Symbol:
+    """The letter of what a loop keeps and does not carry, with the number of the loop."""
+    number = next((base_parts(letter.base)[2] for letter in loop.letters.values()), "")
+    plain = "y" + "′" * (loop.reverse and not loop.adjoint)
+    return Symbol(numbered(plain, int(number)) if number else plain)
 
 
 def _again(node: Expr) -> Expr:

@@ -16,8 +16,10 @@ from itertools import groupby
 from typing import ClassVar
 
 BAR = "\u0304"  # ends the letter of a cotangent: h̄
-HAT = "\u0302"  # ends the letter of an estimate: m̂
-HAT = "\u0302"  # ends the letter of what is standardized: x̂
+HAT = "\u0302"  # ends the letter of an estimate, m̂, and of what is standardized, x̂
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_BASE = re.compile(r"(?P<letter>[^′⁽]+)(?P<primes>′*)(⁽(?P<number>[⁰¹²³⁴⁵⁶⁷⁸⁹]+)⁾)?")
+_PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
 class Level(IntEnum):
@@ -43,11 +45,31 @@ class Form:
 
 @dataclass(frozen=True)
 class Symbol(Form):
-    """A name: `base` with an optional subscript; of a `symmetric` matrix no transpose is written."""
+    """A name: `base` with an optional subscript; of a `symmetric` matrix no transpose is written.
+
+    The base is a letter or a word, maybe with primes and the number of a layer: h′⁽²⁾.
+    """
 
     base: str
     sub: str = ""
     symmetric: bool = field(default=False, compare=False)
+
+
+def numbered(base: str, number: int) -> str:
+    """The letter of layer `number`: h⁽²⁾."""
+    return f"{base}⁽{str(number).translate(_RAISED)}⁾"
+
+
+def base_parts(base: str) -> tuple[str, str, str]:
+    """The letter of a symbol's base (with its bar or hat), its primes, and the number of its layer or nothing."""
+    match = _BASE.fullmatch(base)
+    return (match["letter"], match["primes"], (match["number"] or "").translate(_PLAIN)) if match else (base, "", "")
+
+
+def barred(base: str) -> str:
+    """The base with a bar over its letter: h̄′⁽²⁾."""
+    letter = base_parts(base)[0]
+    return letter + BAR + base[len(letter) :]
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,12 @@ def placed(node: Expr, operands: Sequence[Placed]) -> Placed:
     return form, Reading(squeezed(node.shape), visible(node.shape))
 
 
+def chosen(node: Expr, sides: Sequence[Expr], operands: Sequence[Placed]) -> Placed:
+    """cond(condition, one value, the other), for the `sides` of a choice."""
+    full = [_full(operand, side)[0] for operand, side in zip(operands, sides, strict=True)]
+    return Call("cond", tuple(full)), named(node)
+
+
 def _same_axes(old: Shape, new: Shape) -> list[int]:
     """For each axis of `old` the axis of `new` that it is; axes of size 1 have none and are not asked for."""
     places = iter(visible(new))

@@ -12,7 +12,7 @@ operations are opened in the same way (`opened.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from symnet.derive.build import apply, placeholder
@@ -36,6 +36,7 @@ class Recurrence:
     adjoint   whether it runs against the loop whose values it reads: the cotangent of hₜ goes in, of hₜ₋₁ out
     sources   the loops whose values it reads
     letters   the symbols of the carried values, once they are named
+    parent    the loop in whose step this one runs
     level     0 for a loop that needs no other, 1 for one that does, …
     """
 
@@ -47,6 +48,22 @@ class Recurrence:
     sums: dict[int, Expr] = field(default_factory=dict)
     sources: list[Recurrence] = field(default_factory=list)
     letters: dict[int, Symbol] = field(default_factory=dict)
+    parent: Recurrence | None = None
+
+    @property
+    def around(self) -> list[Recurrence]:
+        """The loops in whose steps this one runs, the outermost first."""
+        found: list[Recurrence] = []
+        outer = self.parent
+        while outer is not None:
+            found.insert(0, outer)
+            outer = outer.parent
+        return found
+
+    @property
+    def time(self) -> str:
+        """The subscript of what a step computes: t, or t,m in a loop inside another."""
+        return ",".join(loop.letter for loop in (*self.around, self))
 
     @property
     def length(self) -> Dim:
@@ -63,7 +80,7 @@ class Recurrence:
 
     @property
     def level(self) -> int:
-        return 1 + max((source.level for source in self.sources), default=-1)
+        return 1 + max((loop.level for loop in (*self.sources, *self.around[-1:])), default=-1)
 
     def new(self, index: int) -> Expr:
         """What a step makes of a carried value."""
@@ -80,6 +97,7 @@ class Loops:
         self.slices: dict[Expr, Expr] = {}
         self._takers: dict[Expr, list[Recurrence]] = {}
         self._at_step: dict[tuple[Expr, str], Expr] = {}
+        self._choices: dict[Expr, list[tuple[Expr, Expr, Expr]]] = {}
         self._owner: dict[Expr, tuple[Recurrence | None, bool]] = {}  # and whether it depends on what is carried
 
     def of(self, scan: Expr) -> Recurrence:
@@ -115,6 +133,8 @@ class Loops:
         if node in self._carried:
             recurrence, index = self._carried[node]
             return (recurrence.starts[index], recurrence.new(index))
+        if node.op == "item" and node.args[0].op == "cond":
+            return self._sides(node.args[0], node.attrs["index"])
         if node.op == "item" and node.args[0].op == "scan":
             index, recurrence = node.attrs["index"], self.of(node.args[0])
             added = recurrence.sums.get(index)
@@ -127,19 +147,16 @@ class Loops:
 
     def postorder(self, roots: Iterable[Expr], stops: object = ()) -> list[Expr]:
         """As `traverse.postorder`, along `below`; nothing is visited below what is in `stops`, a set or a mapping."""
-        order: list[Expr] = []
-        seen: set[Expr] = set()
-        stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(list(roots))]
-        while stack:
-            node, done = stack.pop()
-            if done:
-                order.append(node)
-            elif node not in seen:
-                seen.add(node)
-                stack.append((node, True))
-                if node not in stops:  # type: ignore[operator]
-                    stack.extend((part, False) for part in reversed(self.below(node)))
-        return order
+        return _postorder(roots, lambda node: () if node in stops else self.below(node))  # type: ignore[operator]
+
+    def step_order(self, roots: Iterable[Expr]) -> list[Expr]:
+        """The values of a step after what they are made of in that step."""
+        return _postorder(roots, self._parts_in_step)
+
+    def _parts_in_step(self, node: Expr) -> Sequence[Expr]:
+        if node in self.slices or node in self._carried:
+            return ()
+        return node.args if node.op == "item" and node.args[0].op == "scan" else self.below(node)
 
     def owner(self, node: Expr) -> Recurrence | None:
         """The recurrence whose step a node belongs to; None for what is no value of a step."""
@@ -161,7 +178,11 @@ class Loops:
         starts = list(scan.args[consts : consts + carries])
         if key not in self._by_work:
             carried = [placeholder(start.shape, start.dtype) for start in starts]
-            self._by_work[key] = Recurrence(scan, _letter(scan.attrs["length"]), carried, starts)
+            parent = max((owner for arg in scan.args if (owner := self.owner(arg))), key=_level, default=None)
+            taken = [loop.letter for loop in (*parent.around, parent)] if parent else []
+            self._by_work[key] = Recurrence(
+                scan, _letter(scan.attrs["length"], taken), carried, starts, parent=parent
+            )
         one = self._by_work[key]
         self._carried.update((node, (one, index)) for index, node in enumerate(one.carried))
         slices = [self._at(operand, one) for operand in scan.args[consts + carries :]]
@@ -173,6 +194,15 @@ class Loops:
                 self._takers.setdefault(node, []).append(one)
         one.sums.update(_sums(one.carried, results[:carries], results[carries:]))
         return one
+
+    def _sides(self, choice: Expr, index: int) -> tuple[Expr, Expr, Expr]:
+        """The condition of a choice, and what one of its results is on both sides, as values of the graph around."""
+        if choice not in self._choices:
+            condition, *operands = choice.args
+            sides = (choice.attrs["then"], choice.attrs["otherwise"])
+            results = [substitute(one.results, dict(zip(one.parameters, operands, strict=True))) for one in sides]
+            self._choices[choice] = [(condition, *pair) for pair in zip(*results, strict=True)]
+        return self._choices[choice][index]
 
     def _at(self, operand: Expr, loop: Recurrence) -> Expr:
         """The slice of an array at step t, made of slices where it can be."""
@@ -223,13 +253,36 @@ class Loops:
         return make(CONTRACT, args, {"spec": spec, "sizes": (), "shape": ()})
 
 
+def _postorder(roots: Iterable[Expr], parts: Callable[[Expr], Sequence[Expr]]) -> list[Expr]:
+    """What the roots are made of, by `parts`, each after its own parts."""
+    order: list[Expr] = []
+    seen: set[Expr] = set()
+    stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(list(roots))]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((part, False) for part in reversed(parts(node)))
+    return order
+
+
 def _rank(found: tuple[Recurrence | None, bool]) -> tuple[int, bool]:
     loop, carried = found
     return (-1 if loop is None else loop.level, carried)
 
 
-def _letter(length: Dim) -> str:
-    return length.lower() if isinstance(length, str) and length.isalpha() and len(length) == 1 else "t"
+def _level(loop: Recurrence) -> int:
+    return loop.level
+
+
+def _letter(length: Dim, taken: Sequence[str]) -> str:
+    """t, or the letter of a named length; another than those of the loops around."""
+    own = length.lower() if isinstance(length, str) and length.isalpha() and len(length) == 1 else "t"
+    letters: list[str] = [own, *"tklmpqr"]
+    return next(letter for letter in letters if letter not in taken)
 
 
 def _sums(carried: Sequence[Expr], new: Sequence[Expr], kept: Sequence[Expr]) -> dict[int, Expr]:
@@ -251,8 +304,19 @@ def _sums(carried: Sequence[Expr], new: Sequence[Expr], kept: Sequence[Expr]) ->
     return found
 
 
-def is_zero(node: Expr) -> bool:
-    """Whether a node is an array of zeros."""
+def core(node: Expr) -> Expr:
+    """What a node has the elements of, in its shape."""
     while node.op in ("broadcast_to", "reshape", "cast"):
         node = node.args[0]
-    return node.op == "constant" and node.attrs["value"] == 0
+    return node
+
+
+def is_zero(node: Expr) -> bool:
+    """Whether a node is an array of zeros."""
+    inner = core(node)
+    return inner.op == "constant" and inner.attrs["value"] == 0
+
+
+def has_loops(roots: Iterable[Expr]) -> bool:
+    """Whether there are loops under some expressions."""
+    return any(node.op == "scan" for node in postorder(roots))

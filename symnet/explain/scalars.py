@@ -182,8 +182,17 @@ def _is_constant(node: Expr, value: float) -> bool:
 
 
 def _relation(sign: str) -> Writer:
+    return lambda node, args: Relation(sign, *args)
+
+
+def _compared(sign: str, shifted: str) -> Writer:
+    """Of whole numbers t − 1 < n is t ≤ n, and t − 1 ≥ n is t > n."""
+
     def writer(node: Expr, args: Sequence[Form]) -> Form:
-        return Relation(sign, *args)
+        left, right = args
+        if isinstance(left, Sum) and left.terms[1:] == ((Number("1"), False),) and dtypes.is_int(node.args[0].dtype):
+            return Relation(shifted, left.terms[0][0], right)
+        return Relation(sign, left, right)
 
     return writer
 
@@ -259,10 +268,10 @@ TABLE: dict[str, Writer] = {
     "clip": _clip,
     "equal": _relation("=="),
     "not_equal": _relation("!="),
-    "less": _relation("<"),
+    "less": _compared("<", "<="),
     "less_equal": _relation("<="),
     "greater": _relation(">"),
-    "greater_equal": _relation(">="),
+    "greater_equal": _compared(">=", ">"),
     "logical_and": _relation("and"),
     "logical_or": _relation("or"),
     "where": _where,

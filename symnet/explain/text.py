@@ -22,14 +22,17 @@ def write(form: Form) -> str:
     return _WRITERS[type(form)](form)
 
 
-def subscript(text: str) -> str:
-    """`text` as a subscript: in small letters where Unicode has them, else after an underscore."""
+def subscript(text: str, joined: bool = True) -> str:
+    """`text` as a subscript: in small letters where Unicode has them, else after an underscore.
+
+    Letters in a row need no commas if `joined`: Σₙⱼ, but s_{t,m}.
+    """
     if not text:
         return ""
     parts = text.split(",")
     if len(parts) == 2 and parts[0].isdigit() and re.fullmatch(r"[a-z]([+−]1)?", parts[1]):
         return subscript(parts[0]) + subscript(parts[1])  # the second of several values, at step t: u₂ₜ
-    if all(part[:1].isalpha() and not part[1:].strip("′") for part in parts):
+    if joined and all(part[:1].isalpha() and not part[1:].strip("′") for part in parts):
         parts = ["".join(parts)]
     short = len(parts) == 1 and (len(text) <= 2 or not text.replace("′", "").isalpha() or "," in text)
     if short and all(letter in _SUBSCRIPTS for letter in parts[0]):
@@ -107,7 +110,7 @@ def _index(form: n.Index) -> str:
 
 
 _WRITERS: dict[type[Form], Callable[[Any], str]] = {
-    n.Symbol: lambda f: f.base + subscript(f.sub),
+    n.Symbol: lambda f: f.base + subscript(f.sub, joined=False),
     n.Number: lambda f: f.text.translate(_BOLD) if f.bold else f.text,
     n.Partial: lambda f: f"∂{write(f.top)}/∂{_place(n.variable(f))}",
     n.Sum: _sum,

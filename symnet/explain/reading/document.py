@@ -21,14 +21,27 @@ def key(name: str) -> str:
     return f"{base[0]}_{plain}" if plain else base[0]
 
 
-@dataclass
+@dataclass(eq=False)
 class Loop:
-    """The equations of a loop, in order, and the steps it counts."""
+    """The equations of a loop, in order, with the loops inside it, and the steps it counts."""
 
-    lines: list[tuple[str, Tree]]
+    lines: list[tuple[str, Tree] | Loop]
     letter: str
     first: str
     last: str
+    outer: Loop | None = None
+
+    def equations(self) -> list[tuple[str, Tree]]:
+        """Its equations and those of the loops inside."""
+        found = []
+        for line in self.lines:
+            found += line.equations() if isinstance(line, Loop) else [line]
+        return found
+
+    @property
+    def whole(self) -> Loop:
+        """The outermost loop around it."""
+        return self if self.outer is None else self.outer.whole
 
 
 @dataclass
@@ -42,23 +55,59 @@ class Document:
 def equations(text: str) -> Document:
     """The equations of a text as it is printed; the first line without a left side is called `result`."""
     document = Document()
-    pending: list[tuple[str, Tree]] = []
+    pending: list[tuple[str, Tree] | Loop] = []
     for line in text.partition("\nwith\n")[0].splitlines():
         if line.strip() == "where":
             continue
         left, right = _sides(line.strip())
         name, tree = key(left), parse(right)
-        if tree.kind == "steps":
-            letter = tree.text(1)
-            lines = [(name, tree.tree(0))]
-            while pending and timed(pending[-1][0], letter):
-                lines.insert(0, pending.pop())
-            loop = Loop(lines, letter, tree.text(2), tree.text(3))
-            document.loops.update((sequence(one, letter)[0], loop) for one, _ in lines)
+        ends: list[Tree] = []
+        while tree.kind == "steps":
+            ends.insert(0, tree)
+            tree = tree.tree(0)
+        pending.append((name, tree))
+        for end in ends:
+            pending.append(_loop(end, pending))
+    for one in pending:
+        if isinstance(one, Loop):
+            document.loops.update(_sequences(one))
         else:
-            pending.append((name, tree))
-    document.equations.update(pending)
+            document.equations[one[0]] = one[1]
     return document
+
+
+def _loop(end: Tree, pending: list[tuple[str, Tree] | Loop]) -> Loop:
+    """The loop whose steps `end` counts: the last of the pending equations with its letter, which are taken away."""
+    loop = Loop([], end.text(1), end.text(2), end.text(3))
+    while pending and _runs_in(pending[-1], loop.letter):
+        loop.lines.insert(0, pending.pop())
+    for line in loop.lines:
+        if isinstance(line, Loop):
+            line.outer = loop
+    return loop
+
+
+def _runs_in(line: tuple[str, Tree] | Loop, letter: str) -> bool:
+    """Whether an equation, or those of a loop, are for each value of a letter."""
+    if isinstance(line, Loop):
+        return line.letter != letter and all(counts(name, letter) for name, _ in line.equations())
+    return counts(line[0], letter)
+
+
+def _sequences(loop: Loop) -> dict[str, Loop]:
+    """What has values at the steps of a loop, and of those inside it."""
+    found: dict[str, Loop] = {}
+    for line in loop.lines:
+        if isinstance(line, Loop):
+            found.update(_sequences(line))
+        elif timed(line[0], loop.letter):
+            found[sequence(line[0], loop.letter)[0]] = loop
+    return found
+
+
+def counts(name: str, letter: str) -> bool:
+    """Whether a subscript of a name is a letter, or the step before or after: h_t−1, h_t,m."""
+    return timed(name, letter) or re.search(rf"_(.*,)?{letter}([+−]1)?,", name) is not None
 
 
 def _sides(line: str) -> tuple[str, str]:
@@ -98,6 +147,29 @@ def names(tree: Tree) -> list[str]:
     return [one.text(0) for one in walk(tree) if one.kind == "name"]
 
 
+LETTERS = re.compile(r"[^\W\d]′*")
+
+
+def bound(tree: Tree) -> set[str]:
+    """The letters that a sum, or brackets with indices, give values to."""
+    if tree.kind in ("Σ", "∏"):
+        return set(LETTERS.findall(tree.text(0)))
+    return set(LETTERS.findall(tree.text(1))) if tree.kind == "entries" else set()
+
+
+def free_names(tree: Tree) -> list[str]:
+    """The names in a formula without those that count the indices of brackets."""
+    found: dict[str, None] = {}
+    stack = [(tree, frozenset[str]())]
+    while stack:
+        one, letters = stack.pop()
+        if one.kind == "name" and one.text(0) not in letters:
+            found[one.text(0)] = None
+        letters |= bound(one)
+        stack.extend((part, letters) for part in reversed(one.trees()))
+    return list(found)
+
+
 def ordered(document: Document) -> list[str | Loop]:
     """The equations and loops of a document, each after those that it mentions."""
     bases = list(document.loops)
@@ -106,18 +178,18 @@ def ordered(document: Document) -> list[str | Loop]:
     seen: set[int | str] = set()
 
     def needs(unit: str | Loop) -> list[str | Loop]:
-        trees = [tree for _, tree in unit.lines] if isinstance(unit, Loop) else [document.equations[unit]]
+        trees = [tree for _, tree in unit.equations()] if isinstance(unit, Loop) else [document.equations[unit]]
         found: list[str | Loop] = []
-        for name in dict.fromkeys(key(name) for tree in trees for name in names(tree)):
+        for name in dict.fromkeys(key(name) for tree in trees for name in free_names(tree)):
             if name in document.equations:
                 found.append(name)
                 continue
-            found += [loop for base, loop in document.loops.items() if _belongs(name, base, loop.letter)]
+            found += [loop.whole for base, loop in document.loops.items() if _belongs(name, base, loop.letter)]
             found += [
                 base for one in times if timed(name, one) and (base := sequence(name, one)[0]) in document.equations
             ]
         if isinstance(unit, Loop):
-            starts = [base for base in bases if document.loops[base] is unit]
+            starts = [base for base in bases if document.loops[base].whole is unit]
             found += [
                 name for name in document.equations if any(re.match(rf"{re.escape(b)}[_,]", name) for b in starts)
             ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from symnet.explain.alignment import align, squeezed
 from symnet.explain.identifiers import letters
-from symnet.explain.reading.document import key, names, sequence, timed, walk
+from symnet.explain.reading.document import LETTERS, bound, counts, key, names, sequence, timed, walk
 from symnet.explain.reading.grammar import Tree, dimension
 from symnet.explain.reading.values import Array, Lazy, Operand
 from symnet.expr import dims
@@ -19,9 +19,6 @@ from symnet.expr.dims import Dim, Shape
 
 if TYPE_CHECKING:
     from symnet.explain.reading.reader import Reader
-
-LETTERS = re.compile(r"[^\W\d]′*")
-
 
 def reduced(reader: Reader, function: Callable[..., Any], array: Array, subscript: str) -> Array:
     """A reduction over the axes with these letters (all without any), which keep their places with size 1."""
@@ -52,11 +49,19 @@ def big(reader: Reader, tree: Tree) -> Operand:
 
 
 def _is_time(reader: Reader, letter: str, body: Tree) -> bool:
-    return any(timed(key(name), letter) and _length(reader, key(name), letter) is not None for name in names(body))
+    return any(counts(key(name), letter) and _length(reader, key(name), letter) is not None for name in names(body))
 
 
 def _length(reader: Reader, own: str, letter: str) -> int | None:
-    base = sequence(own, letter)[0]
+    if not timed(own, letter):  # of a loop around
+        ends = [
+            dims.evaluate(dimension(text), reader.sizes)
+            for (base, counted), loop in reader.lengths.items()
+            if counted == letter and own.startswith(base)
+            for text in (loop.first, loop.last)
+        ]
+        return max(ends, default=None)
+    base = sequence(reader.at_times(own), letter)[0]
     if base in reader.steps and base in reader.shapes:
         return dims.evaluate(reader.shapes[base][0], reader.sizes)
     if base in reader.steps:
@@ -71,7 +76,7 @@ def _range_of(reader: Reader, letter: str, body: Tree) -> tuple[int, int] | None
     """What a letter counts: the steps of a loop from 1, the positions of an axis from 0; None: it is an axis."""
     if letter in reader.times or letter in reader.indices:
         return None
-    lengths = [_length(reader, key(name), letter) for name in names(body) if timed(key(name), letter)]
+    lengths = [_length(reader, key(name), letter) for name in names(body) if counts(key(name), letter)]
     known = [length for length in lengths if length is not None]
     if known:
         return 1, min(known) + 1
@@ -109,7 +114,7 @@ def fixed_parts(body: Tree, counted: Iterable[str]) -> set[int]:
     free: dict[int, set[str]] = {}
     for tree in reversed(list(walk(body))):
         own = _mentioned(tree).union(*(free[id(part)] for part in tree.trees()))
-        free[id(tree)] = own - _bound(tree)
+        free[id(tree)] = own - bound(tree)
     fixed: set[int] = set()
     stack = [(body, frozenset(counted))]
     while stack:
@@ -117,15 +122,8 @@ def fixed_parts(body: Tree, counted: Iterable[str]) -> set[int]:
         if not free[id(tree)] & letters and tree.parts and tree.trees():
             fixed.add(id(tree))
         else:
-            stack.extend((part, letters | _bound(tree)) for part in tree.trees())
+            stack.extend((part, letters | bound(tree)) for part in tree.trees())
     return fixed
-
-
-def _bound(tree: Tree) -> set[str]:
-    """The letters that a sum or brackets with indices give values to."""
-    if tree.kind in ("Σ", "∏"):
-        return set(LETTERS.findall(tree.text(0)))
-    return set(LETTERS.findall(tree.text(1))) if tree.kind == "entries" else set()
 
 
 def _mentioned(tree: Tree) -> set[str]:

@@ -111,15 +111,15 @@ class _Parser:
     # --- from the loosest to the tightest ------------------------------------------------------------------------
 
     def stepwise(self) -> Tree:
-        """body,  t = 1 … T"""
+        """body,  t = 1 … T; of a loop that ends with one inside it, body,  m = 1 … M,  t = 1 … T"""
         body = self.expression()
-        if not self.take(",  "):
-            return body
-        index = self.name()
-        self.expect("=")
-        first, _, last = self.text[self.at :].partition("…")
-        self.at = len(self.text)
-        return Tree("steps", (body, index, first.strip(), last.strip()))
+        while self.take(",  "):
+            index = self.name()
+            self.expect("=")
+            first, _, last = self.text[self.at :].partition(",  ")[0].partition("…")
+            self.at += len(first) + len(last) + 1
+            body = Tree("steps", (body, index, first.strip(), last.strip()))
+        return body
 
     def expression(self) -> Tree:
         return self.chain(lambda: self.chain(self.comparison, "∧"), "∨")
@@ -347,6 +347,9 @@ class _Parser:
             raise self.error("a name or a number")
         while self.peek() == "′":
             self.at += 1
+        number = re.compile("⁽[⁰¹²³⁴⁵⁶⁷⁸⁹]+⁾").match(self.text, self.at)  # of a layer
+        if number:
+            self.at = number.end()
         self.subscript()
         return self.text[start : self.at]
 

@@ -18,7 +18,7 @@ from symnet.errors import ShapeError, UnknownName, UsageError
 from symnet.explain.alignment import align, squeezed
 from symnet.explain.identifiers import letters
 from symnet.explain.reading import elements, products
-from symnet.explain.reading.document import Loop, equations, key, ordered, sequence, timed
+from symnet.explain.reading.document import LETTERS, Loop, equations, key, ordered, sequence, timed
 from symnet.explain.reading.functions import FUNCTIONS, REDUCTIONS, scalar_function
 from symnet.explain.reading.grammar import Tree, dimension
 from symnet.explain.reading.values import Array, Lazy, Operand
@@ -45,12 +45,16 @@ class Reader:
         self.times: dict[str, int] = {}
         self.indices: dict[str, int] = {}
         self.sequences: set[str] = set()
+        self.lengths: dict[tuple[str, str], Loop] = {}  # of the loops around that of a sequence
         self.fixed: dict[int, Operand | None] = {}
 
     def read(self, text: str) -> dict[str, np.ndarray]:
         """The value of every name that the text defines, by its key."""
         document = equations(text)
         self.sequences = set(document.loops)
+        self.lengths = {
+            (base, outer.letter): outer for base, loop in document.loops.items() for outer in _around(loop)
+        }
         for unit in ordered(document):
             if isinstance(unit, Loop):
                 self._run(unit)
@@ -78,11 +82,34 @@ class Reader:
         first, last = (dims.evaluate(dimension(text), self.sizes) for text in (loop.first, loop.last))
         for step in range(first, last + 1) if first <= last else range(first, last - 1, -1):
             self.times[loop.letter] = step
-            for name, tree in loop.lines:
-                base, shift = sequence(name, loop.letter)
-                value = self.conform(self.evaluate(tree), self.shape_of(name))
-                self.steps.setdefault(base, {})[step + shift] = value
+            for line in loop.lines:
+                if isinstance(line, Loop):
+                    self._run(line)
+                else:
+                    self._store(line[0], self.conform(self.evaluate(line[1]), self.shape_of(line[0])), loop.letter)
         del self.times[loop.letter]
+
+    def _store(self, name: str, value: Array, letter: str) -> None:
+        """A value of a step: of a loop, or the first of a loop inside it, as h_t,0."""
+        own = self.at_times(name)
+        if timed(name, letter):
+            base, shift = sequence(own, letter)
+            self.steps.setdefault(base, {})[self.times[letter] + shift] = value
+            return
+        base, _, last = own.rpartition(",")
+        self.steps.setdefault(base, {})[dims.evaluate(dimension(last), self.sizes)] = value
+
+    def at_times(self, own: str) -> str:
+        """A key with the steps of the loops around in the place of their letters: h_3,m for h_t,m."""
+        base, _, sub = own.partition("_")
+        *front, last = sub.split(",")
+        return f"{base}_{','.join([*map(self._counted, front), last])}" if front else own
+
+    def _counted(self, part: str) -> str:
+        letter, shift = part[:1], part[1:]
+        if letter not in self.times or shift not in ("", "+1", "−1"):
+            return part
+        return str(self.times[letter] + (int(shift.replace("−", "-")) if shift else 0))
 
     def shape_of(self, name: str) -> Shape | None:
         """The shape of a name, of a value at a step also by the others of its sequence."""
@@ -113,7 +140,10 @@ class Reader:
     # --- names ---------------------------------------------------------------------------------------------------
 
     def name(self, name: str) -> Operand:
-        own = key(name)
+        for counted in (self.indices, self.times):
+            if name in counted:
+                return Array(np.asarray(counted[name]), ())
+        own = self.at_times(key(name))
         for store in (self.given, self.found):
             if own in store:
                 return store[own]
@@ -122,8 +152,6 @@ class Reader:
             return timed
         if own in self.steps:
             return self._stacked(own)
-        if name in self.indices:
-            return Array(np.asarray(self.indices[name]), ())
         if name in self.sizes:
             return Array(np.asarray(float(self.sizes[name])), ())
         if name == "I":
@@ -132,7 +160,7 @@ class Reader:
             return Array(np.asarray(name == "True"), ())
         if name == "nan":
             return Array(np.asarray(np.nan), ())
-        if elements.LETTERS.fullmatch(name):
+        if LETTERS.fullmatch(name):
             return Lazy(name, lambda shape: self._positions(name, shape))
         raise UnknownName(f"the formula mentions {name}, which it does not define and which has no value")
 
@@ -148,6 +176,10 @@ class Reader:
                         return Array(whole.value[step + shift - 1], whole.shape[1:])
                     if f"{base}_{step + shift}" in store:
                         return store[f"{base}_{step + shift}"]
+                around = re.fullmatch(r"(.*)_(\d+)", base)  # a row of the array that another loop takes a slice of
+                if around and around[1] in self.given:
+                    whole = self.given[around[1]]
+                    return Array(whole.value[int(around[2]) - 1, step + shift - 1], whole.shape[2:])
         match = re.match(r"(.*?)(?:_|,)([^_,]+)\Z", own)
         index = self._time(match[2]) if match else None
         if match and index is not None and index in self.steps.get(match[1], {}):
@@ -285,6 +317,15 @@ class Reader:
             return elements.reduced(self, REDUCTIONS[function], self.array(arguments[0]), subscript)
         apply = scalar_function(key(tree.text(0)))
         return self.elementwise(apply, *map(self.evaluate, arguments))
+
+
+def _around(loop: Loop) -> list[Loop]:
+    """The loops in whose steps a loop runs."""
+    found = []
+    while loop.outer is not None:
+        loop = loop.outer
+        found.append(loop)
+    return found
 
 
 _KINDS: dict[str, Callable[[Reader, Tree], Operand]] = {
