@@ -17,18 +17,26 @@ from symnet.ops.leaves import input
 from symnet.ops.reduce import max, restore, sum, unbroadcast
 from symnet.ops.scalar import (
     absolute,
+    clip,
     equal,
+    erf,
     exp,
+    greater,
+    less,
     log,
     log1p,
+    logical_and,
     maximum,
+    minimum,
     negative,
     not_equal,
     sigmoid,
+    square,
     where,
 )
 from symnet.ops.scalar_op import ScalarOp, scalar
 from symnet.ops.shape import reshape
+from symnet.ops.special import TWO_OVER_SQRT_PI, erfc, erfcx, erfcx_slope, in_double
 
 __all__: list[str] = []
 
@@ -79,6 +87,74 @@ log_blend: ScalarOp = scalar(
     doc="log(s·exp(a) + t·exp(b)), without over- or underflow of the exponentials; a factor may be 0",
 )  # fmt: skip
 
+
+# --- of what leaves the range ------------------------------------------------------------------------------------
+
+
+def _below_half(x: Expr) -> Expr:
+    """log(erfc x) for x < 1/2, where erfc x is between 0.4 and 2, and 1 - erf x near 0."""
+    near, below = clip(x, -0.5, 0.5), minimum(x, 0.5)
+    return where(greater(x, -0.5), log1p(negative(erf(near))), log(erfc(below)))
+
+
+def _log_erfc(x: Expr) -> Expr:
+    above = maximum(x, 0.5)
+    return where(less(x, 0.5), _below_half(x), log(erfcx(above)) - square(above))
+
+
+log_erfc: ScalarOp = scalar(
+    "log_erfc", accepts="float", domain=((-1e4, 1e4),), formula=lambda sp, x: sp.log(sp.erfc(x)),
+    stable=in_double(_log_erfc),
+    derivative=(lambda g, y, x: g * in_double(lambda x: -TWO_OVER_SQRT_PI / erfcx(x))(x),),
+    cost=60.0,
+    reason="(log erfc)′ = erfc′/erfc, which is −2/√π/erfcx(x)",
+    notation="logerfc",
+    doc="log(erfc(x)), without underflow of erfc for large x",
+)  # fmt: skip
+
+
+def _log_erfcx(x: Expr) -> Expr:
+    return where(less(x, 0.5), _below_half(x) + square(minimum(x, 0.5)), log(erfcx(maximum(x, 0.5))))
+
+
+def _log_erfcx_slope(x: Expr) -> Expr:
+    below, above = minimum(x, 0.0), maximum(x, 0.0)
+    return where(less(x, 0.0), 2.0 * below - TWO_OVER_SQRT_PI / erfcx(below), erfcx_slope(above) / erfcx(above))
+
+
+log_erfcx: ScalarOp = scalar(
+    "log_erfcx", accepts="float", domain=((-1e4, 9.0),), formula=lambda sp, x: x**2 + sp.log(sp.erfc(x)),
+    stable=in_double(_log_erfcx),
+    derivative=(lambda g, y, x: g * in_double(_log_erfcx_slope)(x),),
+    cost=60.0,
+    reason="(log erfcx)′ = 2·x − 2/√π/erfcx(x)",
+    notation="logerfcx",
+    doc="log(exp(x²)·erfc(x)), without overflow for negative x",
+)  # fmt: skip
+
+
+def _log_hypot(x: Expr, y: Expr) -> Expr:
+    """Near 1 from x² - 1 = (x - 1)·(x + 1) of the larger one; elsewhere the larger one comes out."""
+    larger, smaller = maximum(absolute(x), absolute(y)), minimum(absolute(x), absolute(y))
+    near = logical_and(greater(larger, 0.5), less(larger, 2.0))
+    inside = logical_and(greater(larger, 0.0), less(larger, float("inf")))
+    ratio = where(inside, smaller / where(inside, larger, 1.0), 0.0)
+    beyond = where(near, (larger - 1.0) * (larger + 1.0) + square(smaller), square(ratio))
+    return where(near, 0.0, log(where(near, 1.0, larger))) + 0.5 * log1p(beyond)
+
+
+log_hypot: ScalarOp = scalar(
+    "log_hypot", arity=2, accepts="float", domain=((0.1, 100.0), (0.1, 100.0)),
+    formula=lambda sp, x, y: sp.log(x**2 + y**2) / 2, stable=in_double(_log_hypot),
+    derivative=(
+        lambda g, v, x, y: g * in_double(lambda x, y: x / (square(x) + square(y)))(x, y),
+        lambda g, v, x, y: g * in_double(lambda x, y: y / (square(x) + square(y)))(x, y),
+    ),
+    cost=60.0,
+    reason=("∂log √(x² + y²)/∂x = x/(x² + y²)", "∂log √(x² + y²)/∂y = y/(x² + y²)"),
+    notation="loghypot",
+    doc="log √(x² + y²), without over- or underflow of the squares, and with its digits where the length is nearly 1",
+)  # fmt: skip
 
 # --- over axes -------------------------------------------------------------------------------------------------------
 

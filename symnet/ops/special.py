@@ -276,7 +276,7 @@ def _minus_bell(x: Expr) -> Expr:
     return -TWO_OVER_SQRT_PI * exp(negative(square(x)))
 
 
-def _erfcx_slope(x: Expr) -> Expr:
+def erfcx_slope(x: Expr) -> Expr:
     """2 x erfcx(x) - 2/√π, by its asymptotic series where the two cancel."""
     far = maximum(x, 30.0)
     t = 1.0 / (2.0 * far * far)
@@ -295,7 +295,7 @@ erfc: ScalarOp = scalar(
 erfcx: ScalarOp = scalar(
     "erfcx", erfcx_of_array, loop="erfcx", accepts="float", domain=((-4.0, 1e4),),
     formula=lambda sp, x: sp.exp(x**2) * sp.erfc(x),
-    derivative=(lambda g, y, x: g * in_double(_erfcx_slope)(x),),
+    derivative=(lambda g, y, x: g * in_double(erfcx_slope)(x),),
     cost=20.0, sign="positive",
     reason="erfcx′(x) = 2·x·erfcx(x) − 2/√π",
     doc="exp(x²)·erfc(x), about 1/(√π x) for large x",

@@ -147,8 +147,8 @@ def array_shaped(x: Expr) -> bool:
 
 
 LOGS_WELL: Mapping[str, int] = {
-    "exp": 0, "softmax": 0, "sigmoid": 0, "reshape": 1, "transpose": 1, "broadcast_to": 1, "slice": 1, "gather": 1,
-    "diagonal": 1,
+    "exp": 0, "softmax": 0, "sigmoid": 0, "erfcx": 0, "ndtr": 0, "reshape": 1,
+    "transpose": 1, "broadcast_to": 1, "slice": 1, "gather": 1, "diagonal": 1,
 }  # fmt: skip
 """Operations whose logarithm has a form of its own (0), and those that pass that on from their first operand (1)."""
 

@@ -11,6 +11,7 @@ from tests.accuracy.formula import Point, classes, f, over, rows
 X = over(f(0.5, -1.3, 2.2, -3.1), f(1e-3, -1e-6, 1e-10, -1e-30), f(9, -9, 17, -17), f(50, -50, 100, -100),
          f(300, -300, 1000, -1000), f(0, 1, -1))  # fmt: skip
 XX = (*X, (f(1e10, -1e10, 1e20, -1e20),), (f(1e30, -1e30),))
+GAUSS = over(*(p[0] for p in X[:3]), f(30, -30, 50, -50))
 ABOVE = over(f(0.3, 1.0, 4.0), f(1e-5, 1e-12, 1e-30), f(30, 1e3, 1e5), f(1e15, 1e30))
 INSIDE = over(f(0.1, 0.5, 0.8), f(1e-5, 1e-12, 1e-30), f(0.999, 0.999999, 0.9999999))
 PI = math.pi
@@ -132,9 +133,9 @@ DENSITIES = [
     F("inverse gamma", lambda np, x: np.log(x**-3 * np.exp(-1 / x)), ABOVE),
     F("half-cauchy", lambda np, x: np.log(2 / (PI * (1 + x**2))), ABOVE),
     F("mixture of normals", mixture, X),
-    F("truncated normal", lambda np, x: np.log(normal(np, x) / (1 - phi(np, x))), X[:4]),
-    F("log of normal cdf", lambda np, x: np.log(phi(np, x)), X[:4]),
-    F("probit likelihood", lambda np, x: -np.log(0.5 * np.erfc(x / math.sqrt(2))), X[:4]),
+    F("truncated normal", lambda np, x: np.log(normal(np, x) / (1 - phi(np, x))), GAUSS),
+    F("log of normal cdf", lambda np, x: np.log(phi(np, x)), GAUSS),
+    F("probit likelihood", lambda np, x: -np.log(0.5 * np.erfc(x / math.sqrt(2))), GAUSS),
     F("bernoulli of logits", lambda np, x: x * 0.3 - np.log(1 + np.exp(x)), X),
     F("bernoulli of shares", lambda np, p: np.log(p**0.25 * (1 - p) ** 0.75), INSIDE),
     F("entropy of a coin", lambda np, p: -p * np.log(p) - (1 - p) * np.log(1 - p), INSIDE),

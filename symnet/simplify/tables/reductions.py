@@ -24,8 +24,10 @@ from symnet.simplify.shapes import (
     without_axes,
 )
 from symnet.simplify.vocabulary import (
+    absolute,
     broadcast_to,
     cast,
+    max_,
     mean,
     one_hot,
     place,
@@ -43,6 +45,7 @@ var = operation("var")
 reduction = Family("reduction", frozenset("sum prod max min mean any all".split()))
 collapsing = Family("reduction", reduction.ops | {"logsumexp"})
 orderless = Family("reduction", collapsing.ops | {"var"})
+beside = Family("beside", frozenset("greater greater_equal less less_equal equal not_equal".split()))
 linear = Family("linear", frozenset(("sum", "mean")))
 
 
@@ -182,6 +185,11 @@ SPECIAL = [
          assumption="every index is a class", reason="a one-hot vector has a single 1"),
     rule("sum-of-softmax", sum_(softmax(x, axis=B), axes=A), 1, condition=is_axis(A, B),
          reason="probabilities sum to 1"),
+    rule("is-sum-of-squares-0", beside(sum_(square(x), axes=A, keepdims=K), 0),
+         beside(max_(absolute(x), axes=A, keepdims=K), 0), kind=stabilising,
+         reason="squares add up to 0 where every element is 0, while those of small elements underflow to 0"),
+    rule("is-square-0", beside(square(x), 0), beside(absolute(x), 0), kind=stabilising,
+         reason="a square is 0 where its root is, while that of a small number underflows to 0"),
     rule("variance", mean(square(x - mean(x, axes=A, keepdims=True)), axes=A, keepdims=K),
          var(x, axes=A, keepdims=K, correction=0), reason="the mean squared distance from the mean is the variance"),
     rule("squares-about-mean", sum_(square(x), axes=A, keepdims=K) - d * square(mean(x, axes=A, keepdims=K)),

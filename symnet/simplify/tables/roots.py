@@ -6,22 +6,14 @@ import math
 
 from symnet.expr.node import Expr
 from symnet.simplify.facts import above_zero, is_nonnegative
-from symnet.simplify.pattern import attributes, computed, constants, variables
+from symnet.simplify.pattern import computed, constants, variables
 from symnet.simplify.polynomials import distance
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.tables.arithmetic import variable
 from symnet.simplify.vocabulary import (
     absolute,
-    cast,
-    erf,
-    erfc,
-    erfcx,
-    exp,
     hypot,
     hypot_plus,
-    log,
-    log_ndtr,
-    ndtr,
     root_plus,
     sqrt,
     square,
@@ -29,7 +21,6 @@ from symnet.simplify.vocabulary import (
 
 x, y = variables("x y")
 (c,) = constants("c")
-D, E = attributes("D E")
 
 
 @computed
@@ -78,26 +69,4 @@ CONJUGATES = [
          condition=splits(c, x), reason="the root of a square is the absolute value"),
 ]  # fmt: skip
 
-ERRORS = [
-    rule("one-minus-erf", 1 - erf(x), erfc(x), kind=stabilising,
-         reason="1 - erf x is erfc x, which keeps its digits for large x"),
-    rule("one-plus-erf", 1 + erf(x), erfc(-x), kind=stabilising,
-         reason="1 + erf x is erfc(-x), which keeps its digits for large negative x"),
-    rule("one-minus-erfc", 1 - erfc(x), erf(x), kind=stabilising,
-         reason="1 - erfc x is erf x, which keeps its digits for small x"),
-    rule("number-minus-erf", c - c * erf(x), c * erfc(x), kind=stabilising,
-         reason="1 - erf x is erfc x, which keeps its digits for large x"),
-    rule("number-plus-erf", c + c * erf(x), c * erfc(-x), kind=stabilising,
-         reason="1 + erf x is erfc(-x), which keeps its digits for large negative x"),
-    rule("log-of-ndtr", log(ndtr(x)), log_ndtr(x), kind=stabilising,
-         reason="log Φ(x) without underflow of Φ for large negative x"),
-    rule("exp-over-erfc", exp(-square(x)) / erfc(x), 1 / erfcx(x), kind=stabilising,
-         reason="erfc x is exp(-x²)·erfcx(x), which is 0/0 for large x"),
-    rule("number-times-exp-over-erfc", (c * exp(-square(x))) / erfc(x), c / erfcx(x), kind=stabilising,
-         reason="erfc x is exp(-x²)·erfcx(x), which is 0/0 for large x"),
-    rule("converted-exp-over-erfc", cast(c * exp(-square(cast(x, dtype=E))), dtype=D) / erfc(x),
-         cast(c / erfcx(cast(x, dtype=E)), dtype=D), kind=stabilising,
-         reason="erfc x is exp(-x²)·erfcx(x), which is 0/0 for large x"),
-]  # fmt: skip
-
-RULES = [*CONJUGATES, *ERRORS]
+RULES = CONJUGATES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from symnet.simplify.pattern import Family, variables
 from symnet.simplify.polynomials import multiple_of, twice
 from symnet.simplify.rule import rule, stabilising
-from symnet.simplify.vocabulary import atan, cos, sin, sin_ratio, square, tan
+from symnet.simplify.vocabulary import absolute, acos, asin, atan, atan2, cos, hypot, sin, sin_ratio, sqrt, square, tan
 
 x, y = variables("x y")
 odd = Family("odd", frozenset(("tan", "atan", "asin", "sinh", "asinh", "atanh", "cbrt", "erfinv")))
@@ -62,4 +62,17 @@ QUOTIENTS = [
          reason="sin x/x is a function that is 1 at 0"),
 ]  # fmt: skip
 
-RULES = [*PARITY, *HALF_ANGLES, *QUOTIENTS]
+ANGLES = [
+    rule("arccos-near-one", acos(1 - x), 2 * asin(sqrt(0.5 * x)), kind=stabilising,
+         reason="1 - cos a is 2·sin²(a/2), so a small angle keeps the digits that 1 - x loses"),
+    rule("arccos-of-part", acos(x / hypot(x, y)), atan2(absolute(y), x), kind=stabilising,
+         reason="both sides give the angle, which the cosine hardly tells near 1"),
+    rule("arccos-of-second-part", acos(x / hypot(y, x)), atan2(absolute(y), x), kind=stabilising,
+         reason="both sides give the angle, which the cosine hardly tells near 1"),
+    rule("arcsin-of-part", asin(x / hypot(x, y)), atan2(x, absolute(y)), kind=stabilising,
+         reason="both sides give the angle, which the sine hardly tells near 1"),
+    rule("arcsin-of-second-part", asin(x / hypot(y, x)), atan2(x, absolute(y)), kind=stabilising,
+         reason="both sides give the angle, which the sine hardly tells near 1"),
+]  # fmt: skip
+
+RULES = [*PARITY, *HALF_ANGLES, *QUOTIENTS, *ANGLES]

@@ -131,6 +131,11 @@ DIFFERENCES: dict[str, Samples] = {
     "artanh-of-two-logs": nodes(sn.log1p(x) - sn.log1p(-x)),
     "arsinh": nodes(sn.log(hypot_plus(x, sn.constant(1.0, "float64")))),
     "log-of-exp-step": nodes(sn.log(exp_step(x, sn.absolute(e)))),
+    # error functions
+    "number-minus-erfc": nodes(1.0 - 0.5 * sn.erfc(x), 3.0 - 1.5 * sn.erfc(e)),
+    "exp-times-erfc": nodes(sn.exp(sn.square(x)) * sn.erfc(x), sn.erfc(0.5 * e) * sn.exp(sn.square(e) / 4.0)),
+    "exp-over-erfc": nodes(sn.exp(-sn.square(x)) / sn.erfc(x), sn.exp(-4.0 * sn.square(e)) / sn.erfc(2.0 * e)),
+    "number-times-exp-over-erfc": nodes((3.0 * sn.exp(-sn.square(x))) / sn.erfc(x)),
     # roots and powers
     "root-minus-number": nodes(sn.sqrt(4.0 + e) - 2.0, sn.sqrt(1.0 - sn.square(x)) - 1.0),
     "number-minus-root": nodes(2.0 - sn.sqrt(4.0 + e), 1.0 - sn.sqrt(1.0 - sn.square(x))),

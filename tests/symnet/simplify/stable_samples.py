@@ -31,6 +31,8 @@ x, z, cube, v, w = f64("x", 3, 5), f64("z", 3, 4), f64("cube", 2, 3, 5), f64("v"
 rsqrt, norm = sn.rsqrt, euclidean_norm
 holes = sn.where(input("some", (5, 2), "bool"), f64("pairs", 5, 2), 0.0)  # with rows that are 0
 
+COMPARISONS = (sn.greater, sn.greater_equal, sn.less, sn.less_equal, sn.equal, sn.not_equal)
+
 LENGTHS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     "rsqrt-of-squares": lambda rng: [
         *both(lambda k: rsqrt(sn.sum(sn.square(cube), axis=(0, 2), keepdims=k))),
@@ -39,6 +41,10 @@ LENGTHS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
         rsqrt(sn.mean(sn.square(x), axis=1) + 0.25),
         rsqrt(sn.square(x) + 0.25),
     ],
+    "is-sum-of-squares-0": lambda rng: [
+        beside(sn.sum(sn.square(holes), axis=1, keepdims=k), 0.0) for beside in COMPARISONS for k in (False, True)
+    ],
+    "is-square-0": lambda rng: [beside(sn.square(x), 0.0) for beside in COMPARISONS],
     "norm-of-one": lambda rng: [raw("norm", x, axes=(), keepdims=False)],
     "direction": lambda rng: [
         x / norm(x, 1, True),

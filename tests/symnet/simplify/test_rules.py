@@ -217,7 +217,7 @@ def error_of(computed: np.ndarray, exact: np.ndarray, floor: float) -> np.ndarra
 def mended_derivatives(node: Expr, new: Expr, values: dict[str, np.ndarray]) -> int:
     """How many elements of the gradients were nan before and are finite now."""
     inputs = [leaf for leaf in leaves([node], "input") if leaf.dtype == "float32"]
-    if not inputs:
+    if not inputs or node.dtype != "float32":
         return 0
     old, current = (sn.grad(sn.sum(side), inputs, simplify=False) for side in (node, new))
     pairs = zip(sn.evaluate(old, values, SIZES), sn.evaluate(current, values, SIZES), strict=True)
