@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from symnet.explain.identifiers import axis_letter, letters
+from symnet.explain.identifiers import axis_letter, letter_of_steps, letters
 from symnet.explain.notation import (
     Big,
     Call,
@@ -37,6 +37,9 @@ def contraction(node: Expr, left: Form, right: Form) -> Form:
     names = _letters(node, parts)
     first, second, out = (tuple(_renamed(index, names) for index in part) for part in parts)
     if is_plain(node.attrs["spec"]):
+        steps = _over_steps(node, first, second, out, left, right)
+        if steps is not None:
+            return steps
         left, right = (as_matrices(arg, form) for arg, form in zip(node.args, (left, right), strict=True))
         first, second, out = _as_vectors(node, first, second, out)
         form = _matrix_product(first, second, out, left, right, node.args[0].shape) or _elementwise(
@@ -50,6 +53,19 @@ def contraction(node: Expr, left: Form, right: Form) -> Form:
         if form is not None:
             return form
     return _indexed(first, second, out, tuple(names.values()), left, right)
+
+
+def _over_steps(node: Expr, first: Axes, second: Axes, out: Axes, left: Form, right: Form) -> Form | None:
+    """Σₜ δₜᵀ xₜ, where a sum over the first axis is one over the steps of a loop and both factors have names."""
+    lengths = [arg.args[0].attrs["length"] for arg in node.args if arg.op == "item" and arg.args[0].op == "scan"]
+    if node.args[0].shape[0] not in lengths or (len(first), len(second)) != (3, 3):
+        return None
+    if first[0] != second[0] or first[0] in out or not (isinstance(left, Symbol) and isinstance(right, Symbol)):
+        return None
+    letter = letter_of_steps(lengths[0])
+    forms = (Symbol(form.base, ",".join(filter(None, (form.sub, letter)))) for form in (left, right))
+    body = _core_product(first[1:], second[1:], out, *forms)
+    return None if body is None else Big("Σ", (letter,), body)
 
 
 def _as_vectors(node: Expr, first: Axes, second: Axes, out: Axes) -> tuple[Axes, Axes, Axes]:

@@ -73,6 +73,8 @@ def _operation(node: Expr, forms: Mapping[Expr, Placed], loops: Loops) -> Placed
     if node.op == "item" and node.args[0].op == "cond":
         sides = loops.below(node)
         return chosen(node, sides, [forms[side] for side in sides])
+    if node in loops.complements:
+        return forms[loops.complements[node]]
     if is_opened(node):
         return forms[opened(node)]
     return placed(node, [forms[arg] for arg in node.args])

@@ -114,6 +114,11 @@ def _role(name: str, repeated: str, used_by: Sequence[str]) -> _Role:
     return _Role(letter, sub, "part" if sub else "", layer + repeated, int(depth[1:]) + 1 if depth else 0)
 
 
+def letter_of_steps(length: Dim) -> str:
+    """What counts the steps of a loop: the letter of a named length, else t."""
+    return length.lower() if isinstance(length, str) and length.isalpha() and len(length) == 1 else "t"
+
+
 def axis_letter(dim: Dim, axis: int) -> str:
     """The index letter of an axis: n for a named dimension N, else i, j, k… by position."""
     if isinstance(dim, str) and dim.isidentifier():

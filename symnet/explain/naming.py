@@ -19,6 +19,7 @@ from symnet.explain.recurrences import Loops
 from symnet.explain.windows import meanings
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder, users
+from symnet.ops import sigmoid
 
 _LEAVES = ("input", "parameter", "state", "hyper", "constant", "iota", "dim", "arg")
 _NAMED_LEAVES = _LEAVES[:4]
@@ -219,6 +220,7 @@ def name_shared(names: Names, roots: Sequence[Expr], letter: str | None = None) 
             names.give(node, names.free(Symbol("C")))
             names.legend.append((names.forms[node], Call("constant", (extent(node.shape),))))
     name_loops(names, loops.postorder(roots))
+    _find_complements(names, loops.postorder(roots))
     order = [node for node in loops.postorder(roots) if node.dtype != "tuple" or node.op == "cond"]
     for node in order:
         if node.name is not None and node.op not in _LEAVES and loops.owner(node) is not None:
@@ -249,6 +251,18 @@ def name_shared(names: Names, roots: Sequence[Expr], letter: str | None = None) 
         group = [node for node, own in zip(chosen, letters, strict=True) if own == (base, time)]
         for number, node in enumerate(group, 1):
             names.give(node, names.free(Symbol(base, str(number) if count > 1 else ""), time))
+
+
+def _find_complements(names: Names, order: Sequence[Expr]) -> None:
+    """σ(−x), which keeps its digits, is written 1 − s where s = σ(x) has a name, or will have one."""
+    present, uses = set(order), Counter(arg for node in order for arg in set(node.args))
+    for node in order:
+        if node.op != "sigmoid" or node in names.forms or node.args[0].op not in ("negative", "subtract"):
+            continue
+        inner = node.args[0].args
+        twin = sigmoid(inner[0] if len(inner) == 1 else inner[1] - inner[0])
+        if twin in names.forms or (twin in present and uses[twin] > 1 and twin.args[0].args):
+            names.forms.loops.complements[node] = 1.0 - twin
 
 
 def _name_standardized(names: Names, order: Iterable[Expr]) -> None:

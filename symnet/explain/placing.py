@@ -94,7 +94,10 @@ def placed(node: Expr, operands: Sequence[Placed]) -> Placed:
 
 def chosen(node: Expr, sides: Sequence[Expr], operands: Sequence[Placed]) -> Placed:
     """cond(condition, one value, the other), for the `sides` of a choice."""
-    full = [_full(operand, side)[0] for operand, side in zip(operands, sides, strict=True)]
+    full = [
+        operand[0] if isinstance(operand[0], Number) else _full(operand, side)[0]
+        for operand, side in zip(operands, sides, strict=True)
+    ]
     return Call("cond", tuple(full)), named(node)
 
 

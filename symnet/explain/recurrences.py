@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from symnet.derive.build import apply, placeholder
+from symnet.explain.identifiers import letter_of_steps
 from symnet.explain.notation import Symbol
 from symnet.explain.opened import is_opened, opened
 from symnet.expr.dims import Dim
@@ -95,6 +96,7 @@ class Loops:
         self._by_scan: dict[Expr, Recurrence] = {}
         self._carried: dict[Expr, tuple[Recurrence, int]] = {}
         self.slices: dict[Expr, Expr] = {}
+        self.complements: dict[Expr, Expr] = {}  # for σ(−x) 1 − σ(x), where that has a name
         self._takers: dict[Expr, list[Recurrence]] = {}
         self._at_step: dict[tuple[Expr, str], Expr] = {}
         self._choices: dict[Expr, list[tuple[Expr, Expr, Expr]]] = {}
@@ -128,6 +130,8 @@ class Loops:
         """What a node is made of, where loops are open."""
         if node in self.slices:
             return (self.slices[node],)
+        if node in self.complements:
+            return (self.complements[node],)
         if is_opened(node):
             return (opened(node),)
         if node in self._carried:
@@ -280,8 +284,7 @@ def _level(loop: Recurrence) -> int:
 
 def _letter(length: Dim, taken: Sequence[str]) -> str:
     """t, or the letter of a named length; another than those of the loops around."""
-    own = length.lower() if isinstance(length, str) and length.isalpha() and len(length) == 1 else "t"
-    letters: list[str] = [own, *"tklmpqr"]
+    letters: list[str] = [letter_of_steps(length), *"tklmpqr"]
     return next(letter for letter in letters if letter not in taken)
 
 
