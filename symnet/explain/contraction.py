@@ -58,7 +58,7 @@ def contraction(node: Expr, left: Form, right: Form) -> Form:
 def _over_steps(node: Expr, first: Axes, second: Axes, out: Axes, left: Form, right: Form) -> Form | None:
     """Σₜ δₜᵀ xₜ, where a sum over the first axis is one over the steps of a loop and both factors have names."""
     lengths = [arg.args[0].attrs["length"] for arg in node.args if arg.op == "item" and arg.args[0].op == "scan"]
-    if node.args[0].shape[0] not in lengths or (len(first), len(second)) != (3, 3):
+    if (len(first), len(second)) != (3, 3) or node.args[0].shape[0] not in lengths:
         return None
     if first[0] != second[0] or first[0] in out or not (isinstance(left, Symbol) and isinstance(right, Symbol)):
         return None

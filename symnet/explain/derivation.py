@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import is_
@@ -25,6 +26,7 @@ from symnet.explain import html, text
 from symnet.explain.formula import Equation, latex_lines, legend_lines, where_clauses, written
 from symnet.explain.functions import own_functions
 from symnet.explain.identifiers import is_plain, symbol
+from symnet.explain.leading import leading
 from symnet.explain.levels import Level, check_level, lines_of
 from symnet.explain.naming import (
     Forms,
@@ -39,6 +41,7 @@ from symnet.explain.recurrences import has_loops
 from symnet.explain.replay import replay
 from symnet.explain.steps import Context, StepView, views
 from symnet.expr import dtypes
+from symnet.expr.lineage import recording
 from symnet.expr.node import Expr
 from symnet.expr.trace import Step, Trace
 from symnet.expr.traverse import postorder
@@ -66,6 +69,8 @@ class Derivation:
     trace      the steps in their stages, from which `replay` makes the gradients again
     gradients  the simplified expressions, as `sn.grad` gives them
     context    the names of values in the steps
+    among      what the record is the derivative by, where `wrt` is a part of it
+    own        of such a record the steps that lead to the gradients by `wrt`; None: all
     level      how much of the steps is shown: "brief", "normal" or "full" (see `symnet.explain.levels`)
     """
 
@@ -80,6 +85,8 @@ class Derivation:
     legend: list[tuple[Form, Form]]
     trace: Trace
     context: Context
+    among: list[Expr]
+    own: list[Step] | None = None
     level: Level = "normal"
 
     def show(self, level: Level = "normal") -> Derivation:
@@ -88,17 +95,18 @@ class Derivation:
 
     @property
     def steps(self) -> list[Step]:
-        return self.trace.steps
+        return self.trace.steps if self.own is None else self.own
 
     def replay(self) -> list[Expr]:
         """The gradients, made again from the loss by applying the recorded steps one by one: the very same nodes.
 
         `CompilerBug` if the record does not lead there.
         """
-        found = replay(self.trace, self.start, self.wrt)
-        if not all(map(is_, found, self.gradients)):
+        found = dict(zip(self.among, replay(self.trace, self.start, self.among), strict=True))
+        replayed = [found[variable] for variable in self.wrt]
+        if not all(map(is_, replayed, self.gradients)):
             raise CompilerBug("replay: the steps lead to another graph than the gradients that are compiled")
-        return found
+        return replayed
 
     def verify(self, seed: int = 0) -> Verification:
         """Both sides of every step, and at last the gradients, compared by numbers on random data drawn with `seed`.
@@ -173,42 +181,74 @@ def derivation_of(loss: Expr, wrt: Variable | Variables, level: Level = "normal"
     scalar = scalar_loss(loss, "explain")
     variables, _ = variables_in(wrt, "explain", scalar)
     check_dependence(scalar, variables, "explain")
-    trace = Trace()
-    forward: list[_Forward] = []
+    return Derived(scalar, variables).by(variables, level)
 
-    def derive(outputs: list[Expr], wrt_now: list[Expr], steps: Trace | None) -> list[Expr]:
-        forward.append(_Forward(outputs[0], wrt_now, scalar.name, steps))
-        return [outputs[0], *forward[0].gradients]
 
-    (start,) = in_short([scalar])
-    value, *gradients = of_usual_data([start], variables, trace, derive)
-    seen = forward[0]
-    known = seen.names_of([value, *gradients])
-    formulas = [
-        Equation(Partial(seen.symbol, form), written(gradient, known), gradient)
-        for form, gradient in zip(seen.wrt_forms, gradients, strict=True)
-    ]
-    where = where_clauses([*gradients, value], known, forward=[value])
-    where.append(Equation(seen.symbol, written(value, known), value))
-    return Derivation(
-        loss=scalar,
-        start=start,
-        value=value,
-        wrt=variables,
-        gradients=gradients,
-        formulas=formulas,
-        where=where,
-        functions=own_functions([start], derivatives=True),
-        legend=seen.names.legend + _meaning_of_deltas(where, seen.symbol),
-        trace=trace,
-        context=Context(
-            Forms({scalar: seen.symbol, **seen.known, **known}, known.loops),
-            seen.cotangents,
-            seen.symbol,
-            {equation.left: equation.right for equation in (*where, *formulas)},
-        ),
-        level=level,
-    )
+class Derived:
+    """A loss differentiated by several variables at once, of which each can be explained by itself.
+
+    What gradients share decides about the form of each: the gradient of one parameter in a training step is that of the
+    derivation by all parameters, which may be another graph than the gradient by it alone.
+
+    follow  remember what became of what, so that the steps that lead to some of the gradients can be told apart
+    """
+
+    def __init__(self, loss: Expr, variables: Sequence[Expr], follow: bool = False) -> None:
+        self.loss, self.variables, self.trace = loss, list(variables), Trace()
+        self._places = {variable: place for place, variable in enumerate(self.variables)}
+        forward: list[_Forward] = []
+
+        def derive(outputs: list[Expr], wrt_now: list[Expr], steps: Trace | None) -> list[Expr]:
+            forward.append(_Forward(outputs[0], wrt_now, loss.name, steps))
+            return [outputs[0], *forward[0].gradients]
+
+        (self.start,) = in_short([loss])
+        with recording() if follow else nullcontext() as self._lineage:
+            self.value, *self.gradients = of_usual_data([self.start], self.variables, self.trace, derive)
+        self._seen = forward[0]
+        self._known = self._seen.names_of([self.value, *self.gradients])
+
+    def by(self, wrt: Sequence[Expr], level: Level = "normal") -> Derivation:
+        """The derivation by some of the variables."""
+        seen, known, places = self._seen, self._known, [self._places[variable] for variable in wrt]
+        gradients = [self.gradients[place] for place in places]
+        formulas = [
+            Equation(Partial(seen.symbol, seen.wrt_forms[place]), written(gradient, known), gradient)
+            for place, gradient in zip(places, gradients, strict=True)
+        ]
+        where = where_clauses([*gradients, self.value], known, forward=[self.value])
+        where.append(Equation(seen.symbol, written(self.value, known), self.value))
+        return Derivation(
+            loss=self.loss,
+            start=self.start,
+            value=self.value,
+            wrt=list(wrt),
+            gradients=gradients,
+            formulas=formulas,
+            where=where,
+            functions=own_functions([self.start], derivatives=True),
+            legend=seen.names.legend + _meaning_of_deltas(where, seen.symbol),
+            trace=self.trace,
+            context=Context(
+                Forms({self.loss: seen.symbol, **seen.known, **known}, known.loops),
+                seen.cotangents,
+                seen.symbol,
+                {equation.left: equation.right for equation in (*where, *formulas)},
+            ),
+            among=self.variables,
+            own=None if self._lineage is None else self._own(places),
+            level=level,
+        )
+
+    def _own(self, places: Sequence[int]) -> list[Step]:
+        """The steps that lead to some of the gradients."""
+        wanted = {id(step) for place in places for step in self._leading[place]}
+        return [step for step in self.trace.steps if id(step) in wanted]
+
+    @cached_property
+    def _leading(self) -> list[list[Step]]:
+        assert self._lineage is not None
+        return leading(self.trace, len(self.variables), self._lineage)
 
 
 class _Forward:

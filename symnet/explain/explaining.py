@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
+from weakref import WeakKeyDictionary
 
-from symnet.derive.arguments import Variable, Variables, depends_on, scalar_loss
+from symnet.derive.arguments import Variable, Variables, check_dependence, depends_on, scalar_loss, variables_in
 from symnet.errors import Unsupported, UsageError
-from symnet.explain.derivation import Derivation, derivation_of
+from symnet.explain.derivation import Derivation, Derived, derivation_of
 from symnet.explain.levels import Level, check_level
 from symnet.expr.node import Expr
 
@@ -77,7 +78,7 @@ class Explain:
         if getattr(program, "about", None) is None:
             raise Unsupported("explain: this program holds machine code only; explain the one that was compiled")
         if wrt is not None:
-            return derivation_of(program.about.plan().loss, wrt, level)
+            return derivation_in_step(program, wrt, level)
         from symnet.explain.training import training_step
 
         return training_step(program, level)
@@ -94,6 +95,22 @@ class Explain:
         if wrt is not None:
             raise UsageError(f"explain: wrt is for losses; a {type(subject).__name__} is explained by itself")
         return over_time(subject) if isinstance(subject, Optimizer) else schedule_over_time(subject)
+
+
+_of_programs: WeakKeyDictionary[Program, Derived] = WeakKeyDictionary()
+
+
+def derivation_in_step(program: Program, wrt: Variable | Variables, level: Level) -> Derivation:
+    """The derivation of the gradients that a program computes: by these parameters, among all that it trains."""
+    if program not in _of_programs:
+        plan = program.about.plan()
+        _of_programs[program] = Derived(plan.loss, plan.trained, follow=True)
+    whole = _of_programs[program]
+    variables, _ = variables_in(wrt, "explain", whole.loss)
+    check_dependence(whole.loss, variables, "explain")
+    if not set(variables) <= set(whole.variables):
+        whole = Derived(whole.loss, list(dict.fromkeys([*whole.variables, *variables])), follow=True)
+    return whole.by(variables, level)
 
 
 explain = Explain()

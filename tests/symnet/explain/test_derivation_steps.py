@@ -11,10 +11,11 @@ import pytest
 
 import symnet as sn
 from symnet.derive.reverse import ChainStep
-from symnet.errors import CompilerBug, UsageError
+from symnet.errors import CompilerBug, UnknownName, UsageError
 from symnet.expr import dtypes
 from symnet.expr.op import REGISTRY
 from symnet.expr.traverse import leaves
+from symnet.ops.usually import in_short
 from symnet.simplify import api
 from symnet.simplify.pattern import variables
 from symnet.simplify.rule import RuleSet, rule
@@ -47,6 +48,34 @@ def test_the_replayed_graph_is_what_a_program_is_built_from(example: str) -> Non
     compiled = program.about.watched.gradients
     for parameter, gradient in zip(parameters, derivation.replay(), strict=True):
         assert compiled[str(parameter.name)] is gradient
+        alone = sn.explain(program, wrt=parameter)
+        assert alone.replay()[0] is alone.gradients[0] is gradient
+        assert 0 < len(alone.steps) <= len(derivation.steps)
+        assert str(alone).startswith(f"{alone.formulas[0]}\nwhere\n")
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_by_one_parameter_alone_it_is_the_gradient_of_grad(example: str) -> None:
+    """With one parameter less work is shared, so the graph may be another one than in a step that trains them all."""
+    for loss, parameters in losses(example):
+        for parameter in parameters[:: 1 + len(parameters) // 8]:
+            (replayed,) = sn.explain(loss, parameter).replay()
+            (gradient,) = in_short([sn.grad(loss, parameter)])
+            assert replayed is gradient
+
+
+def test_one_parameter_of_a_program_has_its_own_steps_alone(seed: int) -> None:
+    loss, parameters = PROGRAMS["digits_mlp"]()
+    program = sn.compile(loss, sn.optim.SGD(lr=0.1), batch={"N": 3}, backend="numpy", accuracy="off")
+    last, first = sn.explain(program, wrt="b2"), sn.explain(program, wrt=["W1", "b1"])
+    assert not any(step.before.op == "relu" for step in last.steps)
+    assert any(step.before.op == "relu" for step in first.steps)
+    assert [str(formula) for formula in first.formulas] == ["∂L/∂W₁ = δ₁ᵀ x", "∂L/∂b₁ = Σₙ δ₁"]
+    assert first.verify(seed).steps == len(first.steps)
+    inner = sn.explain(program, wrt=["W1", loss.args[0]])
+    assert len(inner.replay()) == 2
+    with pytest.raises(UnknownName, match="did you mean 'W1'"):
+        sn.explain(program, wrt="W11")
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
