@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ class ModelFile:
 
     Objects are found by their type: a compiled program, or a loss with an optimizer and `batch`, the sizes of the named
     dimensions. Where there are several of a kind, the usual name (`program`, `loss`, `optimizer`) decides, or the user.
+    A script that keeps them inside its functions is known by the programs that it has compiled, of which the last is
+    taken.
     """
 
-    def __init__(self, path: Path, names: Mapping[str, Any]) -> None:
-        self.path, self.names = path, names
+    def __init__(self, path: Path, names: Mapping[str, Any], compiled: Sequence[Program] = ()) -> None:
+        self.path, self.names, self.compiled = path, names, compiled
 
     def program(self, name: str | None = None) -> Program:
         """The program of the script, or its loss compiled; `name` says which where there are several."""
@@ -60,6 +63,10 @@ class ModelFile:
             found: Program = self._only(programs, "program", "compiled programs")
             return found
         losses = self._losses()
+        if not losses and self.compiled:
+            if len(self.compiled) > 1:
+                _tell(f"taking the last of the {len(self.compiled)} programs that {self.path.name} has compiled")
+            return self.compiled[-1]
         if not losses:
             scalars = [name for name, value in self._of_type(Expr).items() if value.shape == () and value.args]
             if scalars:
@@ -123,9 +130,9 @@ def run(path: str | Path, arguments: Sequence[str] = ()) -> ModelFile:
     script = Path(path)
     if not script.is_file():
         raise FileError(f"cannot read {str(path)!r}: there is no such file")
-    with _as_main(script, arguments):
+    with _as_main(script, arguments), _compiling() as compiled:
         try:
-            return ModelFile(script, runpy.run_path(str(script), run_name=RUN_NAME))
+            return ModelFile(script, runpy.run_path(str(script), run_name=RUN_NAME), compiled)
         except SystemExit as error:
             if error.code in (None, 0):
                 raise UsageError(f"{script}: it exits by itself, so nothing it defines is left to look at") from None
@@ -148,6 +155,25 @@ def _as_main(script: Path, arguments: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv, sys.path[:] = before
+
+
+@contextmanager
+def _compiling() -> Iterator[list[Program]]:
+    """The programs that are compiled inside, as `sn.compile` gives them."""
+    import symnet
+
+    compile, made = symnet.compile, list[Program]()
+
+    @wraps(compile)
+    def kept(*args: Any, **options: Any) -> Program:
+        made.append(compile(*args, **options))
+        return made[-1]
+
+    symnet.compile = kept
+    try:
+        yield made
+    finally:
+        symnet.compile = compile
 
 
 def _default_optimizer() -> Optimizer:

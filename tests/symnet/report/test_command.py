@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import symnet as sn
 from symnet import cli
 from symnet.model_file import run
 
@@ -110,6 +111,26 @@ def test_errors(
 def test_a_name_decides_between_several(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert explain(script, LOSS + TWO, "--loss", "second") == 0
     assert "L = mean(z²)" in capsys.readouterr().out
+
+
+INSIDE = """
+import symnet as sn
+def main(rate):
+    x, w = sn.input("x", ("N", 3)), sn.parameter("w", (3,))
+    return sn.compile(loss=rate * sn.mean((x @ w) ** 2), optimizer=sn.optim.SGD(lr=rate), batch={"N": 4}) and None
+if __name__ == "__main__":
+    main(1.0)
+    main(2.0)
+"""
+
+
+def test_programs_inside_functions_are_found(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compile = sn.compile
+    assert explain(script, INSIDE) == 0
+    said = capsys.readouterr()
+    assert "L = 2 mean(z²)" in said.out
+    assert said.err == "symnet: taking the last of the 2 programs that model.py has compiled\n"
+    assert sn.compile is compile
 
 
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
