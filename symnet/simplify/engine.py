@@ -5,7 +5,8 @@ so one pass over the graph comes to a fixed point, except for rules that were re
 become costlier: sharing may have changed since, so the pass is repeated while it changes anything. All walks are loops
 with an explicit stack, and every node is settled once, so the time is about linear in the graph.
 
-Which of several rules is tried first is the order of the tables. `tests/symnet/simplify` shuffles it.
+Of several rules that fit a node, the most specific one is tried first (`rule.specificity`): where rules stand in the
+tables says nothing. The result is to be the same in any other order, too; `tests/symnet/simplify` shuffles it.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ class Rewriting:
         return node
 
     def _proposals(self, node: Expr) -> Iterator[tuple[Expr, Rule]]:
-        """What the rules would make of `node`, in the order of the tables; chains come last."""
+        """What the rules would make of `node`, the most specific ones first; chains come last."""
         for variant in self.rules.candidates(node):
             new = variant.try_on(node, self.opaque)
             if new is not None:

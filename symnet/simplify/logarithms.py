@@ -96,6 +96,16 @@ def logarithm_of_factor(factor: Expr) -> Expr | None:
 @computed
 def factors_out(node: Expr) -> Expr | None:
     """The logarithm `node` with the factors that may over- or underflow in logarithms of their own."""
+    return _factors_out(node)
+
+
+@computed
+def keeps_factors(node: Expr) -> bool:
+    """Whether no factor comes out of the logarithm."""
+    return _factors_out(node) is None
+
+
+def _factors_out(node: Expr) -> Expr | None:
     parts = factors(node.args[0])
     if parts is None:
         return None

@@ -229,6 +229,23 @@ def head_ops(pattern: Term) -> frozenset[str] | None:
     return None
 
 
+def weight(pattern: Term) -> int:
+    """How much a pattern asks for: 2 for an operation (1 for one of several) and for a number, 1 for any constant and
+    for each further occurrence of a variable."""
+    found, stack, seen = 0, [pattern], set[str]()
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Apply):
+            found += 1 if isinstance(part.op, Family) else 2
+            stack.extend(part.args)
+        elif isinstance(part, Number):
+            found += 2
+        elif isinstance(part, (Const, Var)):
+            found += isinstance(part, Const) + (part.name in seen)
+            seen.add(part.name)
+    return found
+
+
 # --- text --------------------------------------------------------------------------------------------------------
 
 

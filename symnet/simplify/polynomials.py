@@ -232,7 +232,7 @@ def near(x: Expr, y: Expr) -> bool:
 @computed
 def unmirrored(x: Expr, y: Expr) -> bool:
     """Whether x + y is more than a number."""
-    return set(polynomial(x).add(polynomial(y)).terms) != {()}
+    return not set(polynomial(x).add(polynomial(y)).terms) <= {()}
 
 
 @computed
@@ -308,7 +308,7 @@ def _fractions(node: Expr) -> Fractions | None:
 def over_common_denominator(node: Expr) -> Expr | None:
     """A sum of fractions as one, where terms of the numerator cancel and at most two are left."""
     terms = _fractions(node)
-    if terms is None:
+    if terms is None or any(arg.op == "negative" for arg in node.args):  # whose sign is for other rules
         return None
     below: list[Expr] = []
     for _, _, denominator in terms:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Literal
+from typing import Any, Literal
 
 from symnet.errors import CompilerBug, SymnetError
 from symnet.expr import dims
@@ -24,6 +25,7 @@ from symnet.simplify.pattern import (
     show,
     term,
     variables_of,
+    weight,
 )
 
 Kind = Literal["exact", "stabilising"]
@@ -168,11 +170,22 @@ def _compiled(item: Rule, pattern: Apply) -> Variant:
     return Variant(item, compile_pattern(pattern), tuple(map(head_ops, args)), open_ended)
 
 
+@lru_cache(maxsize=None)
+def specificity(item: Rule) -> tuple[int, int, str]:
+    """The place of a rule among those that fit the same node: the pattern that asks for more is tried first; of equal
+    ones that with more conditions; then the name decides, so that no two rules have the same place."""
+    return -weight(item.pattern), -len(item.condition), item.name
+
+
 @dataclass(eq=False)
 class RuleSet:
-    """Rules indexed by the operations at the top of their patterns."""
+    """Rules indexed by the operations at the top of their patterns.
+
+    key  the place of a rule among those that fit the same node; where the rules stand in the tables says nothing
+    """
 
     rules: tuple[Rule, ...]
+    key: Callable[[Rule], Any] = specificity
     _by_head: dict[str, list[Rule]] = field(default_factory=dict)
     _candidates: dict[tuple[str, ...], tuple[Variant, ...]] = field(default_factory=dict)
 
@@ -192,7 +205,7 @@ class RuleSet:
         if found is None:
             found = self._candidates[key] = tuple(
                 variant
-                for item in self._by_head.get(node.op, ())
+                for item in sorted(self._by_head.get(node.op, ()), key=self.key)
                 if _may_match(item.pattern, node)
                 for variant in variants(item)
                 if (len(variant.arg_heads) == len(node.args) or variant.open_ended)

@@ -28,6 +28,35 @@ def unsigned(x: Expr) -> bool:
     return x.op != "negative"
 
 
+@computed
+def no_negative_of(x: Expr, y: Expr) -> bool:
+    return x.op != "negative" or x.args[0] is not y
+
+
+@computed
+def different(x: Expr, y: Expr) -> bool:
+    return x is not y
+
+
+@computed
+def opposite_numbers(c: float, d: float) -> bool:
+    return c == -d
+
+
+@computed
+def not_inverse(x: Expr, y: Expr) -> bool:
+    """Whether x is neither 1/y nor -1/y, whose product with 1/y is a square."""
+    if x.op != "divide" or x.args[1] is not y or x.args[0].op != "constant" or x.args[0].shape:
+        return True
+    return bool(abs(x.args[0].attrs["value"]) != 1)
+
+
+@computed
+def divides_anything(y: Expr) -> bool:
+    """Whether no rule asks for the whole numerator over y (or -y)."""
+    return (y.args[0] if y.op == "negative" else y).op != "root_plus"
+
+
 NEUTRAL = [
     rule("add-zero", x + 0, x, reason="0 is neutral in sums (up to the sign of a zero)"),
     rule("subtract-zero", x - 0, x, reason="0 is neutral in differences"),
@@ -56,9 +85,10 @@ NEUTRAL = [
 
 SIGNS = [
     rule("negative-twice", -(-x), x, reason="two signs cancel"),
-    rule("add-negative", x + -y, x - y, reason="adding a negative is subtracting", in_chains=True),
+    rule("add-negative", x + -y, x - y, condition=no_negative_of(x, y),
+         reason="adding a negative is subtracting", in_chains=True),
     rule("subtract-negative", x - -y, x + y, reason="subtracting a negative is adding", in_chains=True),
-    rule("negative-minus", -x - y, -(x + y), reason="the common sign comes out of the sum"),
+    rule("negative-minus", -x - y, -(x + y), condition=unsigned(y), reason="the common sign comes out of the sum"),
     rule("negative-difference", -(x - y), y - x, reason="turning a difference round changes its sign"),
     rule("multiply-negative", (-x) * y, -(x * y), reason="a sign comes out of a product", in_chains=True),
     rule("divide-negative", (-x) / y, -(x / y), reason="a sign comes out of a quotient", in_chains=True),
@@ -70,7 +100,7 @@ SIGNS = [
          reason="turning a difference round changes its sign"),
     rule("negative-quotient-of-difference", -((x - y) / z), (y - x) / z,
          reason="turning a difference round changes its sign"),
-    rule("add-negative-multiple", x + c * y, x - (-c) * y, condition=below_zero(c),
+    rule("add-negative-multiple", x + c * y, x - (-c) * y, condition=(below_zero(c), unsigned(x)),
          reason="adding a negative is subtracting", in_chains=True),
     rule("subtract-negative-multiple", x - c * y, x + (-c) * y, condition=below_zero(c),
          reason="subtracting a negative is adding", in_chains=True),
@@ -114,11 +144,13 @@ CANCEL = [
 
 QUOTIENTS = [
     rule("reciprocal", reciprocal(x), 1 / x, reason="a reciprocal is a quotient of 1"),
-    rule("multiply-reciprocal", x * (1 / y), x / y, reason="a product with 1/y is a quotient by y", in_chains=True),
+    rule("multiply-reciprocal", x * (1 / y), x / y, condition=not_inverse(x, y),
+         reason="a product with 1/y is a quotient by y", in_chains=True),
     rule(
         "multiply-minus-reciprocal",
         x * (-1 / y),
         -(x / y),
+        condition=not_inverse(x, y),
         reason="a product with -1/y is the negative of a quotient by y",
         in_chains=True,
     ),
@@ -143,8 +175,8 @@ QUOTIENTS = [
         condition=floating(this),
         reason="two divisions by numbers are one",
     ),
-    rule("scaled-divide", (c * x) / d, x * (c / d), condition=variable(x), reason="two numbers make one factor"),
-    rule("scale-divided", c * (x / d), x * (c / d), condition=variable(x), reason="two numbers make one factor"),
+    rule("scaled-divide", (c * x) / d, (c / d) * x, condition=variable(x), reason="two numbers make one factor"),
+    rule("scale-divided", c * (x / d), (c / d) * x, condition=variable(x), reason="two numbers make one factor"),
 ]
 
 SCALARS = [
@@ -167,7 +199,7 @@ SCALARS = [
          condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
          reason="a scalar divisor comes out of a product"),
     rule("scalar-out-of-numerator", (s * x) / y, s * (x / y),
-         condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
+         condition=(scalar_shaped(s), array_shaped(x), array_shaped(y), divides_anything(y)),
          reason="a scalar factor comes out of a quotient"),
     rule("scalar-divisor-out-of-numerator", (x / s) / y, (x / y) / s,
          condition=(scalar_shaped(s), array_shaped(x), array_shaped(y)),
@@ -179,7 +211,7 @@ FACTOR = [
         "factor-sum",
         x * y + x * z,
         x * (y + z),
-        condition=floating(this),
+        condition=(floating(this), different(y, z)),
         reason="a common factor comes out",
         in_chains=True,
     ),
@@ -187,8 +219,16 @@ FACTOR = [
         "factor-difference",
         x * y - x * z,
         x * (y - z),
-        condition=floating(this),
+        condition=(floating(this), different(y, z)),
         reason="a common factor comes out",
+        in_chains=True,
+    ),
+    rule(
+        "factor-opposite-multiples",
+        c * x - d * y,
+        c * (x + y),
+        condition=(opposite_numbers(c, d), floating(this)),
+        reason="a common factor comes out, with the sign that one of the two has",
         in_chains=True,
     ),
     rule("common-divisor-sum", x / z + y / z, (x + y) / z, reason="a common divisor comes out", in_chains=True),

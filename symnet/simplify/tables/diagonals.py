@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symnet.expr.dims import Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
 from symnet.ops.contract import contract as contracted
@@ -10,8 +11,9 @@ from symnet.simplify.pattern import Family, attributes, computed, this, variable
 from symnet.simplify.rule import rule
 from symnet.simplify.shapes import reshaped
 from symnet.simplify.symmetry import holds_identity, letters_of
-from symnet.simplify.tables.matrix_products import moved
+from symnet.simplify.tables.matrix_products import is_outer_product, moved
 from symnet.simplify.vocabulary import (
+    binary,
     broadcast_to,
     contract,
     det,
@@ -93,9 +95,9 @@ def rows_summed(node: Expr, x: Expr) -> Expr | None:
 
 @computed
 def scaled_rows(node: Expr, v: Expr, other: Expr, position: int) -> Expr | None:
-    """A product with diag(v): the other operand, whose rows or columns are scaled by v."""
+    """A product with diag(v): the other operand, whose rows or columns are scaled by v (one factor of u wᵀ alone)."""
     letters = letters_of(node)
-    if letters is None or len(v.shape) != 1:
+    if letters is None or len(v.shape) != 1 or is_outer_product(node, 1 - position):
         return None
     mine, text, result = letters[position], letters[1 - position], letters[2]
     summed = [letter for letter in mine if letter in text]
@@ -140,6 +142,22 @@ def traced(node: Expr, x: Expr) -> Expr | None:
     """The sum of the last axis alone of the diagonals of `x`."""
     last = node.attrs["axes"] == (len(x.shape) - 2,) and not node.attrs["keepdims"]
     return make(lookup("trace"), (x,)) if last else None
+
+
+@computed
+def diagonal_of_elements(node: Expr, x: Expr, y: Expr) -> Expr | None:
+    """The diagonal of one square matrix f(x, y), computed element by element, from those elements of x and y alone."""
+    whole = node.args[0]
+    if len(whole.shape) != 2:
+        return None
+    return make(whole.declaration, [_diagonal_of(part, whole.shape) for part in (x, y)], whole.attrs)
+
+
+def _diagonal_of(part: Expr, shape: Shape) -> Expr:
+    """What an operand that broadcasts to a square matrix holds on the diagonal."""
+    if part.shape == shape:
+        return make(lookup("diagonal"), (part,))
+    return reshaped(part, tuple(dim for dim in part.shape if dim != 1))
 
 
 @computed
@@ -225,6 +243,8 @@ PRODUCTS = [
 ]  # fmt: skip
 
 READ = [
+    rule("diagonal-of-elements", diagonal(binary(a, b)), diagonal_of_elements(this, a, b), when_cheaper=True,
+         reason="only the elements that stand on the diagonal are needed"),
     rule("diagonal-of-diagonal-matrix", diagonal(diag(x)), x, reason="what stands on the diagonal"),
     rule("diagonal-of-identity", diagonal(one_hot(a)), ones(this, operand(this)),
          reason="ones stand on the diagonal of the identity"),

@@ -6,6 +6,7 @@ the one that is computed from the other, x + 1 from x, counts as the later one.
 
 from __future__ import annotations
 
+from symnet.simplify.logarithms import keeps_factors
 from symnet.simplify.pattern import Apply, Call, Term, this, variables
 from symnet.simplify.polynomials import (
     apart,
@@ -113,7 +114,7 @@ LOGARITHMS = [
         ("log1p", log1p(x) - log1p(y), 1 + x, 1 + y, (unmirrored(x, y),)),
         ("log1p-and-log", log1p(x) - log(y), 1 + x, y, ()),
         ("log-and-log1p", log(x) - log1p(y), x, 1 + y, ()),
-        ("log-quotient", log(x / y), x, y, (unmirrored(x, y),)),
+        ("log-quotient", log(x / y), x, y, (unmirrored(x, y), keeps_factors(this))),
     )
     for item in difference(
         f"difference-of-{name}", pattern, log_step(b, distance(a, b)), -log_step(a, distance(b, a)),

@@ -25,6 +25,7 @@ from symnet.simplify.logarithms import (
 )
 from symnet.simplify.pattern import Family, attributes, computed, constants, this, variables
 from symnet.simplify.rule import rule, stabilising
+from symnet.simplify.tables.selection import masks
 from symnet.simplify.vocabulary import (
     bernoulli_logit_nll,
     bernoulli_nll,
@@ -40,6 +41,7 @@ from symnet.simplify.vocabulary import (
     log_sigmoid,
     log_softmax,
     logaddexp,
+    logsumexp,
     minimum,
     power,
     sigmoid,
@@ -128,6 +130,27 @@ def few_nodes(x: Expr) -> list[Expr] | None:
 
 
 @computed
+def masks_nothing(x: Expr) -> bool:
+    """Whether x is no condition, which as a factor is a choice."""
+    return not masks(x) and not (x.op == "cast" and x.args[0].dtype == "bool")
+
+
+@computed
+def not_one(x: Expr) -> bool:
+    return x.op != "constant" or bool(x.shape) or x.attrs["value"] != 1
+
+
+@computed
+def no_shares(w: Expr) -> bool:
+    return w.op != "softmax"
+
+
+@computed
+def no_exponential(w: Expr) -> bool:
+    return w.op != "exp"
+
+
+@computed
 def may_vanish(y: Expr) -> bool:
     return not is_positive(y)
 
@@ -148,7 +171,7 @@ INVERSES = [
     rule("log1p-of-expm1", log1p(expm1(x)), x, kind=stabilising, reason="log1p undoes expm1, which may overflow"),
     rule("log-of-product", log(x * y), factors_out(this), kind=stabilising,
          reason="a factor that over- or underflows leaves the product before the logarithm is taken"),
-    rule("log-of-quotient", log(x / y), factors_out(this), kind=stabilising,
+    rule("log-of-quotient", log(x / y), factors_out(this), kind=stabilising, condition=not_one(x),
          reason="a factor that over- or underflows leaves the quotient before the logarithm is taken"),
     rule("log-of-sum-of-exp", log(x + y), logaddexp(log(x), log(y)), kind=stabilising,
          condition=(sums_exponentials(x, y), unrelated(x, y)),
@@ -161,10 +184,14 @@ INVERSES = [
     rule("log-of-sum-of-shares", log(x + y), logaddexp(log(x), log(y)), kind=stabilising,
          condition=both_underflow(x, y), reason="both terms have logarithms that do not underflow"),
     rule("log-of-weighted-sum", log(sum_(exp(z) * w, axes=A, keepdims=K)), weighted_logarithm(this, z, w),
-         kind=stabilising, reason="the largest exponential comes out of the logarithm before it can overflow"),
+         kind=stabilising, condition=no_shares(w),
+         reason="the largest exponential comes out of the logarithm before it can overflow"),
     rule("log-of-weighted-shares", log(sum_(softmax(z, axis=B) * w, axes=A, keepdims=K)),
-         weighted_logarithm(this, log_softmax(z, axis=B), w), kind=stabilising,
+         weighted_logarithm(this, log_softmax(z, axis=B), w), kind=stabilising, condition=no_exponential(w),
          reason="shares are exponentials of their logarithms, which do not underflow"),
+    rule("log-of-expected-exponential", log(sum_(softmax(z, axis=B) * exp(x), axes=A, keepdims=K)),
+         logsumexp(log_softmax(z, axis=B) + x, axes=A, keepdims=K), kind=stabilising,
+         reason="shares are exponentials of their logarithms, and exponents add up in products"),
     rule(
         "log-of-either",
         log(where(m, x, y)),
@@ -309,10 +336,11 @@ BINARY_CROSS_ENTROPY = [
 ]  # fmt: skip
 
 ENTROPIES = [
-    rule("weighted-log", x * log(y), xlogy(x, y), kind=stabilising, condition=(given_weight(x, y), may_vanish(y)),
+    rule("weighted-log", x * log(y), xlogy(x, y), kind=stabilising,
+         condition=(given_weight(x, y), may_vanish(y), masks_nothing(x)),
          reason="what has the weight 0 counts as 0, whatever its logarithm is"),
     rule("weighted-log1p", x * log1p(y), xlog1py(x, y), kind=stabilising,
-         condition=(given_weight(x, y), may_be_negative(y)),
+         condition=(given_weight(x, y), may_be_negative(y), masks_nothing(x)),
          reason="what has the weight 0 counts as 0, whatever its logarithm is"),
 ]  # fmt: skip
 

@@ -12,10 +12,12 @@ from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
+from symnet.expr.traverse import postorder
 from symnet.ops.contract import LETTERS
 from symnet.ops.contract import contract as contracted
 from symnet.ops.leaves import number
 from symnet.ops.linalg.products import multi_dot
+from symnet.simplify.cost import cost
 from symnet.simplify.pattern import attributes, computed, constants, this, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import reshaped
@@ -47,7 +49,13 @@ def moved(node: Expr, letters: str, wanted: str) -> Expr:
 @computed
 def common_factor(node: Expr) -> Expr | None:
     """a c + b c as (a + b) c, for contractions that share an operand on any side (differences alike)."""
+    return _common_factor(node)
+
+
+def _common_factor(node: Expr) -> Expr | None:
     left, right = node.args
+    if left is right or is_same_product(left, right):
+        return None
     first, second = letters_of(left), letters_of(right)
     if first is None or second is None or left.shape != right.shape:
         return None
@@ -89,6 +97,10 @@ def _matched(old: str, new: str) -> dict[str, str] | None:
 @computed
 def same_product(left: Expr, right: Expr) -> bool:
     """Whether two products of the same matrices were only multiplied in another order."""
+    return is_same_product(left, right)
+
+
+def is_same_product(left: Expr, right: Expr) -> bool:
     if "contract" not in (left.op, right.op):
         return False
     (numbers, factors), (others, compared) = chain(left), chain(right)
@@ -100,22 +112,34 @@ def same_product(left: Expr, right: Expr) -> bool:
 
 @computed
 def common_ends(node: Expr) -> Expr | None:
-    """A B D + A C D as A (B + C) D, for products of matrices that begin or end alike (differences alike)."""
+    """A B D + A C D as A (B + C) D, for products of matrices that begin or end alike (differences alike).
+
+    Where one operand is the same, as it stands, `common_factor` takes it out.
+    """
+    if node.args[0] is node.args[1] or is_same_product(*node.args) or _common_factor(node) is not None:
+        return None
     (numbers, first), (others, second) = (chain(term) for term in node.args)
     if not all(len(term.shape) == 2 for term in node.args) or sorted(map(id, numbers)) != sorted(map(id, others)):
         return None
-    before = _alike(first, second, min(len(first), len(second)) - 1)
-    after = _alike(first[::-1], second[::-1], min(len(first), len(second)) - 1 - before)
-    if not before and not after:
+    most = min(len(first), len(second)) - 1
+    before, after = _alike(first, second, most), _alike(first[::-1], second[::-1], most)
+    taken = [(i, j) for i in range(before, -1, -1) for j in range(min(after, most - i), -1, -1) if i or j]
+    found = [_between_ends(node, first, second, i, j) for i, j in taken]
+    if not found:
         return None
+    whole = min(found, key=lambda product: sum(map(cost, postorder([product]))))
+    for scale in numbers:
+        whole = make(lookup("multiply"), (scale, whole))
+    return whole
+
+
+def _between_ends(node: Expr, first: list[Factor], second: list[Factor], before: int, after: int) -> Expr:
+    """The sum (or difference) of two products, with so many factors in front and behind taken out."""
     middles = [factors[before : len(factors) - after] for factors in (first, second)]
     total = make(node.declaration, [_product(part) for part in middles])
     ends = [first[:before], first[len(first) - after :]]
     sides = [[_product(end)] if end else [] for end in ends]
-    whole = multi_dot([*sides[0], total, *sides[1]])
-    for scale in numbers:
-        whole = make(lookup("multiply"), (scale, whole))
-    return whole
+    return multi_dot([*sides[0], total, *sides[1]])
 
 
 def _alike(first: Sequence[Factor], second: Sequence[Factor], most: int) -> int:
@@ -140,7 +164,16 @@ def _product(factors: Sequence[Factor]) -> Expr:
 
 @computed
 def reordered(node: Expr, position: int) -> Expr | None:
-    """(a b) c as a (b c) or (a c) b, whichever takes least, where that is less for every named size."""
+    """(a b) c as a (b c) or (a c) b, whichever takes least, where that is less for every named size.
+
+    Of a product of two products the first is taken apart if that helps, else the second.
+    """
+    if position == 1 and node.args[0].op == "contract" and _reordered(node, 0) is not None:
+        return None
+    return _reordered(node, position)
+
+
+def _reordered(node: Expr, position: int) -> Expr | None:
     outer, inner = letters_of(node), letters_of(node.args[position])
     if outer is None or inner is None:
         return None
@@ -184,14 +217,27 @@ def _work(letters: str, sizes: Mapping[str, Dim], named: int) -> int:
 @computed
 def outer_last(node: Expr, left: Expr, right: Expr, position: int) -> Expr | None:
     """(u vᵀ) c as u (vᵀ c): a product whose factors have no axis in common meets c with the one that c shares."""
+    return _outer_last(node, left, right, position)
+
+
+def is_outer_product(node: Expr, position: int) -> bool:
+    """Whether an operand of a contraction is a product u vᵀ, of which one factor alone meets the other operand."""
+    operand = node.args[position]
+    if operand.op != "multiply":
+        return False
+    left, right = operand.args
+    return _outer_last(node, left, right, position) is not None
+
+
+def _outer_last(node: Expr, left: Expr, right: Expr, position: int) -> Expr | None:
     letters = letters_of(node)
     if letters is None:
         return None
     shape = node.args[position].shape
     whole, other, result = letters[position], letters[1 - position], letters[2]
     own = [_varying(part, shape, whole) for part in (left, right)]
-    if set(own[0]) & set(own[1]) or len(own[0]) + len(own[1]) != len(whole):
-        return None
+    if set(own[0]) & set(own[1]) or len(own[0]) + len(own[1]) != len(whole) or not all(own):
+        return None  # (a number comes out by itself)
     for kept, met in ((0, 1), (1, 0)):
         if set(own[kept]) & set(other) or not set(own[kept]) <= set(result):
             continue

@@ -9,7 +9,7 @@ from symnet.expr import dims
 from symnet.expr.dims import Dim, Shape
 from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
-from symnet.simplify.facts import scalar_shaped
+from symnet.simplify.facts import array_shaped, scalar_shaped
 from symnet.simplify.pattern import Family, Rest, attributes, computed, this, variables
 from symnet.simplify.rule import rule
 from symnet.simplify.shapes import compose, has_shape, moves_units_only, shape_of
@@ -193,7 +193,8 @@ REPEATED = [
          reason="equal elements are the same in any order"),
     rule("reshape-of-scalar", reshape(x, shape=S), broadcast_to(x, shape=S), condition=scalar_shaped(x),
          reason="one number under another shape is the number, repeated once"),
-    rule("sign-comes-out", move(-x), -move(x), reason="a sign does not care where elements are"),
+    rule("sign-comes-out", move(-x), -move(x), condition=array_shaped(x),
+         reason="a sign does not care where elements are"),
     rule("number-comes-out", move(s * x), s * move(x), condition=scalar_shaped(s),
          reason="a number does not care where elements are"),
     rule("divisor-comes-out", move(x / s), move(x) / s, condition=scalar_shaped(s),

@@ -188,6 +188,8 @@ def no_sign(x: Expr) -> bool:
 QUOTIENTS = [
     rule("quotient-of-squares", square(x) / square(y), square(x / y), kind=stabilising,
          reason="the quotient of squares is the square of the quotient, which over- and underflows later"),
+    rule("square-of-reciprocal-times-own", square(1 / x) * x, 1 / x, in_chains=True,
+         reason="one of the two divisors cancels"),
     rule("power-of-square", power(square(x), c), power(absolute(x), 2 * c), kind=stabilising,
          reason="exponents multiply; the square does not over- or underflow on the way"),
     rule("root-of-product", sqrt(x * y), sqrt(x) * sqrt(y), kind=stabilising,

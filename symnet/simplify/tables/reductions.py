@@ -71,6 +71,12 @@ def toggled(keepdims: bool, x: Expr, axes: Axes, shape: tuple[int, ...]) -> bool
 
 
 @computed
+def any_left(x: Expr, axes: Axes) -> bool:
+    """Whether the reduction leaves an axis; else it is one number, repeated under any shape."""
+    return len(axes) < len(x.shape)
+
+
+@computed
 def placed_sum(node: Expr, x: Expr, axes: Axes, keepdims: bool) -> Expr:
     """The sum over `axes` of `x` placed among zeros: `x` summed, then placed along the axes that are left."""
     attrs = node.args[0].attrs
@@ -125,9 +131,9 @@ def over_last_axis(node: Expr) -> bool:
 
 @computed
 def reaches(x: Expr, node: Expr) -> bool:
-    """Whether `x` has the whole shape of what `node` reduces, along the reduced axes and in rank."""
-    whole = node.args[0].shape
-    return len(x.shape) == len(whole) and all(x.shape[a] == whole[a] for a in node.attrs["axes"])
+    """Whether `x` has the whole shape of what `node` reduces, in rank and along the reduced axes, not all of size 1."""
+    whole, axes = node.args[0].shape, node.attrs["axes"]
+    return len(x.shape) == len(whole) and all(x.shape[a] == whole[a] for a in axes) and any(whole[a] != 1 for a in axes)
 
 
 SHAPES = [
@@ -145,7 +151,8 @@ SHAPES = [
          reshape(orderless(x, axes=axes_before_reshape(x, S, A), keepdims=False), shape=shape_of(this)),
          reason="the reduced axes are whole axes before the reshape too"),
     rule("keep-reduced-axes", reshape(orderless(x, axes=A, keepdims=K), shape=S),
-         orderless(x, axes=A, keepdims=toggled(K, x, A, S)), reason="the reduction itself can keep or drop its axes"),
+         orderless(x, axes=A, keepdims=toggled(K, x, A, S)), condition=any_left(x, A),
+         reason="the reduction itself can keep or drop its axes"),
     rule("sum-of-placed", sum_(place(x, fill=0), axes=A, keepdims=K), placed_sum(this, x, A, K),
          reason="the zeros around add nothing"),
 ]  # fmt: skip

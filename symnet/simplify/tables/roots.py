@@ -9,7 +9,7 @@ from symnet.simplify.facts import above_zero, is_nonnegative
 from symnet.simplify.pattern import computed, constants, variables
 from symnet.simplify.polynomials import distance
 from symnet.simplify.rule import rule, stabilising
-from symnet.simplify.tables.arithmetic import variable
+from symnet.simplify.tables.arithmetic import unsigned, variable
 from symnet.simplify.vocabulary import (
     absolute,
     hypot,
@@ -46,7 +46,7 @@ CONJUGATES = [
     rule("root-minus", sqrt(x) - y, root_plus(-y, distance(x, square(y))), kind=stabilising,
          condition=variable(y), reason="√(y² + d) - y is d/(√(y² + d) + y)"),
     rule("minus-root", y - sqrt(x), -root_plus(-y, distance(x, square(y))), kind=stabilising,
-         condition=variable(y), reason="√(y² + d) - y is d/(√(y² + d) + y)"),
+         condition=(variable(y), unsigned(y)), reason="√(y² + d) - y is d/(√(y² + d) + y)"),
     rule("root-plus", sqrt(x) + y, root_plus(y, distance(x, square(y))), kind=stabilising,
          condition=may_be_negative(y), reason="y + √(y² + d) is d/(√(y² + d) - y) where y is negative"),
     rule("length-minus-first", hypot(x, y) - x, hypot_plus(-x, y), kind=stabilising,

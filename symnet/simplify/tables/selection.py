@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from symnet.expr import dtypes
-from symnet.expr.node import Expr
-from symnet.simplify.pattern import attributes, computed, constants, variables
+from symnet.expr.node import Expr, make
+from symnet.simplify.pattern import attributes, computed, constants, this, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.vocabulary import (
     absolute,
@@ -39,6 +39,29 @@ def is_float(x: Expr) -> bool:
     return dtypes.is_float(x.dtype)
 
 
+def is_zero(x: Expr) -> bool:
+    return x.op == "constant" and not x.shape and x.attrs["value"] == 0
+
+
+def masks(x: Expr) -> int:
+    """Which operand of a choice stays where the other is 0: 1 or 2; 0 for what is no mask."""
+    if x.op != "where":
+        return 0
+    return 1 if is_zero(x.args[2]) else 2 if is_zero(x.args[1]) else 0
+
+
+@computed
+def unmasked(x: Expr) -> bool:
+    return not masks(x)
+
+
+@computed
+def in_order(product: Expr, node: Expr) -> Expr:
+    """The product of a masked value and a factor, these in the order in which they are in `node`."""
+    turned = product.op == "multiply" and not masks(node.args[0])
+    return make(product.declaration, product.args[::-1]) if turned else product
+
+
 WHERE = [
     rule("where-same", where(m, x, x), x, reason="both choices are the same"),
     rule("where-true", where(True, x, y), x, reason="the condition always holds"),
@@ -62,9 +85,16 @@ WHERE = [
 
 # Zero times a branch that is inf or nan must stay zero: the mask goes outside.
 MASKS = [
-    rule("masked-factor", where(m, x, 0) * y, where(m, x * y, 0), kind=stabilising,
-         reason="what is masked out is 0 whatever it is multiplied with, even inf or nan"),
-    rule("masked-factor-else", where(m, 0, x) * y, where(m, 0, x * y), kind=stabilising,
+    rule("masked-product", where(m, x, 0) * where(n, y, 0), where(logical_and(m, n), x * y, 0), kind=stabilising,
+         reason="what either masks out is 0 whatever it is multiplied with, even inf or nan"),
+    rule("masked-product-else", where(m, 0, x) * where(n, 0, y), where(logical_or(m, n), 0, x * y), kind=stabilising,
+         reason="what either masks out is 0 whatever it is multiplied with, even inf or nan"),
+    rule("masked-product-mixed", where(m, x, 0) * where(n, 0, y), where(m, where(n, 0, x * y), 0), kind=stabilising,
+         reason="what either masks out is 0 whatever it is multiplied with, even inf or nan"),
+    rule("masked-factor", where(m, x, 0) * y, where(m, in_order(x * y, this), 0), kind=stabilising,
+         condition=unmasked(y), reason="what is masked out is 0 whatever it is multiplied with, even inf or nan"),
+    rule("masked-factor-else", where(m, 0, x) * y, where(m, 0, in_order(x * y, this)), kind=stabilising,
+         condition=unmasked(y),
          reason="what is masked out is 0 whatever it is multiplied with, even inf or nan"),
     rule("masked-numerator", where(m, x, 0) / y, where(m, x / y, 0), kind=stabilising,
          reason="what is masked out is 0 whatever it is divided by, even 0 or nan"),
@@ -73,6 +103,7 @@ MASKS = [
     rule("mask-as-number", cast(m, dtype=D) * x, where(m, x, 0), kind=stabilising, condition=(boolean(m), is_float(x)),
          reason="a condition as a factor is a choice, which lets no inf or nan through"),
     rule("masked-negative", -where(m, x, 0), where(m, -x, 0), reason="the negative of 0 is 0"),
+    rule("masked-negative-else", -where(m, 0, x), where(m, 0, -x), reason="the negative of 0 is 0"),
     rule("masked-sum", where(m, x, 0) + where(m, y, 0), where(m, x + y, 0), reason="both are 0 in the same places",
          in_chains=True),
     rule("both-branches", where(m, x, 0) + where(m, 0, y), where(m, x, y), reason="one is 0 where the other is not",

@@ -170,6 +170,9 @@ def determinants(node: Expr) -> list[Expr]:
 
 
 WRITTEN: dict[str, Samples] = {
+    "factor-opposite-multiples": lambda rng: [
+        number(n, "float64") * x - number(-n, "float64") * f64("w", 5) for n in NUMBERS
+    ],
     **MATRICES,
     **STABLE,
     **DIFFERENCES,
@@ -545,5 +548,17 @@ WRITTEN: dict[str, Samples] = {
     "contract-one-hot-second": lambda rng: [contract(f64("v", 2, 4), hot, "cb,ab->ac")],
     # lowering
     "divide-by-few": lambda rng: [x / m, x / 3.0],
+    "largest-of-multiple": lambda rng: [
+        sn.max(2.5 * x, axis=1), sn.max(x * sn.exp(f64("n", 3, 1)), axis=1, keepdims=True), sn.max(sn.exp(f64("s")) * x)
+    ],
+    "multiple-or-nothing": lambda rng: [sn.where(x > -2.0, 2.5 * x, -np.inf)],
+    "nothing-or-multiple": lambda rng: [sn.where(x > 2.0, -np.inf, sn.exp(f64("n", 3, 1)) * x)],
+    "multiple-less-largest": lambda rng: [
+        scale * x - sn.maximum(sn.max(scale * x, axis=1, keepdims=True), -3.4e38) for scale in (2.5, sn.exp(f64("s")))
+    ],
+    "multiple-less-finite-largest": lambda rng: [
+        2.5 * x - sn.where(m < 0, 0, sn.max(2.5 * x, axis=1, keepdims=True)),
+        2.5 * x - sn.where(f64("s") < 0, 0, sn.max(2.5 * x, axis=(0, 1), keepdims=True)),
+    ],
     "no-more-gradients": lambda rng: [sn.stop_gradient(x)],
 }

@@ -148,6 +148,11 @@ EXPONENTIALS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
         sn.log(sn.sum(weights * sn.exp(z), axis=1)),
         sn.log(sn.sum(sn.exp(z) * hot, axis=1)),
     ],
+    "log-of-expected-exponential": lambda rng: [
+        *both(lambda k: sn.log(sn.sum(p * sn.exp(t), axis=1, keepdims=k))),
+        sn.log(sn.sum(sn.softmax(z, axis=0) * sn.exp(t), axis=1)),
+        sn.log(sn.sum(sn.exp(f64("q", 4)) * p)),
+    ],
     "log-of-weighted-shares": lambda rng: [
         *both(lambda k: sn.log(sn.sum(p * sn.sigmoid(t), axis=1, keepdims=k))),
         sn.log(sn.sum(weights * p)),

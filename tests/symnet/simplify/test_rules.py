@@ -120,6 +120,7 @@ SMALLEST = float(np.finfo("float32").smallest_normal) / UNIT
 LOGARITHMS = {"log-of-exp-step", "log-of-difference-of-exp", "log-of-expm1",
               "log-of-sum-of-exp", "log-softmax", "logsumexp", "log-of-moved", "log-of-picked", "log-of-choice",
               "log-of-quotient", "log-of-product", "picked-log-share", "log-share-picked",
+              "log-of-expected-exponential",
               "log-of-weighted-shares", "log-of-weighted-sum", "log-of-sum-of-shares"}  # fmt: skip
 """Rules whose small results come from cancellation on either side: below 1 their error is absolute."""
 
