@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from math import gcd
 
 from symnet.explain.identifiers import axis_letter, letter_of_steps, letters
 from symnet.explain.notation import (
@@ -20,6 +21,8 @@ from symnet.explain.notation import (
     Quotient,
     Symbol,
     Transposed,
+    factors_of,
+    unsigned,
 )
 from symnet.explain.notation import Index as Indexed
 from symnet.explain.stacks import stacked_product
@@ -210,13 +213,35 @@ def product(*forms: Form) -> Form:
 
 
 def over(numerator: Form, denominator: Form, scalar: bool) -> Form:
-    """numerator / denominator; by the same number twice is by its square."""
+    """numerator / denominator, its sign in front; by two numbers is by their product, by the same one its square."""
+    negative, numerator = unsigned(numerator)
+    if negative:
+        return Negative(over(numerator, denominator, scalar))
+    if isinstance(numerator, Number) and not numerator.bold:
+        numerator, denominator = _reduced(numerator, denominator)
+        if denominator == Number("1"):
+            return numerator
     if scalar and isinstance(numerator, Quotient) and numerator.scalar:
         given = numerator.denominator
         base, times = (given.base, given.exponent) if isinstance(given, Power) else (given, Number("1"))
         if base == denominator and isinstance(times, Number) and times.text.isdigit():
             return Quotient(numerator.numerator, Power(base, Number(str(int(times.text) + 1))), scalar=True)
+    if isinstance(numerator, Quotient) and numerator.scalar and (scalar or isinstance(numerator.numerator, Number)):
+        below = Product("scale", (numerator.denominator, denominator))
+        return over(numerator.numerator, below, scalar)
     return Quotient(numerator, denominator, scalar)
+
+
+def _reduced(above: Number, below: Form) -> tuple[Number, Form]:
+    """A fraction of whole numbers in lowest terms: 1 / N for 2 / (2 N)."""
+    first, *rest = factors_of(below)
+    if not (above.text.isdigit() and isinstance(first, Number) and first.text.isdigit()) or int(first.text) == 0:
+        return above, below
+    common = gcd(int(above.text), int(first.text))
+    left = [Number(str(int(first.text) // common)), *rest]
+    if left[0] == Number("1") and rest:
+        left = rest
+    return Number(str(int(above.text) // common)), left[0] if len(left) == 1 else Product("scale", tuple(left))
 
 
 def transposed(form: Form) -> Form:

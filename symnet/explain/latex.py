@@ -97,8 +97,9 @@ def _sum(form: n.Sum) -> str:
 
 
 def _call(form: n.Call) -> str:
-    if form.function in ("σ", "logσ"):
-        function = r"\sigma" if form.function == "σ" else r"\log\sigma"
+    letter = form.function.removeprefix("log")
+    if letter in GREEK:
+        function = "\\" + GREEK[letter] if letter == form.function else "\\log\\" + GREEK[letter]
     elif form.function in _BUILT_IN:
         function = "\\" + form.function
     else:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from symnet.explain.constants import known_constant
 from symnet.explain.identifiers import axis_letter, symbol
 from symnet.explain.notation import (
     Call,
     Extent,
     Form,
+    Negative,
     Number,
     Product,
-    Root,
     Sum,
     Symbol,
     Vector,
@@ -30,10 +30,16 @@ def number(value: float | int | bool) -> Number:
     """A number as people write it."""
     if isinstance(value, bool):
         return Number(str(value))
-    text = f"{value:.9g}" if isinstance(value, float) else str(value)
+    text = _digits(value) if isinstance(value, float) else str(value)
     mantissa, _, exponent = text.partition("e")
     text = f"{mantissa}e{int(exponent)}" if exponent else text
     return Number(text.replace("inf", "∞").replace("-", "−"))
+
+
+def _digits(value: float) -> str:
+    """Nine digits, or twelve where a number has more than those of float32."""
+    short = f"{value:.9g}"
+    return short if float(short) == value or float(np.float32(value)) == value else f"{value:.12g}"
 
 
 def is_number(node: Expr) -> bool:
@@ -50,7 +56,8 @@ def _named(node: Expr, args: Sequence[Form]) -> Form:
 def _constant(node: Expr, args: Sequence[Form]) -> Form:
     value = node.attrs["value"]
     if not isinstance(value, ArrayValue):
-        return _root(value) or number(value)
+        known = known_constant(abs(value)) if isinstance(value, float) else None
+        return number(value) if known is None else known if value > 0 else Negative(known)
     array = value.array
     if array.size and (array == array.flat[0]).all():
         plain = number(array.flat[0].item())
@@ -70,17 +77,6 @@ def is_table(node: Expr) -> bool:
 
 
 _WRITTEN_OUT = 4
-
-
-def _root(value: float | int | bool) -> Root | None:
-    """The square root of a small whole number, if `value` is one to the digits of its type: √8, and not 2.82842712."""
-    if not isinstance(value, float) or value.is_integer() or not 1.0 < value < _LARGEST_ROOT:
-        return None
-    whole = round(value * value)
-    return Root(Number(str(whole))) if value in (math.sqrt(whole), float(np.float32(math.sqrt(whole)))) else None
-
-
-_LARGEST_ROOT = 64.0
 
 
 def _iota(node: Expr, args: Sequence[Form]) -> Form:

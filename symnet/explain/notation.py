@@ -354,6 +354,11 @@ def factors(product: Product) -> list[Placed]:
     return placed
 
 
+def factors_of(form: Form) -> tuple[Form, ...]:
+    """The numbers that a form is the product of, those in digits first; else the form."""
+    return _flat(form) if isinstance(form, Product) and form.kind == "scale" else (form,)
+
+
 def _flat(product: Product) -> tuple[Form, ...]:
     """The factors of a product; of numbers in front of another, each for itself, and those in digits first."""
     if product.kind != "scale":
@@ -403,6 +408,24 @@ def at(form: Form, level: Level) -> Placed:
     return Placed(form, binding(form) < level)
 
 
+def unsigned(form: Form) -> tuple[bool, Form]:
+    """Whether a form is a negative, and its opposite then: −(y / N) ⊙ m for (−y / N) ⊙ m."""
+    if isinstance(form, Negative):
+        return True, form.body
+    if isinstance(form, Number) and form.text.startswith("−"):
+        return True, Number(form.text[1:], form.bold)
+    if isinstance(form, Quotient):
+        negative, above = unsigned(form.numerator)
+        return (True, Quotient(above, form.denominator, form.scalar)) if negative else (False, form)
+    if isinstance(form, Product) and form.kind != "dot":
+        negative, first = unsigned(form.factors[0])
+        rest = form.factors[1:]
+        if negative and form.kind == "scale" and first == Number("1"):
+            return True, rest[0] if len(rest) == 1 else Product("scale", rest)
+        return (True, Product(form.kind, (first, *rest))) if negative else (False, form)
+    return False, form
+
+
 def signed_terms(total: Sum) -> list[tuple[Placed, bool]]:
     """The terms of a sum with their signs, a negative term turned into its opposite with the other sign."""
     result: list[tuple[Placed, bool]] = []
@@ -410,9 +433,6 @@ def signed_terms(total: Sum) -> list[tuple[Placed, bool]]:
         if isinstance(term, Sum) and positive:
             result.extend(signed_terms(term))
             continue
-        if isinstance(term, Negative):
-            term, positive = term.body, not positive
-        elif isinstance(term, Number) and term.text.startswith("−"):
-            term, positive = Number(term.text[1:], term.bold), not positive
-        result.append((at(term, Level.BIG), positive))
+        negative, bare = unsigned(term)
+        result.append((at(bare, Level.BIG), positive != negative))
     return result

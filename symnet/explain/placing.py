@@ -15,7 +15,7 @@ from symnet.explain import text
 from symnet.explain.alignment import align, squeezed, visible
 from symnet.explain.identifiers import letters
 from symnet.explain.leaves import dimension, extent, is_named
-from symnet.explain.notation import Call, Convolution, Entries, Form, Index, Number, Product, Sum, Symbol
+from symnet.explain.notation import Call, Convolution, Entries, Form, Index, Negative, Number, Product, Sum, Symbol
 from symnet.explain.operations import form_of
 from symnet.explain.scalars import is_outer, is_repeated
 from symnet.expr.dims import Shape
@@ -186,11 +186,11 @@ def _elementwise(node: Expr, operands: Sequence[Placed]) -> Placed:
     forms = [_letter(form, reading, node) for (form, _), reading in zip(operands, readings, strict=True)]
     form = form_of(node, forms)
     terms = _terms(form, forms, readings)
-    met = _met(terms, chain=isinstance(form, Product))
+    met = _met(terms, chain=isinstance(_bare(form), Product))
     if met is not None and all(reading.lazy for reading in readings if squeezed(reading.shape)) and squeezed(met.shape):
         return form, Reading(node.shape, visible(node.shape), lazy=True)
     if met is not None:
-        kept = tuple(terms) if isinstance(form, (Sum, Product)) else ()
+        kept = tuple(terms) if isinstance(_bare(form), (Sum, Product)) else ()
         return form, Reading(met.shape, met.axes, terms=kept)
     return _indexed(node, operands, readings)
 
@@ -204,12 +204,17 @@ def _letter(form: Form, reading: Reading, node: Expr) -> Form:
 
 def _terms(form: Form, forms: Sequence[Form], readings: Sequence[Reading]) -> list[Reading]:
     """The readings of what stands side by side: sums in sums and products in products have no parentheses."""
-    result = []
-    for operand, reading in zip(forms, readings, strict=True):
+    result, form = [], _bare(form)
+    for operand, reading in zip(map(_bare, forms), readings, strict=True):
         joins = isinstance(form, Sum) and isinstance(operand, Sum)
         joins = joins or (isinstance(form, Product) and isinstance(operand, Product) and operand.kind == form.kind)
         result += list(reading.terms) if joins and reading.terms else [reading]
     return result
+
+
+def _bare(form: Form) -> Form:
+    """A product without the sign in front of it."""
+    return form.body if isinstance(form, Negative) and isinstance(form.body, Product) else form
 
 
 def _met(terms: Sequence[Reading], chain: bool) -> Reading | None:

@@ -25,6 +25,7 @@ from symnet.explain.notation import (
     Symbol,
     Transposed,
     binding,
+    unsigned,
 )
 from symnet.expr import dtypes
 from symnet.expr.node import ArrayValue, Expr
@@ -67,7 +68,8 @@ def is_repeated(node: Expr, i: int) -> bool:
 def _negative(node: Expr, args: Sequence[Form]) -> Form:
     if isinstance(args[0], Number) and binding(args[0]) == Level.ATOM:
         return Number(f"−{args[0].text}", args[0].bold)
-    return Negative(args[0])
+    negative, bare = unsigned(args[0])
+    return bare if negative else Negative(args[0])
 
 
 def _multiply(node: Expr, args: Sequence[Form]) -> Form:
@@ -81,7 +83,18 @@ def _multiply(node: Expr, args: Sequence[Form]) -> Form:
         return product(args[0], transposed(args[1]))
     if _is_outer(*reversed(node.args)):
         return product(args[1], transposed(args[0]))
-    return Product("hadamard", tuple(args))
+    return hadamard(*args)
+
+
+def hadamard(left: Form, right: Form) -> Form:
+    """left ⊙ right with its sign in front; a / d where the other factor is 1 / d."""
+    (minus, left), (less, right) = unsigned(left), unsigned(right)
+    whole: Form = Product("hadamard", (left, right))
+    for factor, other in ((right, left), (left, right)):
+        if isinstance(factor, Quotient) and factor.numerator == Number("1"):
+            whole = over(other, factor.denominator, factor.scalar)
+            break
+    return Negative(whole) if minus != less else whole
 
 
 def is_outer(node: Expr) -> bool:
@@ -99,12 +112,23 @@ def _scaled(factor: Form, body: Form) -> Form:
     """A number times the rest; of two numbers the one that is written in digits comes first."""
     if isinstance(body, Number) and not body.bold:
         factor, body = body, factor
-    if factor == Number("−1"):
-        return Negative(body)
+    (minus, factor), (less, body) = unsigned(factor), unsigned(body)
+    whole = _multiple(factor, body)
+    return Negative(whole) if minus != less else whole
+
+
+def _multiple(factor: Form, body: Form) -> Form:
+    """A number times the rest, neither of them negative; a fraction of 1 divides, and numbers go above the bar."""
+    if factor == Number("1"):
+        return body
     if isinstance(body, Number) and isinstance(factor, Number):
         return Product("dot", (factor, body))
-    if isinstance(factor, Number) and factor.text.startswith("−"):
-        return Negative(Product("scale", (Number(factor.text[1:]), body)))
+    if isinstance(factor, Quotient) and factor.scalar and factor.numerator == Number("1"):
+        return over(body, factor.denominator, scalar=True)
+    if isinstance(factor, Number) and isinstance(body, Quotient) and body.numerator == Number("1"):
+        return over(factor, body.denominator, body.scalar)
+    if isinstance(factor, Number) and isinstance(body, Quotient) and body.scalar:
+        return over(_multiple(factor, body.numerator), body.denominator, scalar=True)
     return Product("scale", (factor, body))
 
 
@@ -158,7 +182,7 @@ def _where(node: Expr, args: Sequence[Form]) -> Form:
 def _masked(value: Expr, form: Form, condition: Form, node: Expr) -> Form:
     if is_number(value):
         return Product("scale", (form, Indicator(condition)))
-    return Product("scale" if is_number(node) else "hadamard", (form, Indicator(condition)))
+    return Product("scale", (form, Indicator(condition))) if is_number(node) else hadamard(form, Indicator(condition))
 
 
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}

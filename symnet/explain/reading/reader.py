@@ -158,6 +158,8 @@ class Reader:
             return Lazy("I", lambda shape: self._identity(shape))
         if name in ("True", "False"):
             return Array(np.asarray(name == "True"), ())
+        if name == "π":
+            return Array(np.asarray(np.pi), ())
         if name == "nan":
             return Array(np.asarray(np.nan), ())
         if LETTERS.fullmatch(name):
