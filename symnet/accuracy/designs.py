@@ -21,7 +21,7 @@ Draw = Callable[[int], Array]
 CLOSE = (2, 5, 8, 12, 16, 20)
 OFFSETS = (30.0, 100.0, -1e3, 1e3, 1e4, -3e6)
 DOMINATING = (4.0, 10.0, 18.0, 30.0, 60.0, 88.0, 200.0, 1e3)
-SCALES = (1e-6, 1e-10, 1e-20, 1e-30, 1e5, 1e10, 1e20, 1e30)
+SCALES = (1e-2, 1e-3, 1e-4, 1e-6, 1e-10, 1e-20, 1e-30, 1e5, 1e10, 1e20, 1e30)
 ORDINARY = 24
 """So many of the points, the first, are of ordinary size."""
 
@@ -49,8 +49,9 @@ def _drawn(place: int, size: int, count: int) -> Array:
         columns.append(centre * (1 + rng.normal(size=size) * 2.0**-k))
     columns += [offset + rng.normal(size=size) * (1 if place else 2) for offset in OFFSETS]
     for peak in DOMINATING:
-        where = int(shared.integers(1 << 30)) if peak < 60 else int(rng.integers(1 << 30))
-        columns.append(rng.normal(size=size) + peak * (np.arange(size) == where % max(1, size)))
+        there = np.arange(size) == int(shared.integers(1 << 30)) % max(1, size)
+        columns.append(rng.normal(size=size) + peak * there)
+        columns.append(1.0 * there if place else rng.normal(size=size) + peak * there)
     columns += [_signed(rng, size) * 10.0 ** rng.uniform(-reach, reach, size) for reach in (3, 3, 6, 10, 10, 20, 30)]
     columns += [rng.choice([0.0, 1.0, -1.0, rng.normal()], size) for _ in range(6)]
     return as_float32(np.stack(columns, axis=1))
@@ -79,7 +80,11 @@ def _fitted(drawn: Array, known: str, place: int) -> Array:
     if known == "bool":
         return np.asarray(rng.random(drawn.shape) < 0.6)
     if known.startswith("values"):
-        return rng.choice(as_float32(np.array([float(word) for word in known.split()[1:]])), drawn.shape)
+        values = as_float32(np.array([float(word) for word in known.split()[1:]]))
+        chosen = rng.choice(values, drawn.shape)
+        if values.size == drawn.shape[0] * int(np.prod(drawn.shape[1:-1])):  # the array itself: mostly as it is
+            chosen[..., np.arange(drawn.shape[-1]) % 4 > 0] = values.reshape(*drawn.shape[:-1], 1)
+        return chosen
     if known == "one-hot":
         chosen = rng.integers(drawn.shape[-2], size=(*drawn.shape[:-2], drawn.shape[-1]))
         return as_float32(np.moveaxis(np.eye(drawn.shape[-2])[chosen], -1, -2))

@@ -60,7 +60,8 @@ def _alone(constants: tuple[float, ...]) -> Array:
 
 @lru_cache(maxsize=16)
 def _together(count: int) -> list[Array]:
-    """Joint points: independent ones of three ranges, nearly equal ones, and ones of very different sizes."""
+    """Joint points: independent ones of three ranges, nearly equal ones, and ones of very different sizes; zeros and ones
+    among small numbers, and numbers at the end of the range among ordinary ones."""
     rng = np.random.default_rng(count)
     size = 120
 
@@ -70,7 +71,9 @@ def _together(count: int) -> list[Array]:
     scale = 10.0 ** rng.uniform(-6, 6, size)
     close = scale * (1 + rng.choice([-1.0, 1.0], (count, size)) * 2.0 ** -rng.uniform(1, 22, (count, size)))
     apart = scale * rng.choice([-1.0, 1.0], (count, size)) * 10.0 ** rng.uniform(-12, 12, (count, size))
-    blocks = [spread(-3, 2), spread(-3, 2), spread(-10, 10), spread(-30, 30), close, apart]
+    exact = np.where(rng.random((count, size)) < 0.4, rng.choice([-1.0, 0.0, 1.0], (count, size)), spread(-6, 1))
+    far = np.where(rng.random((count, size)) < 0.3, spread(36, 38.5), spread(-3, 2))
+    blocks = [spread(-3, 2), spread(-3, 2), spread(-10, 10), spread(-30, 30), close, apart, exact, far[:, : size // 2]]
     return [as_float32(column) for column in np.concatenate(blocks, axis=1)]
 
 

@@ -32,9 +32,9 @@ from symnet.runtime.lock import lock
 
 Array = np.ndarray
 
-JUDGED = 24
+JUDGED = 40
 """Ill points, and as many others, at which remedies are judged to many digits."""
-ENOUGH = 0.5
+ENOUGH = 0.9
 """A remedy must leave at most this part of the ill points ill."""
 
 _verdicts: dict[tuple[object, ...], tuple[Row, Verdict]] = {}

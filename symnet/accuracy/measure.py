@@ -9,7 +9,7 @@ number, nothing is counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -41,6 +41,8 @@ FEW = 3
 """Products of so many values may leave the range and count; see `_out_of_range`."""
 SMALLEST = TINY / ILL
 """No unit is smaller than this: an error below the smallest normal number is no error."""
+ROWS = 4
+"""What counts as a unit of error in a row function, in ulp of the result: sums round more often than single operations."""
 DRAWS = 4
 """How often the elements of sources of rows are moved at random."""
 RELIABLE = 1e-10
@@ -57,6 +59,7 @@ class Judge:
     sizes    of the named axes of a row function
     along    whether an error counts against the largest element of a row, rather than against its own
     lowered  the rules that lowering applies before values are computed, as far as they matter here
+    forgiving  whether what moving the sources does counts as rounding
     truth    by node (id): its true values, as float64
     unit     by node (id): what counts as one unit of error
     """
@@ -68,6 +71,7 @@ class Judge:
     sizes: Mapping[str, int] = field(default_factory=dict)
     along: bool = False
     lowered: RuleSet | None = None
+    forgiving: bool = True
     truth: dict[int, Array] = field(default_factory=dict)
     unit: dict[int, Array] = field(default_factory=dict)
 
@@ -94,13 +98,14 @@ class Judge:
         """The same for some of the points, still to be told the truth about."""
         columns = [column[..., chosen] for column in self.columns]
         skipped = self.skipped[chosen]
-        return Judge(self.inputs, columns, self.doubles, skipped, self.sizes, self.along, self.lowered)
+        return replace(self, columns=columns, skipped=skipped, truth={}, unit={})
 
 
 def quick(closed: Expr, domains: Sequence[str]) -> tuple[Judge, list[Expr]]:
     """A judge who takes float64 for the truth, and the float32 nodes of the chain, operands first."""
     inputs = _inputs(closed)
-    judge, nodes, truth = _settled(closed, inputs, points(domains, constants_of(closed)), NO_SIZES, along=False)
+    judge, nodes = _judge(closed, inputs, points(domains, constants_of(closed)))
+    truth = _settle_quickly(judge, nodes)
     if len(inputs) > FEW:
         judge.skipped = _out_of_range(nodes, judge.values(nodes), truth)
     return judge, nodes
@@ -109,11 +114,17 @@ def quick(closed: Expr, domains: Sequence[str]) -> tuple[Judge, list[Expr]]:
 def quick_on_rows(
     closed: Expr, domains: Sequence[str], sizes: Mapping[str, int], training: bool
 ) -> tuple[Judge, list[Expr]]:
-    """The same for a closed row function; in training errors count against the largest element."""
+    """The same for a closed row function.
+
+    Outside of training, sources are taken as exact: a mean of large numbers is worth its digits beyond the last one of
+    each. In training errors count against the largest element of the result, and of the sources.
+    """
     inputs = _inputs(closed)
     shapes = [evaluate_shape(node.shape[:-1], sizes) for node in inputs]
-    judge, nodes, _ = _settled(closed, inputs, rows(shapes, domains), sizes, along=training)
+    judge, nodes = _judge(closed, inputs, rows(shapes, domains), sizes)
+    judge.along = judge.forgiving = training
     judge.lowered = saturation_rules(not training)
+    _settle_quickly(judge, nodes)
     return judge, nodes
 
 
@@ -121,15 +132,20 @@ def _inputs(closed: Expr) -> list[Expr]:
     return sorted(leaves([closed], "input"), key=lambda node: int(str(node.name)[1:]))
 
 
-def _settled(
-    closed: Expr, inputs: Sequence[Expr], columns: Sequence[Array], sizes: Mapping[str, int], along: bool
-) -> tuple[Judge, list[Expr], list[Array]]:
+def _judge(
+    closed: Expr, inputs: Sequence[Expr], columns: Sequence[Array], sizes: Mapping[str, int] = NO_SIZES
+) -> tuple[Judge, list[Expr]]:
     nodes = [node for node in postorder([closed]) if node.dtype == "float32" and node.op != "constant"]
     doubles = Evaluator(in_float64(nodes).values(), in_float64(inputs).values(), sizes)
-    judge = Judge(inputs, columns, doubles, np.zeros(columns[0].shape[-1], bool), sizes, along)
-    truth = doubles(columns)
-    _settle(judge, nodes, truth, _moved(columns, truth, doubles))
-    return judge, nodes, truth
+    return Judge(inputs, columns, doubles, np.zeros(columns[0].shape[-1], bool), sizes), nodes
+
+
+def _settle_quickly(judge: Judge, nodes: Sequence[Expr]) -> list[Array]:
+    """Tell a judge what float64 says, which is returned."""
+    truth = judge.doubles(judge.columns)
+    slack = _moved(judge.columns, truth, judge.doubles) if judge.forgiving else truth
+    _settle(judge, nodes, truth, slack)
+    return truth
 
 
 def _out_of_range(nodes: Sequence[Expr], values: Sequence[Array], truth: Sequence[Array]) -> Array:
@@ -213,6 +229,9 @@ def exact(judge: Judge, nodes: Sequence[Expr]) -> Judge:
         return [np.broadcast_to(_to_float64(v), shape_of(n, sizes)) for v, n in zip(found, wanted, strict=True)]
 
     truth = true(judge.columns, nodes)
+    if not judge.forgiving:
+        _settle(judge, nodes, truth, truth)
+        return judge
     doubles = judge.doubles(judge.columns)
     slack = _moved(judge.columns, doubles, judge.doubles)
     unknown = np.zeros(judge.columns[0].shape[-1], bool)
@@ -238,16 +257,22 @@ def _moved(
     numbers = [i for i, column in enumerate(columns) if column.dtype != bool]
     if not numbers:
         return [np.zeros(len(value)) for value in values]
-    moved = evaluate([
-        np.concatenate([neighbours(column) if i == place else column for i in numbers])
+    next_to = neighbours if len(columns) == 1 else _neighbours_of_inexact
+    shifted = evaluate([
+        np.concatenate([next_to(column) if i == place else column for i in numbers])
         for place, column in enumerate(columns)
     ])  # fmt: skip
     totals = []
     with np.errstate(all="ignore"):
-        for new, old in zip(moved, values, strict=True):
+        for new, old in zip(shifted, values, strict=True):
             change = np.abs(new.reshape(-1, len(old)) - old)
             totals.append(np.where(np.isnan(change), 0, change).sum(axis=0))
     return totals
+
+
+def _neighbours_of_inexact(column: Array) -> Array:
+    """The next numbers but for 0 and ±1, which among other values are labels, masks and signs, and mean themselves."""
+    return np.where((column == 0) | (np.abs(column) == 1), column, neighbours(column))
 
 
 def _moved_at_random(
@@ -271,7 +296,8 @@ def _settle(judge: Judge, nodes: Sequence[Expr], truth: Sequence[Array], slack: 
         if judge.along:
             size = np.max(size, axis=tuple(range(size.ndim - 1)), keepdims=True)
         judge.truth[id(node)] = true
-        judge.unit[id(node)] = np.maximum(np.spacing(size).astype(np.float64) + change, SMALLEST)
+        rounding = np.spacing(size).astype(np.float64)
+        judge.unit[id(node)] = np.maximum(rounding + change if judge.forgiving else ROWS * rounding, SMALLEST)
 
 
 def _to_float64(values: Array) -> Array:

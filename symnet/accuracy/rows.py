@@ -16,7 +16,7 @@ from symnet.accuracy.chains import GROWS, POINTS, Groups, applied, belongs, of_s
 from symnet.accuracy.domains import domain
 from symnet.expr import dims
 from symnet.expr.dims import Dim, Shape
-from symnet.expr.node import Expr, make, rebuild
+from symnet.expr.node import ArrayValue, Expr, make, rebuild
 from symnet.expr.traverse import postorder
 from symnet.ops.contract import is_plain
 from symnet.ops.leaves import constant, dim, input
@@ -29,9 +29,13 @@ MOST_SOURCES = 8
 LARGEST_SIZE = 8
 """Axes of fixed size up to this are examined as they are, longer ones with `SAMPLED` elements."""
 SAMPLED = 5
+MOST_ELEMENTS = 64
+"""A constant array of more elements than this is sampled."""
 ALONG_AXES = frozenset(("axis", "axes", "keepdims", "correction"))
 """The settings of operations that reduce or work along axes, and do nothing else with shapes."""
 MOVES = ("transpose", "gather", "scatter_add")
+LOGARITHMS = ("weighted_logsumexp",)
+"""Logarithms of what may be nearly 1."""
 ADDED_UP = ("sum", "mean", "contract", "reshape", "negative")
 """What is done to terms at the end, whose digits do not count in training."""
 SUMS = frozenset(("add", "subtract", "negative", "broadcast_to", "reshape", "stop_gradient", "transpose"))
@@ -107,7 +111,7 @@ class RowGroups(Groups):
         return belongs(node) or (node.dtype in ("float32", "bool") and _is_row_operation(node))
 
     def suspect(self, node: Expr) -> bool:
-        return id(node) in self.reduced and super().suspect(node)
+        return id(node) in self.reduced and (node.op in LOGARITHMS or super().suspect(node))
 
     def grows(self, node: Expr) -> bool:
         return node.op in GROWS or _works_along_axes(node)
@@ -260,7 +264,11 @@ def _sources(root: Expr, order: Sequence[Expr], inside: RowGroups) -> list[Expr]
 
 
 def row_domain(source: Expr) -> str:
-    """What is known of the elements of a source; see `domains.domain`."""
+    """What is known of the elements of a source; see `domains.domain`. A short array of constants has its elements."""
+    if source.op == "constant" and isinstance(source.attrs["value"], ArrayValue) and source.dtype == "float32":
+        elements = source.attrs["value"].array.ravel()
+        if elements.size <= MOST_ELEMENTS:
+            return "values " + " ".join(map(repr, elements.tolist()))
     return "one-hot" if source.op == "one_hot" else domain(source)
 
 
