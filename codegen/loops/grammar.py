@@ -48,9 +48,9 @@ FUNCTIONS: Mapping[str, int] = {
     "add": 2, "sub": 2, "mul": 2, "div": 2, "neg": 1, "abs": 1, "sign": 1, "floor": 1, "ceil": 1, "round": 1,
     "mod": 2, "floordiv": 2, "pow": 2, "sqrt": 1, "exp": 1, "expm1": 1, "log": 1, "log1p": 1, "tanh": 1, "erf": 1,
     "sin": 1, "cos": 1, "tan": 1, "atan": 1, "sinh": 1, "cosh": 1, "cbrt": 1, "erfc": 1, "erfcx": 1, "copysign": 2,
-    "minimum": 2, "maximum": 2, "equal": 2, "not_equal": 2, "less": 2, "less_equal": 2,
-    "greater": 2, "greater_equal": 2, "logical_and": 2, "logical_or": 2, "logical_not": 1, "isnan": 1, "where": 3,
-    "cast": 1, "philox": 5,
+    "lgamma": 1, "digamma": 1, "trigamma": 1, "minimum": 2, "maximum": 2, "equal": 2, "not_equal": 2, "less": 2,
+    "less_equal": 2, "greater": 2, "greater_equal": 2, "logical_and": 2, "logical_or": 2, "logical_not": 1, "isnan": 1,
+    "where": 3, "cast": 1, "philox": 5,
 }  # fmt: skip
 """The scalar functions of the loop program, with NumPy's meaning (NaN passes through maximum and minimum; float
 division by zero gives infinities; `mod` and `floordiv` round down; comparisons give bool). All else is made of these

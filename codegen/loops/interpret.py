@@ -36,6 +36,7 @@ from codegen.loops.grammar import (
 )
 from symnet.errors import CompilerBug
 from symnet.expr import dims
+from symnet.ops import gamma_arrays as gamma
 from symnet.ops import philox, special
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -242,6 +243,9 @@ MEANING: Mapping[str, Callable[..., Array]] = {
     "tan": np.tan, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "cbrt": np.cbrt,
     "erfc": lambda x: special.erfc_of_array(x).astype(x.dtype),
     "erfcx": lambda x: special.erfcx_of_array(x).astype(x.dtype), "copysign": np.copysign, "minimum": np.minimum,
+    "lgamma": lambda x: gamma.lgamma_of_array(x).astype(x.dtype),
+    "digamma": lambda x: gamma.digamma_of_array(x).astype(x.dtype),
+    "trigamma": lambda x: gamma.trigamma_of_array(x).astype(x.dtype),
     "maximum": np.maximum, "equal": np.equal, "not_equal": np.not_equal, "less": np.less, "less_equal": np.less_equal,
      "greater": np.greater, "greater_equal": np.greater_equal,
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_not": np.logical_not, "isnan": np.isnan,

@@ -127,8 +127,8 @@ def axes_of(scalar: Scalar) -> set[str]:
 # --- cost --------------------------------------------------------------------------------------------------------
 
 DEAR = {"exp": 8, "expm1": 8, "log": 8, "log1p": 8, "tanh": 8, "erf": 8, "sin": 8, "cos": 8,
-        "tan": 10, "atan": 8, "sinh": 10, "cosh": 10, "cbrt": 8, "erfc": 16, "erfcx": 16, "pow": 16, "mod": 4,
-        "floordiv": 4, "div": 3, "sqrt": 3, "philox": 8}  # fmt: skip
+        "tan": 10, "atan": 8, "sinh": 10, "cosh": 10, "cbrt": 8, "erfc": 16, "erfcx": 16, "lgamma": 40, "digamma": 40,
+        "trigamma": 30, "pow": 16, "mod": 4, "floordiv": 4, "div": 3, "sqrt": 3, "philox": 8}  # fmt: skip
 """What scalar functions cost, in additions; all others cost one."""
 
 

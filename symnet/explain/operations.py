@@ -70,6 +70,8 @@ _TABLE: dict[str, Writer] = {
     "ratio_derivative": lambda node, args: Call(
         f"{node.attrs['ratio'].replace('_', '')}{'′' * node.attrs['order']}", tuple(args)
     ),
+    "trigamma": lambda node, args: Call("ψ", tuple(args), "1"),
+    "polygamma": lambda node, args: Call("ψ", tuple(args), str(node.attrs["order"])),
     "usually": lambda node, args: args[0],
     "abbreviated": lambda node, args: args[0],
     "scan": _scan,

@@ -55,7 +55,7 @@ def _formula(root: Expr, given: Mapping[Expr, Any]) -> Any:
             continue
         if node.op in _LEAVES or node.op == "arg":
             known[node] = _symbol(node, names)
-        elif node.declaration.kind == "composite" and node.declaration.define is not None:
+        elif node.declaration.kind == "composite" and node.declaration.define is not None and node.op != "polygamma":
             known[node] = _through_definition(node, known)
         else:
             known[node] = _operation(node, [known[arg] for arg in node.args])
@@ -100,6 +100,8 @@ def _operation(node: Expr, args: list[Any]) -> Any:
         return _formula(body.results[0], dict(zip(body.parameters, args, strict=True)))
     if isinstance(declaration, ScalarOp) and declaration.formula is not None:
         return declaration.formula(sp, *args)
+    if node.op == "polygamma":
+        return sp.polygamma(node.attrs["order"], *args)
     raise _not_scalar(node)
 
 
@@ -179,11 +181,17 @@ def _converter(symbols: Mapping[Any, Expr], dtype: str) -> Any:
     from symnet import ops
     from symnet.ops.from_sympy import Converter
 
-    names = ("tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "erfinv")
+    names = (
+        "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "erfinv", "gamma",
+        "beta", "factorial",
+    )  # fmt: skip
     functions = {getattr(sp, name): getattr(ops, name) for name in names}
+    functions[sp.loggamma] = ops.lgamma
 
     class Wider(Converter):
         def convert(self, e: Any, lead: Expr | None = None) -> Expr:
+            if lead is None and isinstance(e, sp.polygamma) and e.args[0].is_Integer and not e.is_number:
+                return ops.polygamma(int(e.args[0]), self.convert(e.args[1]))
             function = functions.get(type(e)) if lead is None and e not in self.symbols and not e.is_number else None
             return super().convert(e, lead) if function is None else function(*map(self.convert, e.args))
 

@@ -16,6 +16,7 @@ from symnet.ops import (
     differences,
     euclidean,
     front,
+    gamma_functions,
     index,
     interpret,
     leaves,
@@ -52,6 +53,7 @@ from symnet.ops.custom import *  # noqa: F403
 from symnet.ops.diagonals import *  # noqa: F403
 from symnet.ops.differences import *  # noqa: F403
 from symnet.ops.front import *  # noqa: F403
+from symnet.ops.gamma_functions import *  # noqa: F403
 from symnet.ops.index import *  # noqa: F403
 from symnet.ops.interpret import *  # noqa: F403
 from symnet.ops.leaves import *  # noqa: F403
@@ -85,6 +87,7 @@ __all__ += diagonals.__all__
 __all__ += euclidean.__all__
 __all__ += differences.__all__
 __all__ += front.__all__
+__all__ += gamma_functions.__all__
 __all__ += index.__all__
 __all__ += interpret.__all__
 __all__ += leaves.__all__

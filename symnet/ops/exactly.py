@@ -173,6 +173,7 @@ SCALAR: dict[str, Callable[..., Any]] = {
     "cos": _bounded("cos"),
     "minimum": min,
     "maximum": max,
+    "lgamma": lambda x: mpmath.inf if mpmath.isinf(x) else mpmath.re(mpmath.loggamma(x)),
 }
 
 
@@ -464,6 +465,7 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "logabsdet": _each_matrix(lambda attrs, a: _log(abs(_determinant(a)))),
     "logdet": _each_matrix(lambda attrs, a: _real(_log, (_determinant(a),))),
     "trace": _each_matrix(lambda attrs, a: sum(np.diagonal(a))),
+    "polygamma": lambda node, args, *_: _floats(lambda x: mpmath.psi(node.attrs["order"], x))(*args),
     "place": _place,
     "scatter_add": _scatter,
     "contract": _contract,

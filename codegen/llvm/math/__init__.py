@@ -15,6 +15,7 @@ from codegen.llvm.builder import vector_type
 from codegen.llvm.math import power, trigonometric
 from codegen.llvm.math.error_function import erf, erfc, erfcx
 from codegen.llvm.math.exponential import exp, expm1, tanh
+from codegen.llvm.math.gamma import digamma, lgamma, trigamma
 from codegen.llvm.math.hyperbolic import cosh, sinh
 from codegen.llvm.math.inverse import atan
 from codegen.llvm.math.logarithm import log, log1p
@@ -30,6 +31,7 @@ Helper = tuple[str, str, int]
 UNARY: Mapping[str, Callable[[Value], Value]] = {
     "exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "tanh": tanh, "erf": erf, "sin": sin, "cos": cos,
     "tan": tan, "atan": atan, "sinh": sinh, "cosh": cosh, "erfc": erfc, "erfcx": erfcx, "cbrt": cbrt,
+    "lgamma": lgamma, "digamma": digamma, "trigamma": trigamma,
 }  # fmt: skip
 BINARY: Mapping[str, Callable[[Value, Value], Value]] = {"pow": power.power}
 FUNCTIONS = (*UNARY, *BINARY)

@@ -48,9 +48,14 @@ def split_any(x: Value) -> tuple[Value, Value]:
 
 def combine(k: Value, f: Value) -> Value:
     """k ln(2) + log(1 + f); k * high is exact, and the small terms are added first."""
-    high, low = LN2[f.dtype]
-    tail = multiply_add(f * f, multiply_add(f, polynomial(f, LOG[f.dtype]), -0.5), k * low)
-    return multiply_add(k, high, f + tail)
+    high, _ = LN2[f.dtype]
+    return multiply_add(k, high, f + tail(k, f))
+
+
+def tail(k: Value, f: Value) -> Value:
+    """k ln(2) + log(1 + f) but for its two large terms, k * high and f."""
+    _, low = LN2[f.dtype]
+    return multiply_add(f * f, multiply_add(f, polynomial(f, LOG[f.dtype]), -0.5), k * low)
 
 
 def log(x: Value) -> Value:

@@ -5,6 +5,7 @@ Only the generator of the coefficient table (`codegen.llvm.math.minimax`) and it
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,10 +47,15 @@ def fit(
         weights: list[Real] = [abs(weight(x)) for x in points]
         samples = list(zip(points, values, weights, strict=True))
         coefficients: list[float] = []
+        # The samples lie as the extrema of Chebyshev's polynomials do; a further fit starts from where the last ended.
+        reference = [points[round((len(points) - 1) * i / count)] for i in range(count + 1)]
         for remaining in range(count, 0, -1):
             heaviest = max(weight for _, _, weight in samples)
             samples = [sample for sample in samples if sample[2] > heaviest * NEGLIGIBLE]
-            coefficients.append(_round(_remez(samples, remaining)[0], dtype))
+            best, extrema = _remez(samples, remaining, reference)
+            coefficients.append(_round(best[0], dtype))
+            nearest = min(extrema, key=abs)
+            reference = [x for x in extrema if x is not nearest]
             samples = [(x, (value - coefficients[-1]) / x, weight * abs(x)) for x, value, weight in samples]
         errors = [w * abs(_evaluate(coefficients, x) - v) for x, v, w in zip(points, values, weights, strict=True)]
         return Fit(tuple(coefficients), float(max(errors)))
@@ -62,11 +68,15 @@ def _chebyshev_points(interval: tuple[float, float], count: int) -> list[Real]:
     return [x for x in points if abs(x) > (high - low) * mp.mpf(10) ** -9]
 
 
-def _remez(samples: Sequence[tuple[Real, Real, Real]], count: int) -> list[Real]:
-    """Coefficients of the best approximation to samples (point, value, weight)."""
-    last = len(samples) - 1
-    reference = [round(last * (1 - float(mp.cos(mp.pi * i / count))) / 2) for i in range(count + 1)]
-    best: list[Real] = []
+def _remez(
+    samples: Sequence[tuple[Real, Real, Real]], count: int, start: Sequence[Real]
+) -> tuple[list[Real], list[Real]]:
+    """Coefficients of the best approximation to samples (point, value, weight), and the count + 1 points of its largest
+    errors, which are looked for from the points `start` on."""
+    places = [x for x, _, _ in samples]
+    reference = _distinct([bisect.bisect_left(places, x) for x in start], len(places) - 1)
+    found: tuple[Real, list[Real], list[int]] | None = None
+    idle = 0
     for _ in range(30):
         system = mp.matrix(count + 1, count + 1)
         right = mp.matrix(count + 1, 1)
@@ -80,10 +90,26 @@ def _remez(samples: Sequence[tuple[Real, Real, Real]], count: int) -> list[Real]
         solution = mp.lu_solve(system, right)
         best, level = [solution[i] for i in range(count)], abs(solution[count])
         errors = [w * (_evaluate(best, x) - v) for x, v, w in samples]
+        worst = max(map(abs, errors))
+        if found is None or worst < found[0] * mp.mpf("0.999"):
+            found, idle = (worst, best, reference), 0
+        else:
+            idle += 1  # an exchange may lead away again, for a while
         reference = _exchange(errors, count + 1)
-        if max(abs(errors[i]) for i in reference) <= level * mp.mpf("1.001"):
+        if worst <= level * mp.mpf("1.001") or idle == 4:
             break
-    return best
+    assert found is not None
+    return found[1], [places[i] for i in found[2]]
+
+
+def _distinct(positions: Sequence[int], last: int) -> list[int]:
+    """Rising positions up to `last`, moved apart where some coincide (points that are samples no longer)."""
+    result = list(positions)
+    for i in range(1, len(result)):
+        result[i] = max(result[i], result[i - 1] + 1)
+    for i in range(len(result) - 1, -1, -1):
+        result[i] = min(result[i], last - (len(result) - 1 - i))
+    return result
 
 
 def _exchange(errors: Sequence[Real], count: int) -> list[int]:

@@ -14,6 +14,7 @@ from codegen.llvm.math.values import (
     FORMATS,
     Value,
     corrected,
+    fast_two_sum,
     fused,
     magnitude,
     multiply_add,
@@ -28,31 +29,53 @@ LIMIT = {"float32": 2.0**17, "float64": 2.0**28}
 def sin(x: Value) -> Value:
     r, quadrant = _reduce(x)
     sign = (x.bits() & FORMATS[x.dtype].sign) ^ _sign(quadrant)
-    return (select(_odd(quadrant), _cos(r), _sin(r)).bits() ^ sign).as_float()
+    return (select(_odd(quadrant), cosine(r), sine(r)).bits() ^ sign).as_float()
 
 
 def cos(x: Value) -> Value:
     r, quadrant = _reduce(x)
-    return (select(_odd(quadrant), _sin(r), _cos(r)).bits() ^ _sign(quadrant + 1)).as_float()
+    return (select(_odd(quadrant), sine(r), cosine(r)).bits() ^ _sign(quadrant + 1)).as_float()
 
 
 def tan(x: Value) -> Value:
-    """sin/cos of the reduced argument, or -cos/sin in the odd quadrants; in float64, as it adds up three errors."""
+    """sin/cos of the reduced argument, or -cos/sin in the odd quadrants.
+
+    It adds up three errors: of float32 it is computed in float64, and in float64 those of sin and cos are made good.
+    """
     wide = x if x.dtype == "float64" else x.to("float64")
     r, quadrant = _reduce(wide)
-    sine, cosine, odd = _sin(r, x.dtype), _cos(r, x.dtype), _odd(quadrant)
+    odd = _odd(quadrant)
+    quotient = _quotient_float64(r, odd) if x.dtype == "float64" else _quotient_float32(r, odd)
     sign = (wide.bits() & FORMATS["float64"].sign) ^ _sign((quadrant & 1) << 1)
-    result = ((select(odd, cosine, sine) / select(odd, sine, cosine)).bits() ^ sign).as_float()
+    result = (quotient.bits() ^ sign).as_float()
     return result if x.dtype == "float64" else result.to(x.dtype)
 
 
-def _sin(r: Value, accuracy: str | None = None) -> Value:
+def _quotient_float32(r: Value, odd: Value) -> Value:
+    s, c = sine(r, "float32"), cosine(r, "float32")
+    return select(odd, c, s) / select(odd, s, c)
+
+
+def _quotient_float64(r: Value, odd: Value) -> Value:
+    """(s + s_lost)/(c + c_lost), or its inverse."""
+    square = r * r
+    s, s_lost = fast_two_sum(r, r * square * polynomial(square, SIN["float64"]))
+    lacking = multiply_add(square * square, polynomial(square, COS["float64"]), square * -0.5)
+    c, c_lost = fast_two_sum(r.body.splat(1.0, r.dtype), lacking)
+    above, below = select(odd, c, s), select(odd, s, c)
+    inverse = 1.0 / below
+    quotient = above * inverse
+    rest = fused(-quotient, below, above) + (select(odd, c_lost, s_lost) - quotient * select(odd, s_lost, c_lost))
+    return multiply_add(rest, inverse, quotient)
+
+
+def sine(r: Value, accuracy: str | None = None) -> Value:
     """The sine for |r| <= pi/4, to the accuracy of a dtype (that of r)."""
     square = r * r
     return multiply_add(r * square, polynomial(square, SIN[accuracy or r.dtype]), r)
 
 
-def _cos(r: Value, accuracy: str | None = None) -> Value:
+def cosine(r: Value, accuracy: str | None = None) -> Value:
     square = r * r
     return multiply_add(square * square, polynomial(square, COS[accuracy or r.dtype]), 1.0 - square * 0.5)
 

@@ -180,6 +180,19 @@ def _total(sizes: Sequence[Dim]) -> Dim:
     return total
 
 
+def _polygamma(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
+    """ψ, ψ₁, ψ₂, …: the derivatives of log Γ."""
+    from symnet.ops.gamma_functions import polygamma
+    from symnet.ops.interpret import evaluate
+    from symnet.ops.leaves import input
+
+    def function(x: Any) -> Any:
+        array = np.asarray(x, np.float64)
+        return evaluate(polygamma(int(subscript or 0), input("x", array.shape, "float64")), {"x": array})
+
+    return reader.elementwise(function, reader.evaluate(arguments[0]))
+
+
 # --- shapes and places -------------------------------------------------------------------------------------------
 
 
@@ -305,7 +318,7 @@ def _diag(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
 FUNCTIONS: dict[str, Callable[[Reader, str, Sequence[Tree]], Operand]] = {
     "softmax": _softmax, "logsoftmax": _log_softmax, "cumsum": _cumsum, "revcumsum": _reversed_cumsum,
     "range": _range, "concat": _concat, "stack": _stack, "reshape": _reshape, "flat": _flat,
-    "repeat": _repeat,
+    "repeat": _repeat, "ψ": _polygamma,
     "pad": _pad, "scatter": _scatter, "onehot": _one_hot, "dropout": _dropout,
     "det": _matrix(np.linalg.det, 2), "tr": _matrix(lambda x: np.trace(x, axis1=-2, axis2=-1), 2),
     "chol": _matrix(np.linalg.cholesky), "tril": _triangle(np.tril), "triu": _triangle(np.triu), "diag": _diag,

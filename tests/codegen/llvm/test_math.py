@@ -87,6 +87,9 @@ SPECIAL_VALUES = {
     "erfc": (1.0, 1.0, 1.0, 1.0, math.erfc(1.0), math.erfc(-1.0), 0.0, 2.0, 0.0, 2.0, NAN),
     "erfcx": (1.0, 1.0, 1.0, 1.0, math.e * math.erfc(1.0), math.e * math.erfc(-1.0), 1 / math.sqrt(math.pi) / BIG, INF,
               0.0, INF, NAN),
+    "lgamma": (INF, INF, -math.log(TINY), -math.log(TINY), 0.0, INF, math.lgamma(BIG), INF, INF, INF, NAN),
+    "digamma": (-INF, INF, -1 / TINY, 1 / TINY, -0.5772156649015329, NAN, math.log(BIG), NAN, INF, NAN, NAN),
+    "trigamma": (INF, INF, TINY**-2, TINY**-2, math.pi**2 / 6, INF, 1 / BIG, INF, 0.0, NAN, NAN),
 }
 
 
