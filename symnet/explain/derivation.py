@@ -39,6 +39,7 @@ from symnet.explain.naming import (
 from symnet.explain.notation import Form, Partial, Symbol
 from symnet.explain.recurrences import has_loops
 from symnet.explain.replay import replay
+from symnet.explain.sampling import check_seed, check_values
 from symnet.explain.steps import Context, StepView, views
 from symnet.expr import dtypes
 from symnet.expr.lineage import recording
@@ -115,6 +116,7 @@ class Derivation:
         """
         from symnet.explain.verify import verify
 
+        check_seed(seed, "verify")
         return verify(self.steps, self.value, self.wrt, self.gradients, seed)
 
     def evaluate(self, values: Mapping[Any, Any], sizes: Mapping[str, int] | None = None) -> dict[str, np.ndarray]:
@@ -124,6 +126,7 @@ class Derivation:
         """
         from symnet.explain.read import evaluate
 
+        check_values(values, "evaluate")
         shapes = {equation.name: equation.value.shape for equation in (*self.formulas, self.where[-1])}
         return evaluate(self.summary(), self.context.known, values, sizes, shapes)
 
@@ -173,7 +176,9 @@ class Derivation:
 
     def to_html(self, path: str | Path) -> Path:
         """Write a page that needs nothing else; the path is returned."""
-        return html.write(self, Path(path))
+        from symnet.report.writing import page_path
+
+        return html.write(self, page_path(path, "to_html"))
 
 
 def derivation_of(loss: Expr, wrt: Variable | Variables, level: Level = "normal") -> Derivation:

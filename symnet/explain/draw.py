@@ -46,8 +46,10 @@ def draw(value: Expr | Sequence[Expr] | Derivation | Program, path: str | Path) 
     The suffix decides: `.dot` (or `.gv`) is text that needs nothing; `.svg`, `.png` and `.pdf` are laid out by
     Graphviz's `dot` if that is on the PATH, else by NetworkX and drawn by matplotlib.
     """
+    from symnet.program.checkpoint import as_path
+
+    target = as_path(path, "draw")
     roots, known = _graph(value)
-    target = Path(path)
     suffix = target.suffix.lower()
     if suffix in (".dot", ".gv"):
         _write(target, dot(roots, known).encode())
@@ -71,10 +73,14 @@ def _graph(value: object) -> tuple[list[Expr], Mapping[Expr, Form]]:
     if about is not None:
         value = about.watched.step.outputs["loss"]
     roots = [value] if isinstance(value, Expr) else list(value) if isinstance(value, (list, tuple)) else [value]
+    if not roots:
+        raise UsageError("draw: got nothing to draw, expected at least one expression")
     for root in roots:
         if not isinstance(root, Expr):
+            hint = "; call the module on an sn.input" if hasattr(root, "parameters") and callable(root) else ""
             raise DTypeError(
                 f"draw: got {type(root).__name__}, expected an expression, several of them, a derivation or a program"
+                f"{hint}"
             )
     expressions = in_short(roots)  # type: ignore[arg-type]
     names = Names()
@@ -204,7 +210,6 @@ def _layers(order: Sequence[Expr], roots: Sequence[Expr]) -> dict[Expr, int]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise FileError(f"draw: cannot write {str(path)!r}: {error.strerror or error}") from error
+    from symnet.program.checkpoint import write_atomically
+
+    write_atomically(path, content, "the picture ")

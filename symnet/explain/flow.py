@@ -68,8 +68,10 @@ class Flow:
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Two rows of bars, on a logarithmic scale: the size of the gradient at the layers and at the parameters."""
+        from symnet.program.checkpoint import as_path
         from symnet.train.plots import COLOURS, blank, save
 
+        target = None if path is None else as_path(path, "flow")
         both = (("layers", self.layers), ("parameters", self.parameters))
         groups = [(title, parts) for title, parts in both if parts]
         longest = max((len(parts) for _, parts in groups), default=1)
@@ -86,8 +88,8 @@ class Flow:
             one.tick_params(axis="y", which="both", labelsize=8)
             one.set_title(f"at the {title}, from the input to the loss", fontsize=9, loc="left")
             one.grid(axis="x", visible=False)
-        if path is not None:
-            save(figure, path)
+        if target is not None:
+            save(figure, target)
         return figure
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
-from symnet.errors import IndexOutOfRange
+from symnet.errors import DTypeError, IndexOutOfRange, UsageError
 from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
@@ -28,6 +29,19 @@ _DOMAINS: Mapping[str, Draw] = {
     "positive numbers": lambda rng, shape: rng.uniform(0.5, 3.0, shape),
     "above 1": lambda rng, shape: rng.uniform(1.1, 4.0, shape),
 }
+
+
+def check_seed(seed: object, who: str) -> None:
+    """Seeds of random data are whole numbers from 0."""
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise UsageError(f"{who}: seed is {seed!r}, expected a whole number from 0")
+
+
+def check_values(values: object, who: str) -> None:
+    """Values at a point come by name."""
+    if not isinstance(values, Mapping):
+        given = type(values).__name__
+        raise DTypeError(f"{who}: the values are a {given}, expected a mapping from names to arrays")
 
 
 @dataclass(frozen=True)

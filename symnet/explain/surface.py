@@ -17,6 +17,7 @@ import numpy as np
 from symnet import ops
 from symnet.derive.arguments import scalar_loss
 from symnet.errors import DTypeError, ShapeError, UnknownName, UsageError, nearest
+from symnet.explain.sampling import check_seed, check_values
 from symnet.expr import dims
 from symnet.expr.node import Expr
 from symnet.expr.traverse import leaves, substitute
@@ -48,18 +49,23 @@ class Surface:
 
     def plot(self, path: str | Path | None = None, kind: str = "contour") -> Figure:
         """The picture, written to `path` if there is one: lines of equal loss, or "relief" in perspective."""
+        from symnet.program.checkpoint import as_path
         from symnet.train.plots import save
 
         if kind not in ("contour", "relief"):
             raise UsageError(f"surface: there is no kind {kind!r}{nearest(kind, ('contour', 'relief'))}")
+        target = None if path is None else as_path(path, "surface")
         figure = _contour(self) if kind == "contour" else _relief(self)
-        if path is not None:
-            save(figure, path)
+        if target is not None:
+            save(figure, target)
         return figure
 
     def __repr__(self) -> str:
-        low, high = float(np.nanmin(self.losses)), float(np.nanmax(self.losses))
         grid = f"{len(self.a)}×{len(self.b)}"
+        finite = self.losses[np.isfinite(self.losses)]
+        if not finite.size:
+            return f"<Surface {grid}: no loss is finite>"
+        low, high = float(finite.min()), float(finite.max())
         return f"<Surface {grid}: loss from {low:.4g} to {high:.4g}, {self.centre:.4g} at the point>"
 
 
@@ -82,10 +88,11 @@ def surface(
     span        how far to go from the point in every direction
     points      on each side of the square, an odd number, so that the point itself is one
     """
-    if isinstance(points, bool) or not isinstance(points, int) or points < 3 or points % 2 == 0:
+    if isinstance(points, bool) or not isinstance(points, (int, np.integer)) or points < 3 or points % 2 == 0:
         raise UsageError(f"surface: points is {points!r}, expected an odd number from 3")
-    if not span > 0:
+    if not isinstance(span, (int, float, np.number)) or not 0 < span < np.inf:
         raise UsageError(f"surface: span is {span!r}, expected a number above 0")
+    check_seed(seed, "surface")
     expression, given = at_point(loss, values, "surface")
     parameters = {str(node.name): node for node in leaves([expression], "parameter") if node.attrs["trainable"]}
     if not parameters:
@@ -96,7 +103,7 @@ def surface(
         first, second = _random(arrays, rng), _random(arrays, rng)
     else:
         first, second = _given(directions, arrays)
-    steps = np.linspace(-span, span, points)
+    steps = np.linspace(-float(span), float(span), int(points))
     losses = _evaluated(expression, given, parameters, (first, second), steps)
     middle = points // 2
     return Surface(steps, steps, losses, (first, second), float(losses[middle, middle]))
@@ -114,8 +121,7 @@ def at_point(loss: object, values: Mapping[str, Any], who: str) -> tuple[Expr, d
         loss = inference(about.plan().loss)
         own = {**dict(program.parameters), **dict(program.buffers)}
     expression = scalar_loss(loss, who)
-    if not isinstance(values, Mapping):
-        raise DTypeError(f"{who}: the values are a {type(values).__name__}, expected a mapping from names to arrays")
+    check_values(values, who)
     found: dict[Expr, Array] = {}
     known = {SEED: 0, STEP: 0, **own, **values}
     for kind in ("input", "parameter", "state"):
@@ -124,11 +130,21 @@ def at_point(loss: object, values: Mapping[str, Any], who: str) -> tuple[Expr, d
             if name not in known:
                 given = ", ".join(map(str, (*own, *values))) or "none"
                 raise UnknownName(f"{who}: no value for the {kind} {name!r}; given: {given}")
-            found[leaf] = np.asarray(known[name], leaf.dtype)
+            found[leaf] = _array(known[name], leaf, who)
     for name in values:
         if name not in {str(leaf.name) for leaf in found}:
             raise UnknownName(f"{who}: the loss depends on no {name!r}{nearest(name, (leaf.name for leaf in found))}")
     return expression, found
+
+
+def _array(value: object, leaf: Expr, who: str) -> Array:
+    try:
+        return np.asarray(value, leaf.dtype)
+    except (TypeError, ValueError) as error:
+        given = type(value).__name__
+        raise DTypeError(
+            f"{who}: the value of the {leaf.op} {leaf.name!r} is a {given}, expected an array of {leaf.dtype}: {error}"
+        ) from error
 
 
 def _random(arrays: Mapping[str, Array], rng: np.random.Generator) -> dict[str, Array]:
@@ -153,6 +169,9 @@ def _given(directions: Sequence[Direction], arrays: Mapping[str, Array]) -> tupl
         raise UsageError("surface: directions are two mappings from names of parameters to arrays")
     full = []
     for direction in directions:
+        if not isinstance(direction, Mapping):
+            given = type(direction).__name__
+            raise DTypeError(f"surface: a direction is a {given}, expected a mapping from parameters to arrays")
         for name, part in direction.items():
             if name not in arrays:
                 raise UnknownName(f"surface: there is no parameter {name!r}{nearest(name, arrays)}")

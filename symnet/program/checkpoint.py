@@ -121,10 +121,16 @@ def _read(path: Path) -> tuple[dict[str, Array], Any]:
         raise FileError(f"{path}: not a readable safetensors file: {error}") from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the target, flush to the disk, then rename over it: a reader sees the old file or the new one."""
+def write_atomically(path: Path, content: bytes, what: str = "") -> None:
+    """Write beside the target, flush to the disk, then rename over it: a reader sees the old file or the new one.
+
+    What is no file, such as /dev/stdout, is written to; `what` the content is stands in the error.
+    """
     temporary = ""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(content)
+            return
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = file.name
             file.write(content)
@@ -135,7 +141,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+        raise FileError(f"cannot write {what}{path}: {error.strerror or error}") from error
 
 
 def _umask() -> int:

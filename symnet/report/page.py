@@ -17,7 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from symnet.errors import FileError
+from symnet.program.checkpoint import write_atomically
 from symnet.report.sections import body, contents
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -42,10 +42,7 @@ _SLOT = re.compile(r"\{\{(\w+)\}\}")
 def write(document: Mapping[str, Any], path: str | Path) -> Path:
     """Write the page of a document; the path is returned, `FileError` when it cannot be written."""
     target = Path(path)
-    try:
-        target.write_text(page(document), encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"cannot write the report {str(path)!r}: {error.strerror or error}") from error
+    write_atomically(target, page(document).encode(), "the report ")
     return target
 
 

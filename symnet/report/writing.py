@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symnet.errors import UsageError
+from symnet.errors import DTypeError, FileError, UsageError
 from symnet.explain.derivation import Derivation
 from symnet.explain.explaining import explain
 from symnet.expr.node import Expr
+from symnet.program.checkpoint import as_path
 from symnet.report.build import derivation_document, document
 from symnet.report.page import write
 
@@ -36,8 +37,15 @@ def report(
     """
     from symnet.program.program import Program
 
+    target = page_path(path, "report")
+    if title is not None and not isinstance(title, str):
+        raise DTypeError(f"report: title is {type(title).__name__}, expected a string")
+    if not isinstance(measure, (bool, Mapping)):
+        raise DTypeError(
+            f"report: measure is {measure!r}, expected True (on made-up inputs), or a mapping from inputs to arrays"
+        )
     if isinstance(subject, Program):
-        return write(document(subject, title or "Training step", measure), path)
+        return write(document(subject, title or "Training step", measure), target)
     if not isinstance(subject, (Derivation, Expr)):
         raise UsageError(
             "report: expected a compiled program (sn.compile), a derivation (sn.explain) or a loss, "
@@ -46,7 +54,17 @@ def report(
     if measure:
         raise UsageError(f"report: measure is for compiled programs; this is {_kind(subject)}, without kernels to time")
     derivation = subject if isinstance(subject, Derivation) else by_all_parameters(subject)
-    return write(derivation_document(derivation, title or "Derivation"), path)
+    return write(derivation_document(derivation, title or "Derivation"), target)
+
+
+def page_path(path: object, who: str) -> Path:
+    """Where a page is written to, if that can be: the folder is there, and the suffix is that of a page."""
+    target = as_path(path, who)
+    if target.suffix.lower() not in (".html", ".htm", ""):
+        raise UsageError(f"{who}: {str(path)!r} has the suffix {target.suffix!r}, but a report is a page: use .html")
+    if not target.parent.is_dir():
+        raise FileError(f"{who}: cannot write the report {str(path)!r}: there is no folder {str(target.parent)!r}")
+    return target
 
 
 def by_all_parameters(loss: Expr) -> Derivation:

@@ -252,21 +252,15 @@ function startMemory() {
   const y = (byte) => ARENA.height - ARENA.bottom - (byte / memory.arena) * (ARENA.height - ARENA.top - ARENA.bottom);
   const caption = make("output", { class: "caption", "aria-live": "polite" }, memoryCaption(memory));
   const boxes = memory.buffers.map((buffer) => bufferBox(buffer, x, y, caption));
-  const marks = [0, 0.25, 0.5, 0.75, 1].map((part) =>
+  const marks = roundBytes(memory.arena).map((bytes) =>
     draw(
       "g",
       {},
-      draw("line", {
-        class: "grid",
-        x1: ARENA.left,
-        x2: ARENA.width - ARENA.right,
-        y1: y(part * memory.arena),
-        y2: y(part * memory.arena),
-      }),
+      draw("line", { class: "grid", x1: ARENA.left, x2: ARENA.width - ARENA.right, y1: y(bytes), y2: y(bytes) }),
       draw(
         "text",
-        { class: "axis", x: ARENA.left - 6, y: y(part * memory.arena) + 4, "text-anchor": "end" },
-        `${amount(part * memory.arena, 1024)}B`,
+        { class: "axis", x: ARENA.left - 6, y: y(bytes) + 4, "text-anchor": "end" },
+        `${amount(bytes, 1024)}B`,
       ),
     ),
   );
@@ -283,6 +277,7 @@ function startMemory() {
       ...marks,
       now,
       ...boxes,
+      ...memory.buffers.map((buffer) => bufferLabel(buffer, x, y)),
       title,
     ),
     caption,
@@ -295,11 +290,29 @@ function startMemory() {
   });
 }
 
-function memoryCaption({ arena, persistent, buffers }) {
+/** Round numbers of bytes up to a size, four to eight of them. */
+function roundBytes(size) {
+  const unit = 1024 ** Math.floor(Math.log(Math.max(1, size)) / Math.log(1024));
+  const step = [8, 4, 2, 1].map((part) => unit / part).find((step) => size / step <= 8) ?? unit;
+  const most = [1, 2, 5, 10, 20, 50, 100, 200].map((times) => times * step).find((step) => size / step <= 8);
+  return Array.from({ length: Math.floor(size / most) + 1 }, (_, place) => place * most);
+}
+
+/** The most bytes that are in use at the same time. */
+function mostAlive({ buffers }) {
+  const alive = report.kernels.map((_, kernel) =>
+    buffers.reduce((sum, { first, last, bytes }) => sum + (first <= kernel && kernel <= last ? bytes : 0), 0),
+  );
+  return Math.max(0, ...alive);
+}
+
+function memoryCaption(memory) {
+  const { arena, persistent, buffers } = memory;
   const separate = buffers.reduce((sum, buffer) => sum + buffer.bytes, 0);
   const size = (bytes) => `${amount(bytes, 1024)}B`;
   const apart = `each in a place of its own would take ${size(separate)}`;
-  return `${buffers.length} buffers in ${size(arena)}, of which ${size(persistent)} persist; ${apart}.`;
+  const most = `at most ${size(mostAlive(memory))} are in use at a time`;
+  return `${buffers.length} buffers in ${size(arena)}, of which ${size(persistent)} persist; ${most}; ${apart}.`;
 }
 
 /** What a buffer is, where it lies, and how long it lives. */
@@ -307,6 +320,14 @@ function bufferText({ name, dtype, shape, bytes, offset, role, first, last }) {
   const { kernels } = report;
   const life = role === "scratch" ? `from ${kernels[first].name} to ${kernels[last].name}` : role;
   return `${name}: ${dtype}${shape}, ${amount(bytes, 1024)}B at ${offset.toLocaleString("en")}, ${life}`;
+}
+
+/** The name of a buffer in its rectangle, where it fits. */
+function bufferLabel({ name, first, last, offset, bytes }, x, y) {
+  const [width, height] = [x(last + 1) - x(first), y(offset) - y(offset + bytes)];
+  if (height < 14 || width < 7 * name.length + 8) return null;
+  const place = { x: x(first) + width / 2, y: y(offset) - height / 2 + 4, "text-anchor": "middle" };
+  return draw("text", { class: "held", ...place }, name);
 }
 
 function bufferBox(buffer, x, y, caption) {
