@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from symnet.expr.node import Expr
 from symnet.expr.work import elements
-from symnet.simplify.pattern import Rest, attributes, computed, variables
+from symnet.simplify.facts import positive
+from symnet.simplify.pattern import Rest, attributes, computed, constants, variables
 from symnet.simplify.rule import rule, stabilising
-from symnet.simplify.shapes import constant_along, is_axis, single
+from symnet.simplify.shapes import constant_along, is_axis, single, squeezed
 from symnet.simplify.vocabulary import (
     bernoulli_logit_slope,
     expm1,
     gather,
     log,
     log_softmax,
+    max_,
+    maximum,
     sigmoid,
     softmax,
     softmax_residual,
@@ -22,11 +25,13 @@ from symnet.simplify.vocabulary import (
     sum_,
     tanh,
     tanh_slope,
+    where,
     xlogy,
 )
 
-g, s, t, x, y, z = variables("g s t x y z")
-A, B = attributes("A B")
+g, m, s, t, x, y, z = variables("g m s t x y z")
+(c,) = constants("c")
+A, B, K = attributes("A B K")
 index = Rest("index")
 
 
@@ -34,6 +39,19 @@ index = Rest("index")
 def is_smaller(y: Expr, x: Expr) -> bool:
     """Whether `y` has fewer elements than `x`."""
     return elements(y.shape) < elements(x.shape)
+
+
+@computed
+def has_shape_of(x: Expr, s: Expr) -> bool:
+    """Whether s·x has the shape of x."""
+    missing = len(x.shape) - len(s.shape)
+    return missing >= 0 and all(a == 1 or a == b for a, b in zip(s.shape, x.shape[missing:], strict=True))
+
+
+@computed
+def lowest(c: float) -> bool:
+    """Whether a number is below what exponents are."""
+    return c < -3e38
 
 
 @computed
@@ -78,9 +96,32 @@ SATURATION = [
 ]  # fmt: skip
 """Applied before definitions are expanded."""
 
+SHIFTS = [
+    rule("largest-of-multiple", max_(s * x, axes=A, keepdims=K), squeezed(s, A, K, x) * max_(x, axes=A, keepdims=K),
+         condition=(positive(s), constant_along(s, A, x), has_shape_of(x, s)), lowering=True,
+         reason="a positive factor does not change which element is the largest"),
+    rule("multiple-or-nothing", where(m, s * x, float("-inf")), s * where(m, x, float("-inf")),
+         condition=(positive(s), has_shape_of(x, s)), lowering=True,
+         reason="a positive multiple of -∞ is -∞"),
+    rule("nothing-or-multiple", where(m, float("-inf"), s * x), s * where(m, float("-inf"), x),
+         condition=(positive(s), has_shape_of(x, s)), lowering=True,
+         reason="a positive multiple of -∞ is -∞"),
+    rule("multiple-less-largest", s * x - maximum(max_(s * x, axes=A, keepdims=True), c),
+         s * (x - maximum(max_(x, axes=A, keepdims=True), c)), kind=stabilising,
+         condition=(positive(s), constant_along(s, A, x), has_shape_of(x, s), lowest(c)),
+         assumption="the largest s·x is not below the range", lowering=True,
+         reason="x less the largest x has no rounding error where the two are near, which their multiples have"),
+    rule("multiple-less-finite-largest", s * x - where(m, 0, max_(s * x, axes=A, keepdims=True)),
+         s * (x - where(m, 0, max_(x, axes=A, keepdims=True))), kind=stabilising,
+         condition=(positive(s), constant_along(s, A, x), has_shape_of(x, s)), lowering=True,
+         reason="x less the largest x has no rounding error where the two are near, which their multiples have"),
+]  # fmt: skip
+"""Shifted exponents, as in softmax(z/T): the shift comes before the factor."""
+
 RULES = [
     *FAR_OUT,
     *SATURATION,
+    *SHIFTS,
     rule("divide-by-few", x / y, x * (1 / y), condition=is_smaller(y, x), lowering=True,
          reason="one division for all elements and a product for each is faster, and differs in the last bit"),
     rule("no-more-gradients", stop_gradient(x), x, lowering=True, reason="no derivative is taken any more"),

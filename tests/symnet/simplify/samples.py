@@ -549,7 +549,9 @@ WRITTEN: dict[str, Samples] = {
     # lowering
     "divide-by-few": lambda rng: [x / m, x / 3.0],
     "largest-of-multiple": lambda rng: [
-        sn.max(2.5 * x, axis=1), sn.max(x * sn.exp(f64("n", 3, 1)), axis=1, keepdims=True), sn.max(sn.exp(f64("s")) * x)
+        sn.max(2.5 * x, axis=1),
+        sn.max(x * sn.exp(f64("n", 3, 1)), axis=1, keepdims=True),
+        sn.max(sn.exp(f64("s")) * x),
     ],
     "multiple-or-nothing": lambda rng: [sn.where(x > -2.0, 2.5 * x, -np.inf)],
     "nothing-or-multiple": lambda rng: [sn.where(x > 2.0, -np.inf, sn.exp(f64("n", 3, 1)) * x)],
