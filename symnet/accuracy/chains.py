@@ -29,6 +29,8 @@ PASSED_ON = ("broadcast_to", "stop_gradient")
 GROWS = frozenset("add subtract multiply divide reciprocal power square exp expm1 log where".split())
 """Operations whose result may be out of the range of float32 (or lose digits near 0), so that a root, a logarithm or a
 power of it deserves a look."""
+NEAR_ONE = frozenset(("exp", "cos", "cosh"))
+"""Functions that are nearly 1 in the middle of what they are applied to: a label, a 1, may be taken from them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +119,8 @@ class Groups:
                 return False
             if not self._computed(a) and not self._computed(b):
                 return False
+            if a.op in NEAR_ONE or b.op in NEAR_ONE:
+                return True
             return not self._below(a) or not self._below(b) or bool(self._below(a) & self._below(b))
         if op in ("divide", "multiply"):
             a, b = args
