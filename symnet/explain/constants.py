@@ -1,7 +1,8 @@
 """Constants as people know them: √2, 1 / √(2 π), log(5) and 1 / 60, and not their digits.
 
 A number that is short in decimals is written so. Others are looked up among small fractions, roots, logarithms and what
-the densities of statistics are made of; a number is one of these if it is the nearest number of its type (of float64 also one beside it).
+the densities of statistics are made of; a number is one of these if it is the nearest number of its type (of float64
+also one beside it).
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def _known() -> Iterator[tuple[float, Form, bool]]:
         root = Root(Number(str(whole)))
         yield math.sqrt(whole), root, False
         yield 1 / math.sqrt(whole), Quotient(one, root, scalar=True), False
-    for times in (Fraction(1, 2), Fraction(1), Fraction(2), *map(Fraction, range(3, 13)), Fraction(1, 3), Fraction(1, 4)):
+    for times in (*(Fraction(1, below) for below in (1, 2, 3, 4)), *map(Fraction, range(2, 13))):
         yield float(times) * math.pi, _times(times, PI), True
     yield 1 / math.pi, Quotient(one, PI, scalar=True), True
     yield 2 / math.pi, Quotient(two, PI, scalar=True), True

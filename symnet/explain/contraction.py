@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from math import gcd
 
+from symnet.explain.alignment import squeezed
 from symnet.explain.identifiers import axis_letter, letter_of_steps, letters
 from symnet.explain.notation import (
     Big,
@@ -44,9 +45,10 @@ def contraction(node: Expr, left: Form, right: Form) -> Form:
         if steps is not None:
             return steps
         left, right = (as_matrices(arg, form) for arg, form in zip(node.args, (left, right), strict=True))
-        first, second, out = _as_vectors(node, first, second, out)
-        form = _matrix_product(first, second, out, left, right, node.args[0].shape) or _elementwise(
-            first, second, out, left, right, node.args[0].shape
+        first, second, out = _visible(node, first, second, out)
+        shape = node.args[0].shape if len(first) == node.args[0].ndim else squeezed(node.args[0].shape)
+        form = _matrix_product(first, second, out, left, right, shape) or _elementwise(
+            first, second, out, left, right, shape
         )
         form = form or stacked_product(first, second, out, left, right, _core_product)
         if form is not None:
@@ -71,11 +73,15 @@ def _over_steps(node: Expr, first: Axes, second: Axes, out: Axes, left: Form, ri
     return None if body is None else Big("Σ", (letter,), body)
 
 
-def _as_vectors(node: Expr, first: Axes, second: Axes, out: Axes) -> tuple[Axes, Axes, Axes]:
-    """Without the axes of size 1 where both factors are written as vectors: a row times a row is u · v."""
+def _visible(node: Expr, first: Axes, second: Axes, out: Axes) -> tuple[Axes, Axes, Axes]:
+    """Without the axes of size 1, which are not written, of stacks and of two vectors: a row times a row is u · v.
+
+    A matrix of one row is left as it is, so that a layer with one output is x Wᵀ as all others are.
+    """
     pairs = [list(zip(axes, arg.shape, strict=True)) for axes, arg in zip((first, second), node.args, strict=True)]
     ones = {letter for pair in pairs for letter, size in pair if size == 1}
-    if not ones or any(sum(size != 1 for _, size in pair) != 1 for pair in pairs):
+    vectors = all(sum(size != 1 for _, size in pair) == 1 for pair in pairs)
+    if not vectors and not any(len(pair) > 2 and ones & {letter for letter, _ in pair} for pair in pairs):
         return first, second, out
     kept = [tuple(letter for letter in axes if letter not in ones) for axes in (first, second, out)]
     return kept[0], kept[1], kept[2]

@@ -44,9 +44,14 @@ def _digits(value: float) -> str:
 
 def is_number(node: Expr) -> bool:
     """Whether a node holds one number (all its axes have size 1), maybe repeated by broadcasting."""
+    return all(dim == 1 for dim in core(node).shape)
+
+
+def core(node: Expr) -> Expr:
+    """What a node has the elements of, repeated or in another shape."""
     while node.op in ("broadcast_to", "reshape", "cast"):
         node = node.args[0]
-    return all(dim == 1 for dim in node.shape)
+    return node
 
 
 def _named(node: Expr, args: Sequence[Form]) -> Form:

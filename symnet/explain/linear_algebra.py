@@ -6,8 +6,21 @@ from collections.abc import Callable, Sequence
 
 from symnet.explain.contraction import over, product
 from symnet.explain.identifiers import axis_letters
-from symnet.explain.leaves import number
-from symnet.explain.notation import Call, Fence, Form, Inverse, Product, Sum, Symbol, Transposed
+from symnet.explain.leaves import core, is_number, number
+from symnet.explain.notation import (
+    Call,
+    Fence,
+    Form,
+    Inverse,
+    Negative,
+    Number,
+    Product,
+    Sum,
+    Symbol,
+    Transposed,
+    unsigned,
+)
+from symnet.explain.scalars import scaled
 from symnet.expr.node import Expr
 from symnet.simplify.symmetry import is_symmetric
 
@@ -47,9 +60,18 @@ def _part(name: str) -> Callable[[Expr, Sequence[Form]], Form]:
     return lambda node, args: Call(name, (args[0], number(node.attrs["k"])) if node.attrs["k"] else tuple(args))
 
 
+def is_scaled_identity(node: Expr) -> bool:
+    """Whether a node is a matrix with equal numbers on its diagonal, written c I."""
+    return node.op == "diag" and len(node.args[0].shape) == 1 and is_number(core(node.args[0]))
+
+
 def _diag(node: Expr, args: Sequence[Form]) -> Form:
     """diag(v); the diagonal of a matrix X on a diagonal, which is X ⊙ I."""
     (vector,) = args
+    if is_scaled_identity(node):
+        negative, scale = unsigned(Number(vector.text) if isinstance(vector, Number) else vector)
+        identity = scaled(scale, Symbol("I"))
+        return Negative(identity) if negative else identity
     front: list[Form] = []
     if isinstance(vector, Product) and vector.kind == "scale" and node.args[0].args[-1].op == "diagonal":
         *front, vector = vector.factors

@@ -266,9 +266,12 @@ def _find_complements(names: Names, order: Sequence[Expr]) -> None:
 
 
 def _name_standardized(names: Names, order: Iterable[Expr]) -> None:
-    """What has the mean 0 and the size 1 has a hat: x̂ for x."""
+    """What has the mean 0 and the size 1 has a hat, x̂ for x; and what has length 1, where it is mentioned again."""
+    order = list(order)
+    uses = Counter(arg for node in order for arg in set(node.args))
     for node in order:
-        if node.op in ("standardize", "scale_to_unit"):
+        again = node.op == "unit" and uses[node] > 1 and isinstance(names.forms.get(node.args[0]), Symbol)
+        if again or node.op in ("standardize", "scale_to_unit"):
             own = names.forms.get(node.args[0])
             plain = own if isinstance(own, Symbol) and len(own.base) == 1 else Symbol("x")
             names.give(node, names.free(Symbol(plain.base + HAT, plain.sub), _time(names.forms.loops, node)))

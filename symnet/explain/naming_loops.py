@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from symnet.derive.build import apply
 from symnet.explain.alignment import squeezed
 from symnet.explain.identifiers import symbol
+from symnet.explain.leaves import core
 from symnet.explain.notation import BAR, Form, Number, Sum, Symbol, Words, barred, base_parts, numbered
-from symnet.explain.recurrences import Recurrence, core
+from symnet.explain.recurrences import Recurrence
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 from symnet.expr.node import Expr

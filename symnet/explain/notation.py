@@ -427,11 +427,20 @@ def unsigned(form: Form) -> tuple[bool, Form]:
 
 
 def signed_terms(total: Sum) -> list[tuple[Placed, bool]]:
-    """The terms of a sum with their signs, a negative term turned into its opposite with the other sign."""
+    """The terms of a sum with their signs, a negative term turned into its opposite with the other sign.
+
+    A sum does not begin with a minus where it need not: b − a for −a + b.
+    """
+    found = _signed(total)
+    first = next((place for place, (_, positive) in enumerate(found) if positive), 0)
+    return [found[first], *found[:first], *found[first + 1 :]]
+
+
+def _signed(total: Sum) -> list[tuple[Placed, bool]]:
     result: list[tuple[Placed, bool]] = []
     for term, positive in total.terms:
         if isinstance(term, Sum) and positive:
-            result.extend(signed_terms(term))
+            result.extend(_signed(term))
             continue
         negative, bare = unsigned(term)
         result.append((at(bare, Level.BIG), positive != negative))

@@ -15,6 +15,7 @@ from symnet.explain import text
 from symnet.explain.alignment import align, squeezed, visible
 from symnet.explain.identifiers import letters
 from symnet.explain.leaves import dimension, extent, is_named
+from symnet.explain.linear_algebra import is_scaled_identity
 from symnet.explain.notation import Call, Convolution, Entries, Form, Index, Negative, Number, Product, Sum, Symbol
 from symnet.explain.operations import form_of
 from symnet.explain.scalars import is_outer, is_repeated
@@ -75,6 +76,8 @@ def placed(node: Expr, operands: Sequence[Placed]) -> Placed:
         return form_of(node, [form for form, _ in operands]), Reading(node.shape, visible(node.shape), lazy=True)
     if node.declaration.kind == "scalar" and node.args:
         return _elementwise(node, operands)
+    if is_scaled_identity(node):
+        return form_of(node, [operands[0][0]]), Reading(squeezed(node.shape), visible(node.shape))
     full = [_full(operand, arg) for operand, arg in zip(operands, node.args, strict=True)]
     if node.op == "diag" and len(squeezed(node.args[0].shape)) > 1:  # of each vector of a stack
         stack = letters(squeezed(node.args[0].shape))[:-1]
@@ -185,6 +188,8 @@ def _elementwise(node: Expr, operands: Sequence[Placed]) -> Placed:
     readings = [whole if is_repeated(node, i) else reading for i, reading in enumerate(readings)]
     forms = [_letter(form, reading, node) for (form, _), reading in zip(operands, readings, strict=True)]
     form = form_of(node, forms)
+    if isinstance(form, Sum) and node.ndim > 2 and any(isinstance(term, Convolution) for term in _summed(form)):
+        readings = [_of_maps(reading, node) for reading in readings]
     terms = _terms(form, forms, readings)
     met = _met(terms, chain=isinstance(_bare(form), Product))
     if met is not None and all(reading.lazy for reading in readings if squeezed(reading.shape)) and squeezed(met.shape):
@@ -193,6 +198,22 @@ def _elementwise(node: Expr, operands: Sequence[Placed]) -> Placed:
         kept = tuple(terms) if isinstance(_bare(form), (Sum, Product)) else ()
         return form, Reading(met.shape, met.axes, terms=kept)
     return _indexed(node, operands, readings)
+
+
+def _summed(form: Sum) -> list[Form]:
+    """The terms of a sum, and of the sums in it."""
+    found: list[Form] = []
+    for term, _ in form.terms:
+        found += _summed(term) if isinstance(term, Sum) else [term]
+    return found
+
+
+def _of_maps(reading: Reading, node: Expr) -> Reading:
+    """How a vector beside a convolution is read: a number for each of its maps, which lie along axis 1."""
+    if len(squeezed(reading.shape)) != 1 or reading.lazy:
+        return reading
+    shape = (1, *squeezed(reading.shape), *(1,) * (node.ndim - 2))
+    return Reading(shape, reading.axes)
 
 
 def _letter(form: Form, reading: Reading, node: Expr) -> Form:
@@ -257,8 +278,9 @@ def _indexed(node: Expr, operands: Sequence[Placed], readings: Sequence[Reading]
     own = letters(node.shape)
     bounds: dict[str, str] = {}
     forms: list[Form] = []
-    for (form, _), reading in zip(operands, readings, strict=True):
+    for (form, _), reading, arg in zip(operands, readings, node.args, strict=True):
         indices = tuple(Symbol(own[axis]) for axis in reading.axes)
+        form = _sized(form, arg)
         if isinstance(form, Call) and form.function == "range":
             (index,) = indices
             bounds[index.base] = f"{index.base}<{text.write(form.arguments[0])}"

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from symnet.derive.build import apply, placeholder
 from symnet.explain.identifiers import letter_of_steps
+from symnet.explain.leaves import core
 from symnet.explain.notation import Symbol
 from symnet.explain.opened import is_opened, opened
 from symnet.expr.dims import Dim
@@ -305,13 +306,6 @@ def _sums(carried: Sequence[Expr], new: Sequence[Expr], kept: Sequence[Expr]) ->
             if len(others) == 1:
                 found[index] = others[0]
     return found
-
-
-def core(node: Expr) -> Expr:
-    """What a node has the elements of, in its shape."""
-    while node.op in ("broadcast_to", "reshape", "cast"):
-        node = node.args[0]
-    return node
 
 
 def is_zero(node: Expr) -> bool:

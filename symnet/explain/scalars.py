@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from symnet.explain.contraction import over, product, transposed
-from symnet.explain.leaves import Writer, is_number
+from symnet.explain.leaves import Writer, is_number, number
 from symnet.explain.notation import (
     Call,
     Fence,
@@ -78,7 +78,7 @@ def _multiply(node: Expr, args: Sequence[Form]) -> Form:
     scalars = [is_number(arg) for arg in node.args]
     if any(scalars):
         first, second = args if scalars[0] else (args[1], args[0])
-        return _scaled(first, second)
+        return scaled(first, second)
     if _is_outer(*node.args):
         return product(args[0], transposed(args[1]))
     if _is_outer(*reversed(node.args)):
@@ -108,7 +108,7 @@ def _is_outer(column: Expr, row: Expr) -> bool:
     return is_column and len(row.shape) in (1, 2) and row.shape[-1] != 1 and row.shape[:-1] in ((), (1,))
 
 
-def _scaled(factor: Form, body: Form) -> Form:
+def scaled(factor: Form, body: Form) -> Form:
     """A number times the rest; of two numbers the one that is written in digits comes first."""
     if isinstance(body, Number) and not body.bold:
         factor, body = body, factor
@@ -147,6 +147,21 @@ def _is_matrix(node: Expr) -> bool:
 
 def _square(node: Expr, args: Sequence[Form]) -> Form:
     return Power(args[0], Number("2"), hadamard=_is_matrix(node))
+
+
+def _squared(node: Expr, form: Form) -> Form:
+    """form², of numbers and fractions worked out: ‖x‖² / 6 for ‖x‖ / √6."""
+    form = unsigned(form)[1]
+    if isinstance(form, Root):
+        return form.body
+    if isinstance(form, Quotient):
+        return Quotient(_squared(node, form.numerator), _squared(node, form.denominator), form.scalar)
+    if isinstance(form, Number) and not form.bold:
+        exact = float(form.text.replace("−", "-")) ** 2
+        value = float(f"{exact:.9g}")
+        if math.isclose(value, exact, rel_tol=1e-15):
+            return number(value)
+    return Power(form, Number("2"), hadamard=_is_matrix(node))
 
 
 def _one_over(form: Form, node: Expr) -> Form:
@@ -239,7 +254,7 @@ def _clip(node: Expr, args: Sequence[Form]) -> Form:
 
 def _weighted(weight: Expr, factor: Form, value: Form) -> Form:
     """A product with the number or the array `weight`, written as `factor`."""
-    return _scaled(factor, value) if is_number(weight) else Product("hadamard", (factor, value))
+    return scaled(factor, value) if is_number(weight) else Product("hadamard", (factor, value))
 
 
 def _huber(node: Expr, args: Sequence[Form]) -> Form:
@@ -282,6 +297,7 @@ TABLE: dict[str, Writer] = {
     "power": _power,
     "square": _square,
     "sqrt": lambda node, args: Root(args[0]),
+    "hypot": lambda node, args: Root(Sum(tuple((_squared(*pair), True) for pair in zip(node.args, args, strict=True)))),
     "rsqrt": lambda node, args: _one_over(Root(args[0]), node),
     "reciprocal": lambda node, args: _one_over(args[0], node),
     "huber": _huber,

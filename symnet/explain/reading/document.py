@@ -165,6 +165,8 @@ def free_names(tree: Tree) -> list[str]:
         one, letters = stack.pop()
         if one.kind == "name" and one.text(0) not in letters:
             found[one.text(0)] = None
+        if one.kind == "index" and one.tree(0).kind == "name":  # an array, in k[i, k] too
+            found[one.tree(0).text(0)] = None
         letters |= bound(one)
         stack.extend((part, letters) for part in reversed(one.trees()))
     return list(found)

@@ -90,8 +90,7 @@ def _counted(reader: Reader, letter: str, body: Tree) -> Dim | None:
         if tree.kind == "index":
             for axis, part in enumerate(tree.trees()[1:]):
                 if part == Tree("name", (letter,)):
-                    inner = reader.squeeze(reader.array(tree.tree(0)))
-                    return inner.shape[axis]
+                    return reader.squeeze(reader.whole(tree.tree(0))).shape[axis]
     return None
 
 
@@ -216,7 +215,7 @@ def position(reader: Reader, text: str) -> int:
 
 
 def index(reader: Reader, tree: Tree) -> Operand:
-    whole = reader.squeeze(reader.array(tree.tree(0)))
+    whole = reader.squeeze(reader.whole(tree.tree(0)))
     own = letters(whole.shape)
     selectors: list[Any] = []
     shape: list[Dim] = []
@@ -277,8 +276,7 @@ def _along(reader: Reader, value: Lazy, letter: str, size: Dim, frame: Shape) ->
 
 def _as_index(reader: Reader, value: Array, frame: Shape, count: int) -> Any:
     if not squeezed(value.shape):
-        at = int(value.value)
-        return at
+        return int(value.value.item())
     _, (mine, _) = align([value.shape, frame])
     return value.value.reshape(dims.evaluate_shape(mine, reader.sizes)).astype(int)
 
@@ -287,7 +285,7 @@ def places(reader: Reader, part: Tree, size: Dim) -> slice:
     """The places along an axis that a part of an index means."""
     if part.kind == "range":
         return _slice_of(reader, part, size)[0]
-    at = int(reader.array(part).value)
+    at = int(reader.array(part).value.item())
     return slice(at, at + 1)
 
 

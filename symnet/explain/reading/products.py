@@ -22,7 +22,9 @@ ONES = Tree("bold", ("1",))
 
 
 def factor_of(tree: Tree) -> Callable[..., Any]:
-    """The product of numbers; 0 times a logarithm is 0, as everybody means by t log p."""
+    """The product of numbers; 0 log 0 is 0, as everybody means by t log p, and what 1[…] leaves out is 0."""
+    if tree.tree(1).kind == "indicator":
+        return lambda a, b: np.where(b == 0, 0.0, a * b)
     if tree.tree(1).kind == "call" and tree.tree(1).text(0) == "log":
         return lambda a, b: np.where(a == 0, 0, a * np.where(a == 0, 0, b))
     return np.multiply

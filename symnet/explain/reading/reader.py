@@ -233,6 +233,15 @@ class Reader:
             raise UsageError(f"the shape of {value.what} is not known where it stands")
         return value
 
+    def whole(self, tree: Tree) -> Array:
+        """The array of which elements are taken: in k[i, k] the array k, whatever the index of this name counts."""
+        if tree.kind != "name" or tree.text(0) not in self.indices:
+            return self.array(tree)
+        counted = self.indices.pop(tree.text(0))
+        value = self.array(tree)
+        self.indices[tree.text(0)] = counted
+        return value
+
     def squeeze(self, array: Array) -> Array:
         shape = squeezed(array.shape)
         return Array(array.value.reshape(dims.evaluate_shape(shape, self.sizes)), shape, array.row)
@@ -243,7 +252,7 @@ class Reader:
         waiting = [one for one in operands if isinstance(one, Lazy)]
         frame, shapes = align([one.shape for one in arrays], any(one.repeated for one in arrays))
         if waiting and not squeezed(frame):
-            what = " and ".join(one.what for one in waiting)
+            what = " and ".join("a formula with I" if one.what == "I" else one.what for one in waiting)
             return Lazy(what, lambda shape: self._met(function, operands, shape))
         if waiting:
             return self._met(function, operands, frame)
@@ -267,6 +276,9 @@ class Reader:
     def _sum(self, tree: Tree) -> Operand:
         signs = [part for part in tree.parts if isinstance(part, str)]
         terms = [self.evaluate(term) for term in tree.trees()]
+        maps = next((one for part, one in zip(tree.trees(), terms, strict=True) if part.kind in ("∗", "∗ᵀ", "⋆")), None)
+        if isinstance(maps, Array) and len(maps.shape) > 2:
+            terms = [_of_maps(term, len(maps.shape)) for term in terms]
 
         def total(*values: Any) -> Any:
             result = values[0] if signs[0] == "+" else -values[0]
@@ -319,6 +331,13 @@ class Reader:
             return elements.reduced(self, REDUCTIONS[function], self.array(arguments[0]), subscript)
         apply = scalar_function(key(tree.text(0)))
         return self.elementwise(apply, *map(self.evaluate, arguments))
+
+
+def _of_maps(term: Operand, rank: int) -> Operand:
+    """A vector beside a convolution has a number for each of its maps, which lie along axis 1."""
+    if isinstance(term, Lazy) or len(squeezed(term.shape)) != 1:
+        return term
+    return Array(term.value.reshape(1, -1, *(1,) * (rank - 2)), (1, *squeezed(term.shape), *(1,) * (rank - 2)))
 
 
 def _around(loop: Loop) -> list[Loop]:
