@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symnet.errors import DTypeError, FileError, Unsupported, UsageError
+from symnet.errors import DTypeError, Unsupported, UsageError
 from symnet.explain import text
 from symnet.explain.identifiers import is_plain, symbol
 from symnet.explain.leaves import number
@@ -19,7 +19,7 @@ from symnet.explain.operations import form_of
 from symnet.expr import dims, dtypes
 from symnet.expr.function import Function, bodies
 from symnet.expr.node import ArrayValue, Expr
-from symnet.expr.traverse import postorder, users
+from symnet.expr.traverse import postorder
 from symnet.ops.usually import in_short
 
 if TYPE_CHECKING:
@@ -163,50 +163,18 @@ def _laid_out(source: str, form: str) -> bytes:
 
 
 def _without_graphviz(roots: Sequence[Expr], known: Mapping[Expr, Form], target: Path) -> None:
-    """A plainer picture, of layers: each node below all of its operands."""
+    """A plainer picture: layers of nodes, each below all of its operands."""
     try:
-        import matplotlib.figure
-        import networkx  # type: ignore[import-untyped]
+        from symnet.explain.layered import figure_of
     except ImportError:
         raise Unsupported(
             f"draw: {target.name!r} needs Graphviz's program 'dot' on the PATH, or the packages networkx and "
             f"matplotlib; or write {target.with_suffix('.dot').name!r} and lay it out elsewhere"
         ) from None
-    order = postorder(roots)
-    layer = _layers(order, roots)
-    graph = networkx.DiGraph()
-    for node in sorted(order, key=layer.__getitem__):
-        graph.add_node(node, layer=-layer[node])
-    graph.add_edges_from((arg, node) for node in order for arg in node.args)
-    places = networkx.multipartite_layout(graph, subset_key="layer", align="horizontal")
-    widest = max(Counter(layer.values()).values())
-    figure = matplotlib.figure.Figure(figsize=(max(3.0, 2.1 * widest), 1.3 * (max(layer.values()) + 1)))
-    axes = figure.subplots()
-    axes.axis("off")
-    networkx.draw_networkx_edges(graph, places, ax=axes, node_size=1300, node_shape="s", edge_color="#999999")
-    results = set(roots)
-    for node in order:
-        edge = "#222222" if node in results else "#aaaaaa"
-        box = {"boxstyle": "round", "fc": FILLS.get(node.op, "white"), "ec": edge}
-        x, y = places[node]
-        axes.text(x, y, label(node, known), ha="center", va="center", fontsize=8, bbox=box)
-    try:
-        figure.savefig(target, bbox_inches="tight")
-    except OSError as error:
-        raise FileError(f"draw: cannot write {str(target)!r}: {error.strerror or error}") from error
-
-
-def _layers(order: Sequence[Expr], roots: Sequence[Expr]) -> dict[Expr, int]:
-    """How far down each node stands: below all of its operands; leaves right above what uses them first."""
-    layer: dict[Expr, int] = {}
-    for node in order:
-        layer[node] = max((layer[arg] + 1 for arg in node.args), default=0)
-    above = users(roots)
-    for node in order:
-        found = [layer[user] for user in above.get(node, ())]
-        if not node.args and found:
-            layer[node] = min(found) - 1
-    return layer
+    figure = figure_of(roots, lambda node: label(node, known), lambda node: FILLS.get(node.op, "white"))
+    content = BytesIO()
+    figure.savefig(content, format=target.suffix[1:], bbox_inches="tight")
+    _write(target, content.getvalue())
 
 
 def _write(path: Path, content: bytes) -> None:

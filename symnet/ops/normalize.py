@@ -169,6 +169,13 @@ def _affine_samples(build: Any, channels: tuple[Any, ...]) -> Any:
     return samples
 
 
+_AFFINE_REASON = (
+    "moving and scaling x changes nothing, so the cotangent, times γ, loses its mean and its part along x̂",
+    "∂(γ·x̂ + β)/∂γ = x̂",
+    "∂(γ·x̂ + β)/∂β = 1",
+)
+
+
 def _last(x: Expr, count: int) -> tuple[int, ...]:
     return tuple(range(x.ndim - count, x.ndim))
 
@@ -189,6 +196,7 @@ LAYER_NORM = register(
         kind="composite",
         infer=_infer_affine,
         define=_define_layer_norm,
+        reason=_AFFINE_REASON,
         samples=_affine_samples(lambda x, w, b: layer_norm(x, w, b, 2, 1e-3), (4, 3)),
         doc="Each sample standardized over its last axes, scaled and shifted.",
     )
@@ -211,6 +219,7 @@ RMS_NORM = register(
         kind="composite",
         infer=_infer_affine,
         define=_define_rms_norm,
+        reason=("scaling x changes nothing, so the cotangent, times γ, loses its part along x̂", "∂(γ·x̂)/∂γ = x̂"),
         samples=_affine_samples(lambda x, w, b: rms_norm(x, w, 2, None), (4, 3)),
         doc="Each sample over its root mean square over its last axes, scaled.",
     )
@@ -240,6 +249,7 @@ GROUP_NORM = register(
         kind="composite",
         infer=_infer_affine,
         define=_define_group_norm,
+        reason=_AFFINE_REASON,
         samples=_affine_samples(lambda x, w, b: group_norm(x, 2, w, b, 1e-3), (4,)),
         doc="Each group of channels of each sample standardized, scaled and shifted by channel.",
     )

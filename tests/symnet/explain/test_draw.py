@@ -68,9 +68,27 @@ def test_without_graphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     loss, wrt = digits_mlp()
     assert "<svg" in sn.draw(sn.explain(loss, wrt), tmp_path / "graph.svg").read_text()
     assert sn.draw(loss, tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
+    monkeypatch.delitem(sys.modules, "symnet.explain.layered")
     monkeypatch.setitem(sys.modules, "networkx", None)
     with pytest.raises(Unsupported, match=r"needs Graphviz's program 'dot'.*or write 'graph\.dot'"):
         sn.draw(loss, tmp_path / "graph.svg")
+
+
+def test_layers_have_every_edge_and_no_order_by_chance() -> None:
+    pytest.importorskip("networkx")
+    layered = pytest.importorskip("symnet.explain.layered")
+    loss, wrt = digits_mlp()
+    roots = [loss, *sn.grad(loss, wrt)]
+    figure = layered.figure_of(roots, lambda node: node.op, lambda node: "white")
+    arrows = [text for text in figure.axes[0].texts if getattr(text, "arrow_patch", None) is not None]
+    assert len(arrows) == sum(len(node.args) for node in postorder(roots))
+    layers = layered._layers(postorder(roots), roots)
+    for node in postorder(roots):
+        assert all(layers[arg] < layers[node] for arg in node.args)
+    places = [[text.get_position() for text in figure.axes[0].texts]]
+    again = layered.figure_of(roots, lambda node: node.op, lambda node: "white")
+    places.append([text.get_position() for text in again.axes[0].texts])
+    assert places[0] == places[1]
 
 
 def test_mistakes_are_told(tmp_path: Path) -> None:
