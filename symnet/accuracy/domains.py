@@ -60,8 +60,8 @@ def _alone(constants: tuple[float, ...]) -> Array:
 
 @lru_cache(maxsize=16)
 def _together(count: int) -> list[Array]:
-    """Joint points: independent ones of three ranges, nearly equal ones, and ones of very different sizes; zeros and ones
-    among small numbers, and numbers at the end of the range among ordinary ones."""
+    """Joint points: independent ones of three ranges, nearly equal ones, and ones of very different sizes; zeros and
+    ones among small numbers, and numbers at the end of the range among ordinary ones."""
     rng = np.random.default_rng(count)
     size = 120
 

@@ -42,7 +42,7 @@ FEW = 3
 SMALLEST = TINY / ILL
 """No unit is smaller than this: an error below the smallest normal number is no error."""
 ROWS = 4
-"""What counts as a unit of error in a row function, in ulp of the result: sums round more often than single operations."""
+"""What counts as a unit of error in a row function, in ulp of the result: sums round more often than one operation."""
 DRAWS = 4
 """How often the elements of sources of rows are moved at random."""
 RELIABLE = 1e-10

@@ -16,7 +16,7 @@ from symnet.accuracy.chains import GROWS, POINTS, Groups, applied, belongs, of_s
 from symnet.accuracy.domains import domain
 from symnet.expr import dims
 from symnet.expr.dims import Dim, Shape
-from symnet.expr.node import ArrayValue, Expr, make, rebuild
+from symnet.expr.node import ArrayValue, Expr, make
 from symnet.expr.traverse import postorder
 from symnet.ops.contract import is_plain
 from symnet.ops.leaves import constant, dim, input
@@ -233,7 +233,7 @@ def _cut(root: Expr, inside: RowGroups, mended: Mended) -> Row | None:
             value = applied(chain.after, [better[id(source)] for source in chain.sources])
             better[id(node)] = now[new[id(node)]] = of_shape(value, new[id(node)].shape)
         else:
-            better[id(node)] = rebuild(new[id(node)], [better[id(arg)] for arg in node.args])
+            better[id(node)] = _closed(node, [better[id(arg)] for arg in node.args], sizes)
     back = {new_size: size for size, new_size in sizes.new.items()}
     return Row(root, new[id(root)], now, tuple(sources), tuple(map(row_domain, sources)), sizes.sizes, back)
 
