@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import gcd
 
 from symnet.explain.alignment import squeezed
-from symnet.explain.identifiers import axis_letter, letter_of_steps, letters
+from symnet.explain.identifiers import axis_letter, letter_of_steps, letters, positions
 from symnet.explain.notation import (
     Big,
     Call,
@@ -134,7 +134,8 @@ def _letters(node: Expr, parts: Sequence[Indices]) -> dict[str, str]:
     written: dict[str, str] = {}
     for letter in renamed((parts[2], *parts[:2])):
         wanted = axis_letter(sizes.get(letter, 0), 0)
-        free = (name for name in "ijklmpqrstuvwxyzabcdefgh" if name not in written.values())
+        others = "rstuvwxyzabcdefgh"
+        free = (name for name in positions() + others if name not in written.values())
         written[letter] = wanted if wanted not in written.values() and wanted != "i" else next(free, letter)
     return written
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symnet.explain import latex, mathml, text
+from symnet.explain.identifiers import letters_beside
 from symnet.explain.leaves import dimension
 from symnet.explain.naming import Forms, Names, find_layers, name_layers, name_leaves, name_shared
 from symnet.explain.naming_loops import at, timing
@@ -52,9 +53,10 @@ def definition(node: Expr, known: Mapping[Expr, Form]) -> Form:
     """The form of the operation at `node`, down to the values that have a form in `known`."""
     loops = _loops(known)
     forms: dict[Expr, Placed] = {}
-    for inner in loops.postorder(loops.below(node), known):
-        forms[inner] = (known[inner], named(inner)) if inner in known else _operation(inner, forms, loops)
-    return _operation(node, forms, loops)[0]
+    with letters_beside(known.leaf_symbols() if isinstance(known, Forms) else ()):
+        for inner in loops.postorder(loops.below(node), known):
+            forms[inner] = (known[inner], named(inner)) if inner in known else _operation(inner, forms, loops)
+        return _operation(node, forms, loops)[0]
 
 
 def _operation(node: Expr, forms: Mapping[Expr, Placed], loops: Loops) -> Placed:

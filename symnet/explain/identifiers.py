@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from symnet.explain.latex import GREEK
@@ -18,6 +20,7 @@ _GREEK = {name: letter for letter, name in GREEK.items() if letter not in "ΣΠ"
 _TRAILING = re.compile(r"([A-Za-z]+?)_?(\d+)\Z")
 _WORDS = re.compile(r"([A-Za-z]+)_(\w+)\Z")
 POSITIONS = "ijklmpq"
+_positions: ContextVar[str] = ContextVar("positions", default=POSITIONS)
 
 
 def symbol(name: str) -> Symbol:
@@ -119,11 +122,26 @@ def letter_of_steps(length: Dim) -> str:
     return length.lower() if isinstance(length, str) and length.isalpha() and len(length) == 1 else "t"
 
 
+def positions() -> str:
+    """The letters of axes without a name, in order: i, j, k …"""
+    return _positions.get()
+
+
+@contextmanager
+def letters_beside(symbols: Iterable[Symbol]) -> Iterator[None]:
+    """While a formula is written or read that has these symbols: no index has the letter of one of them."""
+    taken = {symbol.base for symbol in symbols if not symbol.sub}
+    token = _positions.set("".join(letter for letter in POSITIONS if letter not in taken))
+    yield
+    _positions.reset(token)
+
+
 def axis_letter(dim: Dim, axis: int) -> str:
     """The index letter of an axis: n for a named dimension N, else i, j, k… by position."""
     if isinstance(dim, str) and dim.isidentifier():
         return dim.lower()
-    return POSITIONS[axis] if axis < len(POSITIONS) else f"i{axis}"
+    own = positions()
+    return own[axis] if axis < len(own) else f"i{axis}"
 
 
 def letters(shape: Shape) -> tuple[str, ...]:

@@ -39,6 +39,14 @@ class Forms(dict[Expr, Form]):
     def __init__(self, forms: Mapping[Expr, Form] | None = None, loops: Loops | None = None) -> None:
         super().__init__(forms or {})
         self.loops = loops or Loops()
+        self._leaves: tuple[int, list[Symbol]] = (-1, [])
+
+    def leaf_symbols(self) -> list[Symbol]:
+        """The symbols of inputs, parameters and other leaves."""
+        if self._leaves[0] != len(self):
+            found = [form for node, form in self.items() if not node.args and isinstance(form, Symbol)]
+            self._leaves = (len(self), found)
+        return self._leaves[1]
 
 
 @dataclass
@@ -266,11 +274,12 @@ def _find_complements(names: Names, order: Sequence[Expr]) -> None:
 
 
 def _name_standardized(names: Names, order: Iterable[Expr]) -> None:
-    """What has the mean 0 and the size 1 has a hat, x̂ for x; and what has length 1, where it is mentioned again."""
+    """What has the mean 0 and the size 1 has a hat, x̂ for x; and rows of length 1, where they are mentioned again."""
     order = list(order)
     uses = Counter(arg for node in order for arg in set(node.args))
     for node in order:
-        again = node.op == "unit" and uses[node] > 1 and isinstance(names.forms.get(node.args[0]), Symbol)
+        rows = node.op == "unit" and len(node.attrs["axes"]) < node.ndim
+        again = rows and uses[node] > 1 and isinstance(names.forms.get(node.args[0]), Symbol)
         if again or node.op in ("standardize", "scale_to_unit"):
             own = names.forms.get(node.args[0])
             plain = own if isinstance(own, Symbol) and len(own.base) == 1 else Symbol("x")

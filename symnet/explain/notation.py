@@ -349,9 +349,18 @@ def factors(product: Product) -> list[Placed]:
         if isinstance(factor, Product):
             first = position == 0 and factor.kind == "scale" and binding(factor.factors[-1]) >= Level.POSTFIX
             scaled = product.kind == "scale" and position == len(written) - 1 and factor.kind != "dot"
-            bare = (factor.kind == product.kind and factor.kind != "dot") or first or scaled
+            joins = factor.kind == product.kind and factor.kind != "dot" and not (position and _begins_scaled(factor))
+            bare = joins or first or scaled
         placed.append(Placed(factor, not bare))
     return placed
+
+
+def _begins_scaled(product: Product) -> bool:
+    """Whether the first of all factors is a number times something, 2 a ⊙ b, which stands in front only."""
+    first: Form = product
+    while isinstance(first, Product) and first.kind == product.kind:
+        first = first.factors[0]
+    return isinstance(first, Product) and first.kind == "scale"
 
 
 def factors_of(form: Form) -> tuple[Form, ...]:

@@ -285,7 +285,10 @@ def _indexed(node: Expr, operands: Sequence[Placed], readings: Sequence[Reading]
             (index,) = indices
             bounds[index.base] = f"{index.base}<{text.write(form.arguments[0])}"
             forms.append(index)
+        elif isinstance(form, Entries) and indices == tuple(map(Symbol, form.indices)):
+            forms.append(form.body)
         else:
             forms.append(Index(form, indices) if indices else form)
     body = form_of(node, forms)
-    return Entries(body, tuple(bounds.get(letter, letter) for letter in own if letter)), named(node)
+    whole = Reading(squeezed(node.shape), visible(node.shape))
+    return Entries(body, tuple(bounds.get(letter, letter) for letter in own if letter)), whole

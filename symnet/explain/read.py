@@ -13,7 +13,8 @@ import numpy as np
 
 from symnet.errors import UnknownName, nearest
 from symnet.explain import text as unicode
-from symnet.explain.notation import Form
+from symnet.explain.identifiers import letters_beside
+from symnet.explain.notation import Form, Symbol
 from symnet.expr.node import ArrayValue, Expr
 
 __all__ = ["evaluate"]
@@ -47,7 +48,8 @@ def evaluate(
         {**{symbol: node.shape for node, symbol in symbols.items()}, **(shapes or {})},
         bound,
     )
-    found = reader.read(text)
+    with letters_beside(form for node, form in known.items() if not node.args and isinstance(form, Symbol)):
+        found = reader.read(text)
     lefts = [line.strip().partition(" = ")[0] for line in text.partition("\nwith\n")[0].splitlines()]
     return {left: found[key(left)] for left in lefts if key(left) in found}
 

@@ -74,7 +74,7 @@ def _length(reader: Reader, own: str, letter: str) -> int | None:
 
 def _range_of(reader: Reader, letter: str, body: Tree) -> tuple[int, int] | None:
     """What a letter counts: the steps of a loop from 1, the positions of an axis from 0; None: it is an axis."""
-    if letter in reader.times or letter in reader.indices:
+    if letter in reader.times:
         return None
     lengths = [_length(reader, key(name), letter) for name in names(body) if counts(key(name), letter)]
     known = [length for length in lengths if length is not None]
@@ -99,7 +99,7 @@ def _free(letter: str, body: Tree) -> Iterable[Tree]:
     stack = [body]
     while stack:
         tree = stack.pop()
-        if tree.kind == "entries" and letter in _indices(tree.text(1))[0]:
+        if letter in bound(tree):
             continue
         yield tree
         stack.extend(tree.trees())

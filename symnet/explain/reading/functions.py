@@ -10,7 +10,7 @@ import numpy as np
 
 from symnet.errors import UnknownName
 from symnet.explain.alignment import squeezed, visible
-from symnet.explain.identifiers import POSITIONS, letters
+from symnet.explain.identifiers import letters, positions
 from symnet.explain.reading import convolutions
 from symnet.explain.reading.elements import places
 from symnet.explain.reading.grammar import Tree, dimension, extent
@@ -155,7 +155,7 @@ def _concat(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operan
 def _stack(reader: Reader, subscript: str, arguments: Sequence[Tree]) -> Operand:
     """stackⱼ(a, b): a and b side by side along a new axis j."""
     parts = [reader.squeeze(reader.array(argument)) for argument in arguments]
-    axis = POSITIONS.index(subscript) if subscript else len(parts[0].shape)
+    axis = positions().index(subscript) if subscript else len(parts[0].shape)
     whole = np.stack([part.value for part in parts], axis=axis)
     return Array(whole, (*parts[0].shape[:axis], len(parts), *parts[0].shape[axis:]))
 
@@ -170,7 +170,7 @@ def _common_axis(parts: Sequence[Array], subscript: str, rank: int) -> int:
     for part in parts:
         if subscript in letters(part.shape) and len(part.shape) == rank:
             return letters(part.shape).index(subscript)
-    return POSITIONS.index(subscript)
+    return positions().index(subscript)
 
 
 def _total(sizes: Sequence[Dim]) -> Dim:

@@ -330,7 +330,7 @@ class _Parser:
     def extent(self) -> Tree | None:
         """A shape with ×, maybe with the places in it that are meant; None where something else stands."""
         size = r"(?:\([^()]*\)|[\w ]+)"
-        match = re.match(rf"{size}(?:×{size})+(?=[,)\[])|{size}(?=\[[^\]]*[:,])(?=\[)", self.text[self.at :])
+        match = re.match(rf"{size}(?:×{size})+(?=[,)\[])|{size}(?=\[)", self.text[self.at :])
         if match is None or ("×" not in match[0] and not re.fullmatch(r"[\d]+|[A-Z]", match[0])):
             return None
         self.at += match.end()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symnet.errors import ShapeError, UnknownName, UsageError
-from symnet.explain.alignment import align, squeezed
+from symnet.explain.alignment import align, squeezed, visible
 from symnet.explain.identifiers import letters
 from symnet.explain.reading import elements, products
 from symnet.explain.reading.document import LETTERS, Loop, equations, key, ordered, sequence, timed
@@ -196,8 +196,13 @@ class Reader:
         return Array(np.stack([steps[step].value for step in range(1, count + 1)]), (lead, *steps[1].shape))
 
     def _identity(self, shape: Shape) -> Array:
-        size = shape[-1]
-        return Array(np.eye(dims.evaluate(size, self.sizes)), (size, size))
+        """I along the last two axes that are written."""
+        if len(visible(shape)) < 2:  # beside a matrix of equal rows, of which one is held
+            shape = (shape[-1], shape[-1])
+        *_, rows, columns = visible(shape)
+        kept = tuple(dim if axis in (rows, columns) else 1 for axis, dim in enumerate(shape))
+        whole = np.eye(dims.evaluate(shape[columns], self.sizes))
+        return Array(whole.reshape(dims.evaluate_shape(kept, self.sizes)), kept)
 
     def _positions(self, letter: str, shape: Shape) -> Array:
         """0, 1, 2, … along the axis of `shape` that has this letter."""
