@@ -173,8 +173,15 @@ SCALAR: dict[str, Callable[..., Any]] = {
     "cos": _bounded("cos"),
     "minimum": min,
     "maximum": max,
-    "lgamma": lambda x: mpmath.inf if mpmath.isinf(x) else mpmath.re(mpmath.loggamma(x)),
+    "lgamma": lambda x: _log_gamma(x),
+    "lgamma_step": lambda x, d: _log_gamma(x + d) - _log_gamma(x),
+    "betaln": lambda a, b: _log_gamma(a) + _log_gamma(b) - _log_gamma(a + b),
 }
+
+
+def _log_gamma(x: Any) -> Any:
+    """log |Γ(x)|."""
+    return mpmath.inf if mpmath.isinf(x) or (x <= 0 and mpmath.isint(x)) else mpmath.re(mpmath.loggamma(x))
 
 
 def _quadratic_root(a: Any, b: Any, c: Any) -> Any:

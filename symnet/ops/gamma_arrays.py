@@ -73,7 +73,7 @@ def lgamma_of_array(x: Array) -> Array:
 
 def _sine_of_pi(x: Array) -> Array:
     """sin(π x), but for its sign."""
-    return np.sin(math.pi * (x - np.round(x)))
+    return np.asarray(np.sin(math.pi * (x - np.round(x))))
 
 
 def _digamma(x: Array) -> Array:

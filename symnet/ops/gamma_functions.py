@@ -20,13 +20,14 @@ from symnet.ops.scalar import (
     absolute,
     equal,
     exp,
+    floor,
     greater,
     greater_equal,
     less,
     log,
     log1p,
     logical_and,
-    logical_or,
+    logical_not,
     maximum,
     minimum,
     mod,
@@ -38,7 +39,7 @@ from symnet.ops.scalar import (
     where,
 )
 from symnet.ops.scalar_op import ScalarOp, scalar
-from symnet.ops.special import in_double, tan
+from symnet.ops.special import copysign, in_double, tan
 
 __all__ = [
     "beta", "betaln", "digamma", "factorial", "gamma", "gammaln", "lgamma", "multigammaln", "polygamma", "psi",
@@ -114,7 +115,7 @@ def _polygamma(n: int, x: Expr) -> Expr:
     """(−1)ⁿ ψₙ(1 − x) − π dⁿ/dxⁿ cot(π x) for x < 0, where the derivative is a polynomial of the cotangent."""
     below = less(x, 0.0)
     above = _polygamma_of_positive(n, where(below, 1.0 - x, x))
-    cotangent = 1.0 / tan(math.pi * where(below, x - round(x), 0.25))
+    cotangent = _cotangent_of_pi(where(below, x - round(x), 0.25))
     coefficients = [0.0, 1.0]
     for _ in range(n):  # (d/dx) p(c) = −π (1 + c²) p′(c)
         slope = [k * c for k, c in enumerate(coefficients)][1:]
@@ -123,6 +124,14 @@ def _polygamma(n: int, x: Expr) -> Expr:
     for coefficient in reversed(coefficients[:-1]):
         total = total * cotangent + coefficient
     return where(below, (-1.0) ** n * above - math.pi ** (n + 1) * total, above)
+
+
+def _cotangent_of_pi(r: Expr) -> Expr:
+    """cot(π r) for |r| ≤ 1/2, with all digits where it is small, too."""
+    size = absolute(r)
+    steep = less(size, 0.25)
+    tangent = tan(math.pi * where(steep, size, 0.5 - size))
+    return copysign(where(steep, 1.0 / tangent, tangent), r)
 
 
 def _polygamma_of_positive(n: int, x: Expr) -> Expr:
@@ -200,6 +209,12 @@ def _gamma_of_positive(x: Expr) -> Expr:
     return where(less(x, 12.0), middle, large)
 
 
+def _gamma_ratio(x: Expr, y: Expr) -> Expr:
+    """exp(log |Γ(x)| − log |Γ(y)|), with the sign: Γ is negative between −1 and 0, −3 and −2, …"""
+    sign_of = [where(less(value, 0.0), 1.0 - 2.0 * mod(floor(value), 2.0), 1.0) for value in (x, y)]
+    return sign_of[0] * sign_of[1] * exp(_lgamma_between(y, x, x - y))
+
+
 STIRLING = [number / (2 * k * (2 * k - 1)) for k, number in enumerate(BERNOULLI[:8], 1)]
 """log Γ(x) = (x − 1/2) log x − x + log(2π)/2 + Σ STIRLING[k] / x²ᵏ⁺¹."""
 
@@ -223,21 +238,18 @@ gamma: ScalarOp = scalar(
 )  # fmt: skip
 
 
-def _lgamma_step(x: Expr, d: Expr) -> Expr:
-    """log Γ(x + d) − log Γ(x): beyond 10 by Stirling's formula for both, term by term; before it ten steps up first,
-    where d is small beside x. Elsewhere nothing cancels."""
-    y = x + d
-    far = logical_and(greater_equal(x, 10.0), greater_equal(y, 10.0))
-    close = logical_and(logical_and(greater(x, 0.0), less(x, 10.0)), less(absolute(d), 0.5 * x))
-    base, step = where(far, x, where(close, x + 10.0, 20.0)), where(logical_or(far, close), d, 1.0)
-    low, part = where(close, x, 1.0), where(close, d, 0.0)
+def _lgamma_between(x: Expr, y: Expr, d: Expr) -> Expr:
+    """log |Γ(y)| − log |Γ(x)|, where d = y − x is known. If d is small beside x, both are positive, and the difference
+    is that of Stirling's formula, term by term; before 10 after ten steps up. Elsewhere nothing cancels."""
+    close = less(absolute(d), 0.5 * x)
+    base, step = where(close, x, 20.0), where(close, d, 1.0)
+    short = less(base, 10.0)
+    low, part = where(short, base, 1.0), where(short, step, 0.0)
     product = part * 0.0  # Π (1 + d/(x + k)) − 1
     for k in range(10):
-        share = part / (low + float(k))
-        product = product + (1.0 + product) * share
-    near = _stirling_step(base, step) - log1p(product)
-    plain = logical_or(far, close)
-    return where(plain, near, lgamma(where(plain, 1.0, y)) - lgamma(where(plain, 1.0, x)))
+        product = product + (1.0 + product) * (part / (low + float(k)))
+    near = _stirling_step(where(short, base + 10.0, base), step) - log1p(product)
+    return where(close, near, lgamma(where(close, 1.0, y)) - lgamma(where(close, 1.0, x)))
 
 
 def _stirling_step(x: Expr, d: Expr) -> Expr:
@@ -255,8 +267,8 @@ def _stirling_step(x: Expr, d: Expr) -> Expr:
 
 
 lgamma_step: ScalarOp = scalar(
-    "lgamma_step", arity=2, accepts="float", domain=((0.1, 30.0), (1.0, 3.0)), stable=in_double(_lgamma_step),
-    samples=_of_positive("lgamma_step", 2),
+    "lgamma_step", arity=2, accepts="float", domain=((0.1, 30.0), (1.0, 3.0)),
+    stable=in_double(lambda x, d: _lgamma_between(x, x + d, d)), samples=_of_positive("lgamma_step", 2),
     formula=lambda sp, x, d: sp.loggamma(x + d) - sp.loggamma(x),
     derivative=(lambda g, y, x, d: g * digamma_step(x, d), lambda g, y, x, d: g * digamma(x + d)),
     cost=120.0,
@@ -268,8 +280,8 @@ lgamma_step: ScalarOp = scalar(
 def _digamma_step(x: Expr, d: Expr) -> Expr:
     """ψ(x + d) − ψ(x), ten steps up and then by the asymptotic series for both, term by term."""
     y = x + d
-    positive = logical_and(greater(x, 0.0), greater(y, 0.0))
-    low, high, step = where(positive, x, 1.0), where(positive, y, 2.0), where(positive, d, 1.0)
+    plain = logical_not(logical_and(logical_and(greater(x, 0.0), greater(y, 0.0)), less(y, float("inf"))))
+    low, high, step = where(plain, 1.0, x), where(plain, 2.0, y), where(plain, 1.0, d)
     total = 1.0 / (low * high)
     for k in range(1, 10):
         total = total + 1.0 / ((low + float(k)) * (high + float(k)))
@@ -281,7 +293,10 @@ def _digamma_step(x: Expr, d: Expr) -> Expr:
         slope, power = slope * a - power * (a * b), power * b
         total = total - number / (2 * k) * slope
         slope, power = slope * a - power * (a * b), power * b
-    return where(positive, log1p(step / low) + step * total, digamma(where(positive, 1.0, y)) - digamma(x))
+    long = greater(absolute(step), 0.5 * low)
+    logarithm = where(long, log(high / low), log1p(where(long, 0.0, step / low)))
+    far = digamma(where(plain, y, 1.0)) - digamma(where(plain, x, 1.0))
+    return where(plain, far, logarithm + step * total)
 
 
 digamma_step: ScalarOp = scalar(
@@ -298,7 +313,7 @@ digamma_step: ScalarOp = scalar(
 def _betaln(a: Expr, b: Expr) -> Expr:
     """log Γ(s) less the step of log Γ from l to l + s, for the smaller s and the larger l of the two."""
     small, large = minimum(a, b), maximum(a, b)
-    return lgamma(small) - _lgamma_step(large, small)
+    return lgamma(small) - _lgamma_between(large, large + small, small)
 
 
 betaln: ScalarOp = scalar(
@@ -313,6 +328,17 @@ betaln: ScalarOp = scalar(
     reason=("∂(log B(a, b))/∂a = ψ(a) − ψ(a + b)", "∂(log B(a, b))/∂b = ψ(b) − ψ(a + b)"),
     notation="logB",
     doc="log B(a, b) = log(Γ(a)·Γ(b)/Γ(a + b)), for positive a and b",
+)  # fmt: skip
+
+
+gamma_ratio: ScalarOp = scalar(
+    "gamma_ratio", arity=2, accepts="float", domain=((0.5, 3.0), (0.5, 3.0)), stable=in_double(_gamma_ratio),
+    samples=_of_positive("gamma_ratio", 2),
+    formula=lambda sp, x, y: sp.gamma(x) / sp.gamma(y),
+    derivative=(lambda g, y, a, b: g * (y * digamma(a)), lambda g, y, a, b: negative(g * (y * digamma(b)))),
+    cost=150.0,
+    reason=("Γ′ = Γ·ψ", "(1/Γ)′ = −ψ/Γ"),
+    doc="Γ(x)/Γ(y), where either may overflow",
 )  # fmt: skip
 
 

@@ -104,6 +104,15 @@ cos_difference = operation("cos_difference")
 logit = operation("logit")
 tanh_step = operation("tanh_step")
 
+# scalar: the gamma function and its relatives
+betaln = operation("betaln")
+digamma = operation("digamma")
+digamma_step = operation("digamma_step")
+gamma = operation("gamma")
+gamma_ratio = operation("gamma_ratio")
+lgamma = operation("lgamma")
+lgamma_step = operation("lgamma_step")
+
 # reductions
 all_ = operation("all")
 any_ = operation("any")

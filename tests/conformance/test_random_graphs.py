@@ -16,7 +16,7 @@ OUTSIDE = {
         "erfc erfcx erfinv exp_step exprel geometric hypot_plus log1mexp log1p_ratio log_blend log_erfc log_erfcx log_hypot log_ndtr "
         "log_ratio log_step logaddexp logit ndtr pow1pm1 power_step powm1 quadratic_root ratio_derivative root_plus rsqrt_step "
         "sigmoid_step sin_ratio sin_step sinh sinh_ratio sqrt_difference sqrt_step tan tan_step tanh_step "
-        "xlog1py lgamma digamma trigamma polygamma gamma lgamma_step digamma_step betaln".split(),
+        "xlog1py lgamma digamma trigamma polygamma gamma lgamma_step digamma_step gamma_ratio betaln".split(),
         "a function with narrow domains or steep slopes: tested at its arguments in tests/symnet/ops/test_special.py",
     ),
     **dict.fromkeys(

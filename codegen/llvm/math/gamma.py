@@ -50,6 +50,8 @@ Parts = tuple[Value, Value]
 HALF_LOG_2_PI = 0.9189385332046728
 LGAMMA_SMALL = 0.5
 """Below it lgamma(x) is lgamma(1 + x) - log(x), which do not cancel."""
+TINY = 1e-20
+"""Below it sin(pi x) is pi x, which may be subnormal."""
 
 
 def lgamma(x: Value) -> Value:
@@ -60,9 +62,10 @@ def lgamma(x: Value) -> Value:
     middle = _lgamma_middle(size, small)
     above = select(size > GAMMA_LARGE, _lgamma_large(size, k, m - 1.0), middle)
     sine_of, _ = _sine_and_cosine_of_pi(size)
-    lost = log(pi / (select(small, 1.0, size) * magnitude(sine_of)))
+    product = select(small, 1.0, size) * magnitude(sine_of) * (1.0 / pi)
+    reflected = log(select(size < TINY, size, product))
     positive = select(small, middle - combine(k, m - 1.0), above)
-    result = select(wide < 0.0, lost - above, positive)
+    result = select(wide < 0.0, -reflected - above, positive)
     ordinary = (size > 0.0) & (size < inf)
     return _narrow(select(ordinary, result, select(size.equals(size), inf, wide)), x.dtype)
 

@@ -22,7 +22,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Real], Real], list[float]]] = {
     "lgamma": (lambda x: mp.re(mp.loggamma(x)), [*POSITIVE, *NEGATIVE, 1e4, 1e20, 1e30]),
     "digamma": (lambda x: mp.psi(0, x), [*POSITIVE, *NEGATIVE, 1e4, 1e20, 1e30]),
     "trigamma": (lambda x: mp.psi(1, x), [*POSITIVE[1:], *NEGATIVE, 1e4, 1e20, 1e30]),
-    "polygamma2": (lambda x: mp.psi(2, x), [*POSITIVE[1:], *NEGATIVE[3:], 1e4, 1e10]),
+    "polygamma2": (lambda x: mp.psi(2, x), [*POSITIVE[1:], *NEGATIVE[1:], 1e4, 1e10]),
     "polygamma3": (lambda x: mp.psi(3, x), [*POSITIVE[1:], *NEGATIVE[1:], 1e4, 1e8]),
     "gamma": (mp.gamma, [*POSITIVE, *NEGATIVE]),
     "factorial": (mp.factorial, [0.0, 1.0, 4.0, 5.5, 20.0, 30.0]),
@@ -32,9 +32,12 @@ UNITS = {"float32": 3.0, "float64": 12.0}
 
 
 def applied(name: str, x: sn.Expr) -> sn.Expr:
+    result: sn.Expr
     if name.startswith("polygamma"):
-        return sn.polygamma(int(name[-1]), x)
-    return sn.multigammaln(x, 3) if name == "multigammaln" else getattr(sn, name)(x)
+        result = sn.polygamma(int(name[-1]), x)
+    else:
+        result = sn.multigammaln(x, 3) if name == "multigammaln" else getattr(sn, name)(x)
+    return result
 
 
 @pytest.mark.parametrize("dtype", UNITS)
@@ -54,7 +57,7 @@ def test_units_in_the_last_place(name: str, dtype: str) -> None:
 
 
 EDGES: dict[str, dict[float, float]] = {
-    "lgamma": {0.0: INF, -0.0: INF, -1.0: INF, -30.0: INF, INF: INF, -INF: INF, 1.0: 0.0, 2.0: 0.0},
+    "lgamma": {0.0: INF, -1.0: INF, -30.0: INF, INF: INF, -INF: INF, 1.0: 0.0, 2.0: 0.0},
     "digamma": {0.0: -INF, -1.0: NAN, -30.0: NAN, INF: INF, -INF: NAN, 1.0: -0.5772156649015329},
     "trigamma": {0.0: INF, -1.0: INF, INF: 0.0, 1.0: math.pi**2 / 6},
     "gamma": {0.0: INF, 1.0: 1.0, 5.0: 24.0, -1.0: NAN, 180.0: INF, -180.5: 0.0, INF: INF},
@@ -97,7 +100,8 @@ def test_formulas_and_names() -> None:
     assert sn.lgamma(x).latex() == r"\log\Gamma\left(x\right)"
     assert sn.trigamma(x).latex() == r"\psi_{1}\left(x\right)"
     assert str(sn.grad(sn.sum(sn.lgamma(x)), x)) == "ψ(x)"
-    assert sn.gammaln is sn.lgamma and sn.psi is sn.digamma and sn.polygamma(0, x) is sn.digamma(x)
+    assert (sn.gammaln, sn.psi) == (sn.lgamma, sn.digamma)
+    assert sn.polygamma(0, x) is sn.digamma(x)
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,8 @@ def scale_of(op: ScalarOp, columns: list[np.ndarray]) -> np.ndarray | float:
     """The size of what the formula adds up: errors are measured against it (1 + erf cancels for negative arguments)."""
     if op.name in ("gelu", "gelu_tanh"):
         return np.abs(columns[0].astype("float64"))
-    if op.name in ("lgamma_step", "betaln"):  # differences of terms of this size at least
-        return 1.0
+    if op.name in ("lgamma_step", "betaln", "gamma_ratio"):  # differences of terms of this size at least
+        return 2.0
     if op.name in ("add", "subtract", "mod"):
         return np.max(np.abs([c.astype("float64") for c in columns]), axis=0)
     if op.name == "bernoulli_logit_slope":  # whichever of t and 1 - t is subtracted

@@ -79,15 +79,22 @@ DIFFERENCES: dict[str, Samples] = {
     "difference-of-log1p-and-log-turned": nodes(sn.log1p(positive) - sn.log(positive + sn.absolute(e) + 2.0)),
     "difference-of-log-and-log1p": nodes(sn.log(positive + 1.0 + sn.absolute(e)) - sn.log1p(positive)),
     "difference-of-log-and-log1p-turned": nodes(sn.log(positive) - sn.log1p(positive)),
-    "difference-of-squares": nodes(
-        sn.square(x + e) - sn.square(x), sn.square(s) - sn.square(t), sn.square(x + 1.0) - sn.square(x)
-    ),
+    "difference-of-squares": nodes(sn.square(x + e) - sn.square(x), sn.square(x + 1.0) - sn.square(x)),
+    "difference-of-given-squares": nodes(sn.square(s) - sn.square(t), sn.square(x) - sn.square(e)),
     "inverse-root-minus-one": nodes(sn.rsqrt(1.0 + x) - 1.0, sn.rsqrt(1.0 - sn.square(e)) - 1.0),
     "one-minus-inverse-root": nodes(1.0 - sn.rsqrt(1.0 + x), 1.0 - sn.rsqrt(1.0 - sn.square(e))),
     "fractions-plus": nodes(1.0 / (x + 1.0) - 2.0 / x + 1.0 / (x - 1.0), x / (x - 1.0) + (-1.0)),
     "fractions-minus": nodes(1.0 / (x + 1.0) - 1.0 / x, x / (x + 1.0) - (x + 1.0) / (x - 1.0), 1.0 / (1.0 + e) - 1.0),
     "minus-fractions": nodes(1.0 - 1.0 / (1.0 + x), s - s * s / (s + t)),
     **both_ways("entropies", lambda a, b: a * sn.log(a) - b * sn.log(b), ABOVE),
+    **both_ways("log-gammas", lambda a, b: sn.lgamma(a) - sn.lgamma(b), ABOVE),
+    **both_ways("digammas", lambda a, b: sn.digamma(a) - sn.digamma(b), ABOVE),
+    "log-of-product-with-gamma": nodes(
+        sn.log(sn.gamma(positive) * sn.exp(x)), sn.log(positive**t * sn.exp(x) * 2.0)
+    ),
+    "log-of-quotient-with-gamma": nodes(
+        sn.log(positive / sn.gamma(positive)), sn.log(positive**t * sn.exp(-x) / sn.gamma(sn.exp(t)))
+    ),
     "entropy-minus-earlier": nodes((positive + 1.0) * sn.log1p(positive) - positive * sn.log(positive)),
     "entropy-minus-later": nodes(positive * sn.log(positive) - (positive + 1.0) * sn.log1p(positive)),
     "log-of-given-ratio": nodes(sn.log(x / e), sn.log(s / t)),

@@ -120,10 +120,12 @@ SMALLEST = float(np.finfo("float32").smallest_normal) / UNIT
 LOGARITHMS = {"log-of-exp-step", "log-of-difference-of-exp", "log-of-expm1",
               "log-of-sum-of-exp", "log-softmax", "logsumexp", "log-of-moved", "log-of-picked", "log-of-choice",
               "log-of-quotient", "log-of-product", "picked-log-share", "log-share-picked",
-              "log-of-expected-exponential",
+              "log-of-expected-exponential", "log-of-product-with-gamma", "log-of-quotient-with-gamma",
               "log-of-weighted-shares", "log-of-weighted-sum", "log-of-sum-of-shares"}  # fmt: skip
 """Rules whose small results come from cancellation on either side: below 1 their error is absolute."""
 
+IN_FLOAT64 = {"square-in-float64"}
+"""Rules that gain digits of float64, which no measure in float32 sees."""
 OF_WHOLE_MATRICES = {"inverse-of-product-times", "times-inverse-of-product", "scaled-inverse-of-product-times",
                      "times-scaled-inverse-of-product"}  # fmt: skip
 """Rules of inverses, whose errors are relative to the largest element (small ones come from cancellation)."""
@@ -157,7 +159,10 @@ SCALES = ((1.0, 0.0), (30.0, 0.0), (200.0, 0.0), (1.0, 1000.0), (1.0, -np.inf), 
 """Of normal numbers around a middle."""
 
 
-@pytest.mark.parametrize("rule", [rule for rule in STABILISING if not is_scalar(rule)], ids=named)
+ARRAYS = [rule for rule in STABILISING if not is_scalar(rule) and rule.name not in IN_FLOAT64]
+
+
+@pytest.mark.parametrize("rule", ARRAYS, ids=named)
 def test_stabilising_rules_on_arrays_stabilise(rule: Rule, rng: np.random.Generator) -> None:
     """The same with arrays: softmax, log-sum-exp, variance."""
     better = 0
