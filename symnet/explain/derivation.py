@@ -26,6 +26,7 @@ from symnet.explain import html, text
 from symnet.explain.formula import Equation, latex_lines, legend_lines, where_clauses, written
 from symnet.explain.functions import own_functions
 from symnet.explain.identifiers import is_plain, symbol
+from symnet.explain.inside import names_inside
 from symnet.explain.leading import leading
 from symnet.explain.levels import Level, check_level, lines_of
 from symnet.explain.naming import (
@@ -144,7 +145,7 @@ class Derivation:
     @cached_property
     def all_views(self) -> list[StepView]:
         """All steps, with names for the values they mention."""
-        return views(self.steps, self.context)
+        return views(self.steps, self.context, names_inside(self.trace, self.context.known))
 
     @property
     def formula(self) -> str:

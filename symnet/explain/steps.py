@@ -66,11 +66,16 @@ class Context:
         return self.cotangents.get(node, Partial(self.loss, form))
 
 
-def views(steps: Sequence[Step], context: Context) -> list[StepView]:
-    """How the steps are shown; some change nothing that is written (axes of size 1, broadcasting)."""
+def views(steps: Sequence[Step], context: Context, inside: Mapping[int, Mapping[Expr, Form]]) -> list[StepView]:
+    """How the steps are shown; some change nothing that is written (axes of size 1, broadcasting).
+
+    inside  for steps in the bodies of loops (by their id), the forms of the parameters of these
+    """
     parts = Counter(step.target for step in steps if isinstance(step, ChainStep))
     return [
-        _chain(step, context, parts[step.target] > 1) if isinstance(step, ChainStep) else _rewrite(step, context)
+        _chain(step, context, parts[step.target] > 1)
+        if isinstance(step, ChainStep)
+        else _rewrite(step, context, inside.get(id(step), {}))
         for step in steps
     ]
 
@@ -107,9 +112,10 @@ def _without(known: MutableMapping[Expr, Form], form: Form, node: Expr) -> Mappi
     return {other: name for other, name in known.items() if name != form} if hidden else known
 
 
-def _rewrite(step: Step, context: Context) -> StepView:
+def _rewrite(step: Step, context: Context, inside: Mapping[Expr, Form]) -> StepView:
+    known = ChainMap({**inside}, context.known) if inside else context.known
     before = step.before.args[1] if step.before.op == "usually" else step.before  # its exact form
-    return StepView(step, _opened(before, context.known), "→", _opened(step.after, context.known))
+    return StepView(step, _opened(before, known), "→", _opened(step.after, known))
 
 
 def _bounded(node: Expr, known: Mapping[Expr, Form], depth: int) -> Form:

@@ -237,6 +237,17 @@ def test_in_brief_a_loop_is_the_equations_of_one_step_backward() -> None:
     assert any(line.endswith("∂L/∂Wₕₕ = Σₜ δ₁ₜᵀ hₜ₋₁   through loop") for line in lines)
 
 
+def test_steps_inside_a_loop_are_written_in_its_values() -> None:
+    """hₜ₋₁, sₜ and the like, not the parameters of the function that the loop is."""
+    steps = [str(view) for view in sn.explain(*PROGRAMS["lstm"]()).views if view.rule == "sum-of-neighbours"]
+    assert steps
+    assert all("c̄ₜ" in step for step in steps)
+    assert any("cₜ₋₁ ⊙ σ(sₜ[:, 5:10])" in step for step in steps)
+    assert not any(re.search("a[₀-₉]", step) for step in steps)
+    through = [str(view) for view in sn.explain(*PROGRAMS["lstm"]()).views if "loop over" in str(view)]
+    assert through[0] == "∂L/∂Wₕₕ = Σₜ δ₁ₜᵀ hₜ₋₁   from the loop over T steps"
+
+
 def test_in_brief_recognised_functions_are_told_and_algebra_is_counted() -> None:
     lines = in_brief("logistic_regression")
     assert any(line.endswith("t ⊙ z − softplus(z) → −(softplus(z) − t ⊙ z)") for line in lines)
