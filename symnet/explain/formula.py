@@ -14,7 +14,7 @@ from symnet.explain.identifiers import letters_beside
 from symnet.explain.leaves import dimension
 from symnet.explain.naming import Forms, Names, find_layers, name_layers, name_leaves, name_shared
 from symnet.explain.naming_loops import at, timing
-from symnet.explain.notation import Big, Form, Stepwise, Sum
+from symnet.explain.notation import Big, Form, Stepwise, Sum, Symbol
 from symnet.explain.opened import is_opened, opened
 from symnet.explain.operations import form_of
 from symnet.explain.placing import Placed, chosen, named, placed
@@ -145,7 +145,7 @@ def _equations(unit: Sequence[Expr], known: Mapping[Expr, Form], loops: Loops) -
 
 def _step(loop: Recurrence, nodes: Sequence[Expr], known: Mapping[Expr, Form], loops: Loops) -> list[Equation]:
     """What a loop begins with and what a step computes; the equations of a loop inside it stand where it runs."""
-    own = [node for node in nodes if loops.owner(node) is loop]
+    own = [node for node in nodes if loops.owner(node) is loop and not _is_sequence(node, known, loops)]
     told = dict.fromkeys(node for node in own if node not in loops.slices and loops.carry(node) is None)
     inside: dict[Recurrence, list[Expr]] = {}
     for node in nodes:
@@ -167,6 +167,14 @@ def _step(loop: Recurrence, nodes: Sequence[Expr], known: Mapping[Expr, Form], l
 def _is_told(node: Expr, loops: Loops) -> bool:
     """Whether the equations of a loop say what a value is: an item that is no sum."""
     return node.op == "item" and node.args[0].op == "scan" and loops.added(node) is None
+
+
+def _is_sequence(node: Expr, known: Mapping[Expr, Form], loops: Loops) -> bool:
+    """Whether a value is what a loop keeps, by the name that it has at each step."""
+    if not _is_told(node, loops) or node.attrs["index"] < len(loops.of(node.args[0]).carried):
+        return False
+    whole, step = known[node], known.get(loops.result(node))
+    return isinstance(whole, Symbol) and isinstance(step, Symbol) and whole.base == step.base
 
 
 def _starts(loop: Recurrence, unit: Sequence[Expr], known: Mapping[Expr, Form], loops: Loops) -> list[Equation]:

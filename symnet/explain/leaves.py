@@ -87,6 +87,8 @@ _WRITTEN_OUT = 4
 def _iota(node: Expr, args: Sequence[Form]) -> Form:
     """Positions along an axis: n for that of a named dimension N, else range(5)."""
     size = node.attrs["size"]
+    if size == 1:
+        return Number("0")
     return Symbol(axis_letter(size, 0)) if is_named(size) else Call("range", (dimension(size),))
 
 

@@ -125,7 +125,8 @@ def _letter(
         if len(places) == len(used):
             letter = forward.letters[places[used.index(index)]]
             return names.free(Symbol(barred(letter.base), letter.sub), sequence=True)
-    plain = _CARRIED.get(len(used), "h" * len(used))[used.index(index)] if loop.parent is None else "s"
+    plain = _CARRIED.get(len(used), "h" * len(used))[used.index(index)]
+    plain = _OTHERS[len(loop.around) % len(_OTHERS)] if loop.around else plain
     number = alike.index(loop) + 1 if loop in alike else 1
     letters = [letter + "′" * loop.reverse for letter in dict.fromkeys((plain, *_OTHERS))]
     wanted = [numbered(letters[0], number), *letters[1:]] if len(alike) > 1 else [*letters, numbered(plain, number)]

@@ -151,7 +151,7 @@ class Reader:
         if timed is not None:
             return timed
         if own in self.steps:
-            return self._stacked(own)
+            return self._stacked(own, own)
         if name in self.sizes:
             return Array(np.asarray(float(self.sizes[name])), ())
         if name == "I":
@@ -178,6 +178,8 @@ class Reader:
                         return Array(whole.value[step + shift - 1], whole.shape[1:])
                     if f"{base}_{step + shift}" in store:
                         return store[f"{base}_{step + shift}"]
+                if f"{base}_{step + shift}" in self.steps:
+                    return self._stacked(f"{base}_{step + shift}", own)
                 around = re.fullmatch(r"(.*)_(\d+)", base)  # a row of the array that another loop takes a slice of
                 if around and around[1] in self.given:
                     whole = self.given[around[1]]
@@ -188,10 +190,10 @@ class Reader:
             return self.steps[match[1]][index]
         return None
 
-    def _stacked(self, own: str) -> Array:
-        """The values at the steps 1, 2, … as one array."""
+    def _stacked(self, own: str, name: str) -> Array:
+        """The values at the steps 1, 2, … as one array, whose shape is that of `name`."""
         steps = self.steps[own]
-        lead = self.shapes[own][0] if own in self.shapes else max(steps)
+        lead = self.shapes[name][0] if name in self.shapes else max(steps)
         count = dims.evaluate(lead, self.sizes)
         return Array(np.stack([steps[step].value for step in range(1, count + 1)]), (lead, *steps[1].shape))
 
