@@ -140,6 +140,8 @@ def _permuted(form: Form, shape: Shape, axes: Sequence[int]) -> Form:
         return form
     if order == [*plain[:-2], plain[-1], plain[-2]]:
         return transposed(form)
+    if isinstance(form, Entries) and list(form.indices) == plain:
+        return Entries(form.body, tuple(order))
     return Entries(Index(form, tuple(map(Symbol, plain))), tuple(order))
 
 

@@ -22,10 +22,9 @@ from symnet.explain.notation import (
     Quotient,
     Symbol,
     Transposed,
-    factors_of,
-    unsigned,
 )
 from symnet.explain.notation import Index as Indexed
+from symnet.explain.parentheses import factors_of, unsigned
 from symnet.explain.stacks import stacked_product
 from symnet.explain.windows import convolution
 from symnet.expr.dims import Dim, Shape

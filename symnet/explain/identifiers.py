@@ -21,6 +21,7 @@ _TRAILING = re.compile(r"([A-Za-z]+?)_?(\d+)\Z")
 _WORDS = re.compile(r"([A-Za-z]+)_(\w+)\Z")
 POSITIONS = "ijklmpq"
 _positions: ContextVar[str] = ContextVar("positions", default=POSITIONS)
+_pi_is_free: ContextVar[bool] = ContextVar("pi_is_free", default=True)
 
 
 def symbol(name: str) -> Symbol:
@@ -129,11 +130,18 @@ def positions() -> str:
 
 @contextmanager
 def letters_beside(symbols: Iterable[Symbol]) -> Iterator[None]:
-    """While a formula is written or read that has these symbols: no index has the letter of one of them."""
+    """While a formula is written or read that has these symbols: no index has the letter of one of them, nor has π."""
     taken = {symbol.base for symbol in symbols if not symbol.sub}
-    token = _positions.set("".join(letter for letter in POSITIONS if letter not in taken))
+    letters = _positions.set("".join(letter for letter in POSITIONS if letter not in taken))
+    pi = _pi_is_free.set("π" not in taken)
     yield
-    _positions.reset(token)
+    _positions.reset(letters)
+    _pi_is_free.reset(pi)
+
+
+def pi_is_free() -> bool:
+    """Whether π means 3.14159…, and not one of the symbols."""
+    return _pi_is_free.get()
 
 
 def axis_letter(dim: Dim, axis: int) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from symnet.explain import notation as n
-from symnet.explain.notation import Form, Level, Placed
+from symnet.explain import parentheses as places
+from symnet.explain.notation import Form, Level
+from symnet.explain.parentheses import Placed
 
 GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
@@ -73,7 +75,7 @@ def _place(placed: Placed) -> str:
 
 
 def _at(form: Form, level: Level) -> str:
-    return _place(n.at(form, level))
+    return _place(places.at(form, level))
 
 
 def _list(forms: tuple[Form, ...]) -> str:
@@ -90,7 +92,7 @@ def _number(form: n.Number) -> str:
 
 def _sum(form: n.Sum) -> str:
     text = ""
-    for placed, positive in n.signed_terms(form):
+    for placed, positive in places.signed_terms(form):
         sign = (" + " if positive else " - ") if text else ("" if positive else "-")
         text += sign + _place(placed)
     return text
@@ -160,7 +162,7 @@ def _tuple(forms: tuple[Form, ...]) -> str:
 
 
 def _partial(form: n.Partial) -> str:
-    return rf"\frac{{\partial {write(form.top)}}}{{\partial {_place(n.variable(form))}}}"
+    return rf"\frac{{\partial {write(form.top)}}}{{\partial {_place(places.variable(form))}}}"
 
 
 _WRITERS: dict[type[Form], Callable[[Any], str]] = {
@@ -168,7 +170,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Number: _number,
     n.Partial: _partial,
     n.Sum: _sum,
-    n.Product: lambda f: _PRODUCTS[f.kind].join(map(_place, n.factors(f))),
+    n.Product: lambda f: _PRODUCTS[f.kind].join(map(_place, places.factors(f))),
     n.Convolution: _convolution,
     n.Quotient: _quotient,
     n.Negative: lambda f: f"-{_at(f.body, Level.BIG)}",

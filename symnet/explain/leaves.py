@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from symnet.explain.constants import known_constant
-from symnet.explain.identifiers import axis_letter, symbol
+from symnet.explain.identifiers import axis_letter, pi_is_free, symbol
 from symnet.explain.notation import (
     Call,
     Extent,
@@ -61,7 +61,7 @@ def _named(node: Expr, args: Sequence[Form]) -> Form:
 def _constant(node: Expr, args: Sequence[Form]) -> Form:
     value = node.attrs["value"]
     if not isinstance(value, ArrayValue):
-        known = known_constant(abs(value)) if isinstance(value, float) else None
+        known = known_constant(abs(value), pi_is_free()) if isinstance(value, float) else None
         return number(value) if known is None else known if value > 0 else Negative(known)
     array = value.array
     if array.size and (array == array.flat[0]).all():

@@ -18,8 +18,8 @@ from symnet.explain.notation import (
     Sum,
     Symbol,
     Transposed,
-    unsigned,
 )
+from symnet.explain.parentheses import unsigned
 from symnet.explain.scalars import scaled
 from symnet.expr.node import Expr
 from symnet.simplify.symmetry import is_symmetric

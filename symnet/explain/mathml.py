@@ -8,7 +8,9 @@ from html import escape
 from typing import Any
 
 from symnet.explain import notation as n
-from symnet.explain.notation import Form, Level, Placed
+from symnet.explain import parentheses as places
+from symnet.explain.notation import Form, Level
+from symnet.explain.parentheses import Placed
 
 _RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "and": "∧", "or": "∨"}
 _TRANSPOSED = '<mi mathvariant="normal">T</mi>'
@@ -93,7 +95,7 @@ def _place(placed: Placed) -> str:
 
 
 def _at(form: Form, level: Level) -> str:
-    return _place(n.at(form, level))
+    return _place(places.at(form, level))
 
 
 def _list(forms: tuple[Form, ...]) -> list[str]:
@@ -102,7 +104,7 @@ def _list(forms: tuple[Form, ...]) -> list[str]:
 
 def _sum(form: n.Sum) -> str:
     parts: list[str] = []
-    for placed, positive in n.signed_terms(form):
+    for placed, positive in places.signed_terms(form):
         if parts or not positive:
             parts.append(operator("+" if positive else "−"))
         parts.append(_place(placed))
@@ -111,7 +113,7 @@ def _sum(form: n.Sum) -> str:
 
 def _product(form: n.Product) -> str:
     parts: list[str] = []
-    for position, placed in enumerate(n.factors(form)):
+    for position, placed in enumerate(places.factors(form)):
         sign = _PRODUCTS[form.kind]
         parts += [operator(sign)] if position else []
         parts.append(_place(placed))
@@ -145,7 +147,7 @@ def _relation(form: n.Relation) -> str:
 
 
 def _partial(form: n.Partial) -> str:
-    top, bottom = row(operator("∂"), write(form.top)), row(operator("∂"), _place(n.variable(form)))
+    top, bottom = row(operator("∂"), write(form.top)), row(operator("∂"), _place(places.variable(form)))
     return f"<mfrac>{top}{bottom}</mfrac>"
 
 

@@ -25,8 +25,8 @@ from symnet.explain.notation import (
     Symbol,
     Transposed,
     binding,
-    unsigned,
 )
+from symnet.explain.parentheses import unsigned
 from symnet.expr import dtypes
 from symnet.expr.node import ArrayValue, Expr
 from symnet.simplify.symmetry import holds_identity

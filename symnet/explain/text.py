@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from symnet.explain import notation as n
-from symnet.explain.notation import Form, Level, Placed
+from symnet.explain import parentheses as places
+from symnet.explain.notation import Form, Level
+from symnet.explain.parentheses import Placed
 
 _SUPERSCRIPTS = str.maketrans("0123456789−-+()nit", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺⁽⁾ⁿⁱᵗ")
 _SUBSCRIPTS = dict(zip("0123456789+-−()aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ", strict=True))
@@ -49,7 +51,7 @@ def _place(placed: Placed) -> str:
 
 
 def _at(form: Form, level: Level) -> str:
-    return _place(n.at(form, level))
+    return _place(places.at(form, level))
 
 
 def _list(forms: tuple[Form, ...]) -> str:
@@ -58,14 +60,14 @@ def _list(forms: tuple[Form, ...]) -> str:
 
 def _sum(form: n.Sum) -> str:
     text = ""
-    for placed, positive in n.signed_terms(form):
+    for placed, positive in places.signed_terms(form):
         sign = (" + " if positive else " − ") if text else ("" if positive else "−")
         text += sign + _place(placed)
     return text
 
 
 def _product(form: n.Product) -> str:
-    return _PRODUCTS[form.kind].join(map(_place, n.factors(form)))
+    return _PRODUCTS[form.kind].join(map(_place, places.factors(form)))
 
 
 def _power(form: n.Power) -> str:
@@ -112,13 +114,13 @@ def _index(form: n.Index) -> str:
 _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Symbol: lambda f: f.base + subscript(f.sub, joined=False),
     n.Number: lambda f: f.text.translate(_BOLD) if f.bold else f.text,
-    n.Partial: lambda f: f"∂{write(f.top)}/∂{_place(n.variable(f))}",
+    n.Partial: lambda f: f"∂{write(f.top)}/∂{_place(places.variable(f))}",
     n.Sum: _sum,
     n.Product: _product,
     n.Convolution: lambda f: (
         f"{_at(f.left, Level.POSTFIX)} {f.sign}{_settings(f.settings)} {_at(f.right, Level.POSTFIX)}"
     ),
-    n.Quotient: lambda f: f"{_place(n.numerator(f))} / {_place(n.denominator(f))}",
+    n.Quotient: lambda f: f"{_place(places.numerator(f))} / {_place(places.denominator(f))}",
     n.Negative: lambda f: f"−{_at(f.body, Level.BIG)}",
     n.Power: _power,
     n.Transposed: lambda f: f"{_at(f.body, Level.ATOM)}ᵀ",

@@ -137,3 +137,22 @@ def test_every_operation_is_written_in_every_alphabet(name: str, rng: np.random.
             LATEX.parse(f"${latex.write(form)}$")
         ElementTree.fromstring(mathml.document(written.right))
         assert node._repr_html_().startswith("<p><math>")
+
+
+def test_constants_have_their_names_and_pi_only_where_it_is_no_symbol() -> None:
+    z, pi = sn.input("z", (), "float64"), sn.input("pi", (), "float64")
+    half_log = 0.5 * np.log(2 * np.pi)
+    assert str(formula(z**2 / 2 + half_log)).endswith("log(2 π) / 2")
+    assert str(formula(z + 1 / np.sqrt(2 * np.pi))) == "z + 1 / √(2 π)"
+    assert str(formula(z - np.log(5))) == "z − log(5)"
+    assert str(formula(z / 60)) == "z / 60"
+    assert str(formula(0.25 * z)) == "0.25 z"
+    assert str(formula(pi + half_log)) == "π + 0.918938533205"
+    found = formula(pi * z + half_log).evaluate({"pi": 2.0, "z": 3.0})
+    np.testing.assert_allclose(found, 6.0 + half_log, rtol=1e-12)
+
+
+def test_indices_have_other_letters_than_symbols() -> None:
+    k = sn.input("k", (3, 3), "float64")
+    i = sn.input("i", (3,), "float64")
+    assert str(formula(sn.transpose(sn.reshape(k, (3, 3, 1)) * i, (2, 0, 1)))) == "(k[j, l] ⊙ i[m])ₘⱼₗ"
