@@ -151,17 +151,6 @@ def distance(x: Expr, y: Expr | float) -> Expr | None:
 
 
 @computed
-def apart(x: Expr, y: Expr) -> Expr | None:
-    """The distance, or the plain difference of two inputs or parameters."""
-    left = remainder(x, y)
-    if left is not None:
-        return expression(left, x.dtype)
-    if x is not y and x.op in LEAVES and y.op in LEAVES and x.dtype == y.dtype:
-        return make(lookup("subtract"), (x, y))
-    return None
-
-
-@computed
 def given(x: Expr, y: Expr) -> bool:
     """Whether both are inputs, parameters or the like, which are known exactly."""
     return x is not y and x.op in LEAVES and y.op in LEAVES

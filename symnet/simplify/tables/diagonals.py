@@ -175,8 +175,9 @@ def placed_diagonal(node: Expr, x: Expr) -> Expr | None:
 
 @computed
 def kept_diagonal(identity: Expr, x: Expr) -> Expr | None:
-    """I ⊙ X, for a square matrix X: its diagonal on the diagonal."""
-    if not holds_identity(identity) or x.shape != identity.shape or len(x.shape) != 2:
+    """I ⊙ X, for a square matrix X (no number, repeated): its diagonal on the diagonal."""
+    square = len(x.shape) == 2 and x.shape == identity.shape
+    if not square or x.op == "broadcast_to" or not holds_identity(identity):
         return None
     return make(lookup("diag"), (make(lookup("diagonal"), (x,)),))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from symnet.simplify.logarithms import keeps_factors
 from symnet.simplify.pattern import Apply, Call, Term, this, variables
 from symnet.simplify.polynomials import (
-    apart,
     based_on,
     based_on_second,
     distance,
@@ -129,8 +128,8 @@ POWERS = [
                 -power_step(x, distance(y, x), p), "xᵖ - yᵖ is (y + d)ᵖ - yᵖ with d = x - y"),
     *difference("difference-of-cubes", x * square(x) - y * square(y), power_step(y, distance(x, y), 3),
                 -power_step(x, distance(y, x), 3), "x³ - y³ is (y + d)³ - y³ with d = x - y"),
-    rule("difference-of-squares", square(x) - square(y), apart(x, y) * (x + y), kind=stabilising,
-         reason="x² - y² is (x - y)·(x + y), which subtracts before it rounds"),
+    rule("difference-of-squares", square(x) - square(y), distance(x, y) * (x + y), kind=stabilising,
+         reason="x² - y² is (x - y)·(x + y), and x - y is known"),
     rule("inverse-root-minus-one", rsqrt(x) - 1,
          where(near_one, -(distance(x, 1) / (sqrt(x) * (1 + sqrt(x)))), rsqrt(where(near_one, 1, x)) - 1),
          kind=stabilising, reason="1/√x - 1 is (1 - x)/(√x·(1 + √x))"),

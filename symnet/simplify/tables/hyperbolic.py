@@ -56,6 +56,8 @@ BY_EXPONENTIALS = [
          reason="cosh x - 1 is 2·sinh²(x/2), which keeps its digits for small x"),
     rule("sinh-over-cosh", sinh(x) / cosh(x), tanh(x), kind=stabilising,
          reason="sinh over cosh is tanh, without inf/inf for large x"),
+    rule("square-of-sech-times-sinh", square(1 / cosh(x)) * sinh(x), tanh(x) / cosh(x), kind=stabilising,
+         in_chains=True, reason="sinh over cosh is tanh; 0·inf does not arise for large x"),
     rule("log-of-cosh-itself", log(cosh(x)), log_cosh(x), kind=stabilising,
          reason="log cosh x without overflow of cosh"),
     rule("log-of-multiple-of-cosh", log(c * cosh(x)), log(c) + log_cosh(x), kind=stabilising, condition=above_zero(c),

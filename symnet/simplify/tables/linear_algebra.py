@@ -11,6 +11,7 @@ from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import Axes, count_of, covers_all
 from symnet.simplify.symmetry import holds_identity, is_identity, symmetric
 from symnet.simplify.tables.contractions import contraction, product
+from symnet.simplify.tables.matrix_products import is_outer_product
 from symnet.simplify.vocabulary import (
     absolute,
     contract,
@@ -97,8 +98,11 @@ def traced_product(node: Expr) -> Expr | None:
 
 @computed
 def without_identity(node: Expr, x: Expr, position: int) -> Expr | None:
-    """A contraction with the identity: the other operand, one of whose indices is called what the identity says."""
-    if not is_plain(node.attrs["spec"]):
+    """A contraction with the identity: the other operand, one of whose indices is called what the identity says.
+
+    Of u vᵀ one factor alone meets the identity.
+    """
+    if not is_plain(node.attrs["spec"]) or is_outer_product(node, 1 - position):
         return None
     parts = parse_spec(node.attrs["spec"])
     identity, other, result = parts[position], parts[1 - position], parts[2]

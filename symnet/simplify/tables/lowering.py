@@ -6,20 +6,25 @@ from symnet.expr.node import Expr
 from symnet.expr.work import elements
 from symnet.simplify.facts import positive
 from symnet.simplify.pattern import Rest, attributes, computed, constants, variables
+from symnet.simplify.polynomials import given
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import constant_along, is_axis, single, squeezed
+from symnet.simplify.tables.roots import splits
 from symnet.simplify.vocabulary import (
     bernoulli_logit_slope,
+    cast,
     expm1,
     gather,
     log,
     log_softmax,
     max_,
     maximum,
+    reshape,
     sigmoid,
     softmax,
     softmax_residual,
     softmax_slope,
+    sqrt,
     square,
     stop_gradient,
     sum_,
@@ -78,6 +83,9 @@ FAR_OUT = [
     rule("softmax-slope", softmax(z, axis=A) * (g - sum_(softmax(z, axis=A) * g, axes=B, keepdims=True)),
          softmax_slope(z, g, axis=A), kind=stabilising, condition=(is_axis(B, A), same_shape(z, g)), lowering=True,
          reason="the shares add up to 1, so g may be taken from its value at the largest share before terms cancel"),
+    rule("softmax-slope-turned", softmax(z, axis=A) * (sum_(softmax(z, axis=A) * g, axes=B, keepdims=True) - g),
+         -softmax_slope(z, g, axis=A), kind=stabilising, condition=(is_axis(B, A), same_shape(z, g)), lowering=True,
+         reason="the shares add up to 1, so g may be taken from its value at the largest share before terms cancel"),
     rule("tanh-slope", 1 - square(tanh(x)), tanh_slope(x), kind=stabilising, lowering=True,
          reason="1 - tanh² from e⁻²ˣ keeps the digits that the difference loses where tanh rounds to 1"),
 ]  # fmt: skip
@@ -88,13 +96,28 @@ SATURATION = [
     rule("one-less-picked-share", 1 - gather(softmax(z, axis=A), index, axes=B),
          -expm1(gather(log_softmax(z, axis=A), index, axes=B)), kind=stabilising, lowering=True,
          reason="1 - p from the logarithm of p has the digits that p has lost where it rounds to 1"),
+    rule("one-less-picked-share-of-shape", 1 - reshape(gather(softmax(z, axis=A), index, axes=B), shape=K),
+         -expm1(reshape(gather(log_softmax(z, axis=A), index, axes=B), shape=K)), kind=stabilising, lowering=True,
+         reason="1 - p from the logarithm of p has the digits that p has lost where it rounds to 1"),
     rule("sigmoid-less-target", sigmoid(x) - t, bernoulli_logit_slope(x, t), kind=stabilising, lowering=True,
          reason="the smaller of σ(x) and 1 - σ(x) has all its digits, and is the difference where t is the other end"),
     rule("target-less-sigmoid", t - sigmoid(x), -bernoulli_logit_slope(x, t), kind=stabilising, lowering=True,
          reason="the smaller of σ(x) and 1 - σ(x) has all its digits, and is the difference where t is the other end"),
+    rule("difference-of-given-squares", square(x) - square(y), (x - y) * (x + y), kind=stabilising,
+         condition=given(x, y), lowering=True,
+         reason="x² - y² is (x - y)·(x + y), which subtracts before it rounds"),
+    rule("product-of-sum-and-difference", c - square(x), (sqrt(c) - x) * (sqrt(c) + x), kind=stabilising,
+         condition=splits(c, x), lowering=True,
+         reason="a² - x² is (a - x)·(a + x), which subtracts before it rounds"),
+    rule("product-of-difference-and-sum", square(x) - c, (x - sqrt(c)) * (x + sqrt(c)), kind=stabilising,
+         condition=splits(c, x), lowering=True,
+         reason="x² - a² is (x - a)·(x + a), which subtracts before it rounds"),
+    rule("square-in-float64", cast(square(x), dtype="float64"), square(cast(x, dtype="float64")), kind=stabilising,
+         lowering=True, reason="the square of a float32 number is exact in float64"),
     rule("times-own-log", x * log(x), xlogy(x, x), kind=stabilising, lowering=True, reason="x log x tends to 0 with x"),
 ]  # fmt: skip
-"""Applied before definitions are expanded."""
+"""Applied before definitions are expanded, and after all derivatives are taken (that of a product of a sum and a
+difference would cancel)."""
 
 SHIFTS = [
     rule("largest-of-multiple", max_(s * x, axes=A, keepdims=K), squeezed(s, A, K, x) * max_(x, axes=A, keepdims=K),

@@ -61,10 +61,6 @@ CONJUGATES = [
          reason="x + √(x² + y²) is y²/(√(x² + y²) - x) where x is negative"),
     rule("length-plus-second", hypot(y, x) + x, hypot_plus(x, y), kind=stabilising, condition=may_be_negative(x),
          reason="x + √(x² + y²) is y²/(√(x² + y²) - x) where x is negative"),
-    rule("product-of-sum-and-difference", c - square(x), (sqrt(c) - x) * (sqrt(c) + x), kind=stabilising,
-         condition=splits(c, x), reason="a² - x² is (a - x)·(a + x), which subtracts before it rounds"),
-    rule("product-of-difference-and-sum", square(x) - c, (x - sqrt(c)) * (x + sqrt(c)), kind=stabilising,
-         condition=splits(c, x), reason="x² - a² is (x - a)·(x + a), which subtracts before it rounds"),
     rule("root-of-multiple-of-square", sqrt(c * square(x)), sqrt(c) * absolute(x), kind=stabilising,
          condition=splits(c, x), reason="the root of a square is the absolute value"),
 ]  # fmt: skip

@@ -138,6 +138,9 @@ DIFFERENCES: dict[str, Samples] = {
     "artanh-of-two-logs": nodes(sn.log1p(x) - sn.log1p(-x)),
     "arsinh": nodes(sn.log(hypot_plus(x, sn.constant(1.0, "float64")))),
     "log-of-exp-step": nodes(sn.log(exp_step(x, sn.absolute(e)))),
+    # shares
+    "power-of-share": nodes(*(sn.softmax(x, axis=1) ** p for p in (0.7, -0.3)), sn.sigmoid(20.0 * x) ** 0.25),
+    "root-of-share": nodes(sn.sqrt(sn.softmax(x, axis=0)), sn.sqrt(sn.sigmoid(20.0 * x))),
     # error functions
     "number-minus-erfc": nodes(1.0 - 0.5 * sn.erfc(x), 3.0 - 1.5 * sn.erfc(e)),
     "exp-times-erfc": nodes(sn.exp(sn.square(x)) * sn.erfc(x), sn.erfc(0.5 * e) * sn.exp(sn.square(e) / 4.0)),

@@ -27,6 +27,7 @@ from tests.symnet.simplify.decide import method
 from tests.symnet.simplify.samples import Instance, is_scalar, samples
 from tests.symnet.simplify.test_rules import (
     EXTREME,
+    IN_FLOAT64,
     LARGEST,
     RULES,
     SIZES,
@@ -55,7 +56,8 @@ def methods() -> dict[str, str]:
 
 def gains() -> dict[str, tuple[str, str]]:
     """The worst float32 error of the left and of the right side of each stabilising rule."""
-    return {rule.name: gain(rule, np.random.default_rng(0)) for rule in RULES if rule.kind == "stabilising"}
+    found = [rule for rule in RULES if rule.kind == "stabilising" and rule.name not in IN_FLOAT64]
+    return {rule.name: gain(rule, np.random.default_rng(0)) for rule in found}
 
 
 def gain(rule: Rule, rng: np.random.Generator) -> tuple[str, str]:

@@ -547,6 +547,7 @@ WRITTEN: dict[str, Samples] = {
     ],
     "contract-one-hot-second": lambda rng: [contract(f64("v", 2, 4), hot, "cb,ab->ac")],
     # lowering
+    "square-in-float64": lambda rng: [sn.cast(sn.square(input("r", (3, 5), "float32")), "float64")],
     "divide-by-few": lambda rng: [x / m, x / 3.0],
     "largest-of-multiple": lambda rng: [
         sn.max(2.5 * x, axis=1),

@@ -90,6 +90,8 @@ SATURATION: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     "sigmoid-less-target": lambda rng: [sn.sigmoid(z) - hot, sn.sigmoid(a) - b],
     "target-less-sigmoid": lambda rng: [hot - sn.sigmoid(z), b - sn.sigmoid(a)],
     "one-less-picked-share": lambda rng: [1.0 - sn.take_along_axis(p, input("y", (3, 1), "int64"), axis=1)],
+    "one-less-picked-share-of-shape": lambda rng: [1.0 - column],
+    "softmax-slope-turned": lambda rng: [p * (sn.sum(t * p, axis=1, keepdims=True) - t)],
     "softmax-slope": lambda rng: [p * (t - sn.sum(t * p, axis=1, keepdims=True))],
 }
 
