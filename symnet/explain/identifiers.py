@@ -76,13 +76,17 @@ def layer_symbols(parameters: Iterable[Expr], above: Mapping[Expr, Sequence[Expr
     """
     roles: dict[Expr, _Role] = {}
     times: Counter[str] = Counter()
+    parameters = list(parameters)
+    normalised = {layer for name in map(str, (p.name for p in parameters)) for layer in _layer_of_statistics(name)}
     for parameter in parameters:
         name = str(parameter.name)
         if is_plain(name) and not {"weight", "bias"} & set(name.split("_")):
             continue
         repeated = str(times[name]) if is_plain(name) and times[name] else ""  # another layer that nobody named
         times[name] += 1
-        roles[parameter] = _role(name, repeated, [user.op for user in above.get(parameter, ())])
+        users = [user.op for user in above.get(parameter, ())]
+        norm = any(op.endswith("_norm") for op in users) or name.rpartition(".")[0] in normalised
+        roles[parameter] = _role(name, repeated, norm, "gather" in users)
     layers: dict[str, list[str]] = {}
     for role in roles.values():
         if role.layer not in layers.setdefault(role.family, []):
@@ -97,7 +101,13 @@ def layer_symbols(parameters: Iterable[Expr], above: Mapping[Expr, Sequence[Expr
     return result
 
 
-def _role(name: str, repeated: str, used_by: Sequence[str]) -> _Role:
+def _layer_of_statistics(name: str) -> list[str]:
+    """The layer of a mean that was collected in training: in evaluation it tells which layers are norms."""
+    layer, _, role = name.rpartition(".")
+    return [layer] if role == "running_mean" else []
+
+
+def _role(name: str, repeated: str, norm: bool, table: bool) -> _Role:
     layer, _, role = name.rpartition(".")
     words = [word for word in role.split("_") if word]
     outer, _, own = layer.rpartition(".")
@@ -110,9 +120,9 @@ def _role(name: str, repeated: str, used_by: Sequence[str]) -> _Role:
     if not kind:
         plain = symbol(readable(role))
         return _Role(plain.base, plain.sub, plain.base, layer)
-    if any(op.endswith("_norm") for op in used_by):
+    if norm:
         return _Role("γ" if kind == "weight" else "β", sub, "norm", layer + repeated)
-    if "gather" in used_by and kind == "weight":
+    if table and kind == "weight":
         return _Role("E", sub, "table", layer + repeated)
     letter = ("W" if kind == "weight" else "b") + "′" * backward
     return _Role(letter, sub, "part" if sub else "", layer + repeated, int(depth[1:]) + 1 if depth else 0)

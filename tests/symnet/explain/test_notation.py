@@ -156,3 +156,10 @@ def test_indices_have_other_letters_than_symbols() -> None:
     k = sn.input("k", (3, 3), "float64")
     i = sn.input("i", (3,), "float64")
     assert str(formula(sn.transpose(sn.reshape(k, (3, 3, 1)) * i, (2, 0, 1)))) == "(k[j, l] ⊙ i[m])ₘⱼₗ"
+
+
+def test_the_parameters_of_a_norm_have_their_letters_in_evaluation_too() -> None:
+    norm = sn.nn.BatchNorm1d(6)
+    shown = str(sn.inference(norm(sn.input("x", ("N", 6))))).splitlines()
+    assert shown[0] == "((x − running_mean) / √(running_var + 1e−5)) ⊙ γ + β"
+    assert shown[-2:] == ["  γ = weight", "  β = bias"]

@@ -13,7 +13,7 @@ FORMULAS: list[tuple[sn.optim.Optimizer, list[str]]] = [
     (sn.optim.SGD(momentum=0.9), ["v ← μ v + g + λ p", "p ← p − lr v"]),
     (
         sn.optim.SGD(momentum=0.9, nesterov=True, maximize=True),
-        ["g ← −g + λ p", "v ← μ v + g", "p ← p − lr (g + μ v)"],
+        ["g ← λ p − g", "v ← μ v + g", "p ← p − lr (g + μ v)"],
     ),
     (
         sn.optim.Adam(),
