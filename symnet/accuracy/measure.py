@@ -121,7 +121,11 @@ def quick_on_rows(
     """
     inputs = _inputs(closed)
     shapes = [evaluate_shape(node.shape[:-1], sizes) for node in inputs]
-    judge, nodes = _judge(closed, inputs, rows(shapes, domains), sizes)
+    columns = rows(shapes, domains)
+    if training:
+        ordinary = np.all([_ordinary(column) for column in columns], axis=0)
+        columns = [column[..., ordinary] for column in columns]
+    judge, nodes = _judge(closed, inputs, columns, sizes)
     judge.along = judge.forgiving = training
     judge.lowered = saturation_rules(not training)
     _settle_quickly(judge, nodes)
@@ -175,9 +179,7 @@ def matters(judge: Judge, closed: Expr, now: Expr | None = None) -> Array:
     (values,) = judge.values([closed if now is None else now])
     found = judge.ill(closed, values)
     for column in judge.columns:
-        if column.dtype != bool:
-            ordinary = (np.abs(column) <= ORDINARY) & ((np.abs(column) >= 1 / ORDINARY) | (column == 0))
-            found &= ordinary.reshape(-1, len(found)).all(axis=0)
+        found &= _ordinary(column)
     if not found.any():
         return found
     places = np.flatnonzero(found)
@@ -195,6 +197,12 @@ def matters(judge: Judge, closed: Expr, now: Expr | None = None) -> Array:
         large = ~(error <= ILL * EPSILON * largest)
         places, error, columns = places[large], error[large], [column[..., large] for column in columns]
     return np.asarray(np.isin(np.arange(len(found)), places))
+
+
+def _ordinary(column: Array) -> Array:
+    """The points at which all elements are of a size as in training."""
+    size = np.abs(column.astype(np.float64)).reshape(-1, column.shape[-1])
+    return np.asarray(((size <= ORDINARY) & ((size >= 1 / ORDINARY) | (size == 0))).all(axis=0))
 
 
 def _varied(column: Array, place: int) -> list[Array]:
