@@ -7,6 +7,7 @@ from symnet.expr.node import Expr, make
 from symnet.expr.op import lookup
 from symnet.ops.leaves import number
 from symnet.simplify.facts import above_zero, is_positive_constant, nonnegative, positive
+from symnet.simplify.logarithms import MOVES
 from symnet.simplify.pattern import Family, attributes, computed, constants, this, variables
 from symnet.simplify.rule import rule, stabilising
 from symnet.simplify.shapes import Axes, axes_summed, count_along, lines_up, summed_axes
@@ -34,6 +35,19 @@ x, y = variables("x y")
 c, d = constants("c d")
 A, B, K = attributes("A B K")
 reduced = Family("reduced", frozenset(("sum", "mean")))
+
+
+@computed
+def below_one(c: float) -> bool:
+    return c < 1.0
+
+
+@computed
+def is_share(x: Expr) -> bool:
+    """Whether x is of a softmax or a sigmoid, or elements of one."""
+    while x.op in MOVES:
+        x = x.args[0]
+    return x.op in ("softmax", "sigmoid")
 
 
 @computed
@@ -250,4 +264,11 @@ LOGS = [
     ),
 ]
 
-RULES = [*POWERS, *ROOTS, *QUOTIENTS, *SIGNS, *LOGS]
+SHARES = [
+    rule("power-of-share", power(x, c), exp(c * log(x)), kind=stabilising, condition=(below_one(c), is_share(x)),
+         reason="shares have logarithms where they underflow, and their roots may not; the slope is no ∞·0"),
+    rule("root-of-share", sqrt(x), exp(0.5 * log(x)), kind=stabilising, condition=is_share(x),
+         reason="shares have logarithms where they underflow, and their roots may not; the slope is no ∞·0"),
+]  # fmt: skip
+
+RULES = [*POWERS, *ROOTS, *QUOTIENTS, *SIGNS, *LOGS, *SHARES]
