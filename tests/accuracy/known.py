@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 KNOWN: dict[str, str] = {
-    "shifted softplus": "the number log 2 is a float64 number in the graph, and what it lacks is left where the rest is 0",
+    "shifted softplus": "log 2 in the graph is a float64 number, and what that lacks is left where the rest is 0",
     "swiglu": "a factor is below the normal numbers of float32, the product with it is not",
     "identity: either of two": "1 - (1 - p)(1 - q) for p and q below 10⁻¹⁶, which float64 takes for 0",
     "softmax of two axes": "shares that lack less than 10⁻¹⁶ to 1, which float64 takes for 1",
-    "log-mean-exp": "log(3) of the program and the number log 3 of the formula differ in the last bit of float64; 0 is wanted",
+    "log-mean-exp": "the log 3 that is computed and that of the formula differ in the last bit of float64",
     "gumbel softmax": "z - log(…) is rounded at 1000 before it is multiplied by 10 and exponentiated",
     "sparse share": "at a kink of the positive part: the derivative is 0 there, the mean of both sides is wanted",
     "maximum of two branches": "in float32 both branches are equal near 0, and the derivative is the mean of both",

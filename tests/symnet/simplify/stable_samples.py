@@ -90,7 +90,9 @@ SATURATION: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     "sigmoid-less-target": lambda rng: [sn.sigmoid(z) - hot, sn.sigmoid(a) - b],
     "target-less-sigmoid": lambda rng: [hot - sn.sigmoid(z), b - sn.sigmoid(a)],
     "one-less-picked-share": lambda rng: [1.0 - sn.take_along_axis(p, input("y", (3, 1), "int64"), axis=1)],
-    "one-less-picked-share-of-shape": lambda rng: [1.0 - column],
+    "one-less-picked-share-of-shape": lambda rng: [
+        1.0 - sn.reshape(p[sn.arange(3), input("y", (3,), "int64")], (3, 1))
+    ],
     "softmax-slope-turned": lambda rng: [p * (sn.sum(t * p, axis=1, keepdims=True) - t)],
     "softmax-slope": lambda rng: [p * (t - sn.sum(t * p, axis=1, keepdims=True))],
 }
@@ -133,6 +135,7 @@ EXPONENTIALS: dict[str, Callable[[np.random.Generator], list[Expr]]] = {
     "exp-times-mirrored-sigmoid": lambda rng: [sn.exp(x) * sn.sigmoid(y) for x, y in MIRRORED],
     "exp-times-square-of-sigmoid": lambda rng: [sn.exp(x) * sn.square(sn.sigmoid(y)) for x, y in MIRRORED],
     "sigmoid-less-product": lambda rng: [sn.sigmoid(x) - sn.sigmoid(y) * sn.sigmoid(x) for x, y in MIRRORED],
+    "sinh-over-exponentials": lambda rng: [sn.sinh(x) / (sn.exp(x) + sn.exp(y)) for x, y in MIRRORED],
     "sigmoid-less-mirrored": lambda rng: [sn.sigmoid(x) - sn.sigmoid(y) for x, y in MIRRORED],
     "log-of-blend": lambda rng: [
         sn.log(sn.sigmoid(a) * sn.square(f64("s", 5)) + sn.sigmoid(-a) * sn.square(b)),
