@@ -110,9 +110,6 @@ SIGNS = [
          reason="turning a difference round changes its sign"),
     rule("negative-divided-difference", (x - y) / c, (y - x) / -c, condition=below_zero(c),
          reason="turning a difference round changes its sign"),
-    rule("add-negative-product", x + (-y) * z, x - y * z, reason="a sign comes out of a product"),
-    rule("subtract-from-negative", -x + y, y - x, condition=unsigned(y), reason="the positive term comes first",
-         in_chains=True),
 ]  # fmt: skip
 
 CANCEL = [

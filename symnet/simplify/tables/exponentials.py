@@ -292,8 +292,6 @@ SIGMOID = [
 ]  # fmt: skip
 
 TANH = [
-    rule("tanh-of-exponentials", (exp(x) - exp(-x)) / (exp(x) + exp(-x)), tanh(x), kind=stabilising,
-         reason="sinh over cosh is tanh, without inf/inf for large x"),
     rule("tanh-of-expm1", expm1(x) / (exp(x) + 1), tanh(0.5 * x), kind=stabilising,
          reason="(eˣ - 1)/(eˣ + 1) is tanh(x/2), without inf/inf for large x"),
     rule("tanh-of-expm1-sigmoid", expm1(x) * sigmoid(-x), tanh(0.5 * x), kind=stabilising, in_chains=True,

@@ -56,6 +56,8 @@ BY_EXPONENTIALS = [
          reason="cosh x - 1 is 2·sinh²(x/2), which keeps its digits for small x"),
     rule("sinh-over-cosh", sinh(x) / cosh(x), tanh(x), kind=stabilising,
          reason="sinh over cosh is tanh, without inf/inf for large x"),
+    rule("sinh-over-exponentials", sinh(x) / (exp(x) + exp(y)), 0.5 * tanh(x), kind=stabilising,
+         condition=opposite(x, y), reason="sinh over twice cosh is half of tanh, without inf/inf for large x"),
     rule("square-of-sech-times-sinh", square(1 / cosh(x)) * sinh(x), tanh(x) / cosh(x), kind=stabilising,
          in_chains=True, reason="sinh over cosh is tanh; 0·inf does not arise for large x"),
     rule("log-of-cosh-itself", log(cosh(x)), log_cosh(x), kind=stabilising,
