@@ -174,6 +174,7 @@ SCALAR: dict[str, Callable[..., Any]] = {
     "minimum": min,
     "maximum": max,
     "lgamma": lambda x: _log_gamma(x),
+    "trigamma": lambda x: _polygamma(1, x),
     "lgamma_step": lambda x, d: _log_gamma(x + d) - _log_gamma(x),
     "betaln": lambda a, b: _log_gamma(a) + _log_gamma(b) - _log_gamma(a + b),
 }
@@ -182,6 +183,18 @@ SCALAR: dict[str, Callable[..., Any]] = {
 def _log_gamma(x: Any) -> Any:
     """log |Γ(x)|."""
     return mpmath.inf if mpmath.isinf(x) or (x <= 0 and mpmath.isint(x)) else mpmath.re(mpmath.loggamma(x))
+
+
+def _polygamma(n: int, x: Any) -> Any:
+    """The (n + 1)-th derivative of log Γ(x); reflected for x < 0, where mpmath would take |x| steps."""
+    if x >= 0:
+        return mpmath.psi(n, x)
+    derivative = [mpmath.mpf(0), mpmath.mpf(1)]  # of cot(π x), as a polynomial of the cotangent c: c′ = −π (1 + c²)
+    for _ in range(n):
+        slope = [k * c for k, c in enumerate(derivative)][1:]
+        derivative = [-(a + b) for a, b in zip([*slope, 0, 0], [0, 0, *slope], strict=True)]
+    cotangent = mpmath.cospi(x) / mpmath.sinpi(x)
+    return (-1) ** n * mpmath.psi(n, 1 - x) - mpmath.pi ** (n + 1) * mpmath.polyval(derivative[::-1], cotangent)
 
 
 def _quadratic_root(a: Any, b: Any, c: Any) -> Any:
@@ -472,7 +485,7 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "logabsdet": _each_matrix(lambda attrs, a: _log(abs(_determinant(a)))),
     "logdet": _each_matrix(lambda attrs, a: _real(_log, (_determinant(a),))),
     "trace": _each_matrix(lambda attrs, a: sum(np.diagonal(a))),
-    "polygamma": lambda node, args, *_: _floats(lambda x: mpmath.psi(node.attrs["order"], x))(*args),
+    "polygamma": lambda node, args, *_: _floats(lambda x: _polygamma(node.attrs["order"], x))(*args),
     "place": _place,
     "scatter_add": _scatter,
     "contract": _contract,
