@@ -16,9 +16,11 @@ from codegen.passes.fuse import EPILOGUE, HORIZONTAL, ROWS
 from codegen.passes.history import HISTORY
 from codegen.passes.hoist import HOIST
 from codegen.passes.inline import INLINE
+from codegen.passes.layout import LAYOUT
 from codegen.passes.loops import LOOPS
 from codegen.passes.memory import MEMORY
 from codegen.passes.names import NAMES
+from codegen.passes.operands import OPERANDS
 from codegen.passes.registers import REGISTERS
 from codegen.passes.reuse import REUSE
 from codegen.passes.schedule import SCHEDULE
@@ -38,7 +40,7 @@ PASSES: tuple[Pass, ...] = (
     # less memory
     REGISTERS, DEAD, HISTORY, REUSE, DEAD,
     # how it runs
-    NAMES, SCHEDULE, MEMORY,
+    LAYOUT, OPERANDS, NAMES, SCHEDULE, MEMORY,
 )  # fmt: skip
 """In order; each record says in one line what the pass does. `inline` comes again for what hoisting left."""
 

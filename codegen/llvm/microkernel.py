@@ -10,23 +10,45 @@ Every element is summed in the order of k, whatever the tile: results do not dep
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from codegen.llvm.builder import LLVM_TYPE, FunctionText, vector_type
 from codegen.loops.grammar import Origin
 from symnet.expr.dtypes import BYTES, SHORT, is_float
+
+Sums = dict[tuple[int, int], str]
+"""The names of the sums by row and vector."""
+Masks = list[str | None]
+
+UNROLLED = 9
+"""The most k that are written out one after the other, rather than run by a loop inside a loop."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A loop over k: how many times it runs, and the bytes from one time to the next in either operand.
+
+    None where only the call knows, in the outermost loop.
+    """
+
+    count: int | None
+    left: int | None
+    right: int | None
 
 
 @dataclass(frozen=True)
 class Microkernel:
     """One function `void @name(ptr left, ptr right, i64 steps, ptr tile, i64 left_step, i64 right_step, i64 columns)`.
 
-    The steps are the bytes from one k to the next; `columns` is how many columns exist from here on. Each of these
-    three is a parameter only where it is not known: see the fields.
+    `steps` is how often the outermost loop runs, `left_step` and `right_step` are its bytes from one time to the next;
+    `columns` is how many columns exist from here on. Each of the last three is a parameter only where it is not known:
+    see the fields.
 
     left_row     bytes from one row of the left operand to the next
     tile_row     bytes from one row of the result to the next
-    left_step, right_step   bytes from one k to the next, None where only the call knows
+    walks        the loops over k, outermost first
     columns      None: all vectors are full; a number: only so many columns may be read; "runtime": a parameter
     accumulates  whether the sums start from what the tile holds, instead of zero
     may_be_empty whether there can be no k at all
@@ -41,8 +63,7 @@ class Microkernel:
     vectors: int
     left_row: int
     tile_row: int
-    left_step: int | None
-    right_step: int | None
+    walks: tuple[Walk, ...]
     columns: int | str | None = None
     accumulates: bool = False
     may_be_empty: bool = False
@@ -53,9 +74,9 @@ class Microkernel:
     def parameters(self) -> list[tuple[str, str]]:
         """(type, name) of the parameters, in order."""
         result = [("ptr readonly", "left"), ("ptr readonly", "right"), ("i64", "steps"), ("ptr", "tile")]
-        if self.left_step is None:
+        if self.walks[0].left is None:
             result.append(("i64", "left_step"))
-        if self.right_step is None:
+        if self.walks[0].right is None:
             result.append(("i64", "right_step"))
         if self.columns == "runtime":
             result.append(("i64", "columns"))
@@ -73,6 +94,7 @@ class _Writer:
         self.kind = vector_type(micro.dtype, micro.lanes)
         self.vector_bytes = micro.lanes * BYTES[micro.dtype]
         self.fn = FunctionText(micro.name, micro.parameters, attributes="nounwind noinline")
+        self.looped = looped([walk.count for walk in micro.walks])
         self.cells = [(row, vector) for row in range(micro.rows) for vector in range(micro.vectors)]
 
     def text(self) -> str:
@@ -84,52 +106,94 @@ class _Writer:
                 fn.do(f"store {self.kind} {results[cell]}, ptr {self.place(cell)}, align {BYTES[micro.dtype]}")
         return fn.finish()
 
-    def sums(self) -> dict[tuple[int, int], str]:
-        """The loop over k; gives the names of the sums after it."""
+    def sums(self) -> Sums:
+        """The loops over k; gives the names of the sums after them."""
         micro, fn = self.micro, self.fn
         masks = self.masks()
         start = dict.fromkeys(self.cells, "zeroinitializer")
         if micro.accumulates:
             align = BYTES[micro.dtype]
             start = {cell: fn.value(f"load {self.kind}, ptr {self.place(cell)}, align {align}") for cell in self.cells}
-        if micro.may_be_empty:
-            some = fn.value("icmp sgt i64 %steps, 0")
-            fn.do(f"br i1 {some}, label %loop, label %done")
-        else:
+        if not micro.may_be_empty:
             fn.do("br label %loop")
-        fn.start("loop")
-        for name, kind, first in (("left.k", "ptr", "%left"), ("right.k", "ptr", "%right"), ("todo", "i64", "%steps")):
-            fn.do(f"%{name} = phi {kind} [ {first}, %entry ], [ %{name}.next, %loop ]")
-        for row, vector in self.cells:
-            first = start[row, vector]
-            fn.do(f"%s{row}.{vector} = phi {self.kind} [ {first}, %entry ], [ %n{row}.{vector}, %loop ]")
-        self.step(masks)
-        fn.do(f"%left.k.next = getelementptr i8, ptr %left.k, i64 {_bytes(micro.left_step, '%left_step')}")
-        fn.do(f"%right.k.next = getelementptr i8, ptr %right.k, i64 {_bytes(micro.right_step, '%right_step')}")
-        fn.do("%todo.next = add nsw i64 %todo, -1")
-        more = fn.value("icmp ne i64 %todo.next, 0")
-        fn.do(f"br i1 {more}, label %loop, label %done")
-        fn.start("done")
-        return self.results(start)
+            return self.loop(0, "entry", "%left", "%right", start, masks)
+        some = fn.value("icmp sgt i64 %steps, 0")
+        fn.do(f"br i1 {some}, label %loop, label %done")
+        sums = self.loop(0, "entry", "%left", "%right", start, masks)
+        last = "loop" if self.looped == 1 else "done1"
+        return {
+            cell: fn.value(f"phi {self.kind} [ {start[cell]}, %entry ], [ {sums[cell]}, %{last} ]")
+            for cell in self.cells
+        }
 
-    def step(self, masks: list[str | None]) -> None:
-        """What is done for one k."""
+    def loop(self, level: int, before: str, left: str, right: str, start: Sums, masks: Masks) -> Sums:
+        """The loop number `level` with those inside it, entered from the block `before`; gives the sums after it.
+
+        Every loop runs at least once, so the sums of the innermost one are those of all.
+        """
+        fn, walk, mark = self.fn, self.micro.walks[level], str(level) if level else ""
+        innermost = level + 1 == self.looped
+        last = f"loop{mark}" if innermost else f"done{level + 1}"
+        fn.start(f"loop{mark}")
+        count = "%steps" if walk.count is None else str(walk.count)
+        for name, kind, first in (("left", "ptr", left), ("right", "ptr", right)):
+            fn.do(f"%{name}{mark}.k = phi {kind} [ {first}, %{before} ], [ %{name}{mark}.k.next, %{last} ]")
+        fn.do(f"%todo{mark} = phi i64 [ {count}, %{before} ], [ %todo{mark}.next, %{last} ]")
+        sums: Sums = {}
+        for row, vector in self.cells:
+            name, following = f"%s{mark}{'.' if mark else ''}{row}.{vector}", f"%n{row}.{vector}"
+            first = start[row, vector]
+            fn.do(f"{name} = phi {self.kind} [ {first}, %{before} ], [ {following}, %{last} ]")
+            sums[row, vector] = name
+        if innermost:
+            sums = self.steps(f"%left{mark}.k", f"%right{mark}.k", sums, masks)
+        else:
+            fn.do(f"br label %loop{level + 1}")
+            sums = self.loop(level + 1, f"loop{mark}", f"%left{mark}.k", f"%right{mark}.k", sums, masks)
+        for name, step in (("left", walk.left), ("right", walk.right)):
+            offset = f"%{name}_step" if step is None else str(step)
+            fn.do(f"%{name}{mark}.k.next = getelementptr i8, ptr %{name}{mark}.k, i64 {offset}")
+        fn.do(f"%todo{mark}.next = add nsw i64 %todo{mark}, -1")
+        more = fn.value(f"icmp ne i64 %todo{mark}.next, 0")
+        fn.do(f"br i1 {more}, label %loop{mark}, label %done{mark}")
+        fn.start(f"done{mark}")
+        return sums
+
+    def steps(self, left: str, right: str, sums: Sums, masks: Masks) -> Sums:
+        """What is done in the innermost loop: one k, or all those of the short loops inside it one after the other."""
+        short = self.micro.walks[self.looped :]
+        places = list(product(*(range(walk.count or 0) for walk in short)))
+        for number, place in enumerate(places, 1):
+            from_left = sum(at * (walk.left or 0) for at, walk in zip(place, short, strict=True))
+            from_right = sum(at * (walk.right or 0) for at, walk in zip(place, short, strict=True))
+            last = number == len(places)
+            sums = self.step(left, from_left, right, from_right, sums, masks, last)
+        return sums
+
+    def step(
+        self, left: str, from_left: int, right: str, from_right: int, sums: Sums, masks: Masks, last: bool
+    ) -> Sums:
+        """What is done for one k, whose operands lie so many bytes behind the pointers."""
         micro, fn = self.micro, self.fn
         size = BYTES[micro.dtype]
-        right = [self.right(vector, mask) for vector, mask in enumerate(masks)]
+        new: Sums = {}
+        columns = [self.right(right, from_right + v * self.vector_bytes, mask) for v, mask in enumerate(masks)]
         for row in range(micro.rows):
-            at = fn.value(f"getelementptr i8, ptr %left.k, i64 {row * micro.left_row}")
-            left = fn.value(f"load {LLVM_TYPE[micro.dtype]}, ptr {at}, align {size}")
-            first = fn.value(f"insertelement {self.kind} poison, {LLVM_TYPE[micro.dtype]} {left}, i64 0")
+            at = fn.value(f"getelementptr i8, ptr {left}, i64 {from_left + row * micro.left_row}")
+            element = fn.value(f"load {LLVM_TYPE[micro.dtype]}, ptr {at}, align {size}")
+            first = fn.value(f"insertelement {self.kind} poison, {LLVM_TYPE[micro.dtype]} {element}, i64 0")
             all_lanes = f"<{micro.lanes} x i32> zeroinitializer"
-            left = fn.value(f"shufflevector {self.kind} {first}, {self.kind} poison, {all_lanes}")
+            spread = fn.value(f"shufflevector {self.kind} {first}, {self.kind} poison, {all_lanes}")
             for vector in range(micro.vectors):
-                self.multiply_add(left, right[vector], f"%s{row}.{vector}", f"%n{row}.{vector}")
+                result = f"%n{row}.{vector}" if last else f"%{fn.fresh('n')}"
+                self.multiply_add(spread, columns[vector], sums[row, vector], result)
+                new[row, vector] = result
+        return new
 
-    def right(self, vector: int, mask: str | None) -> str:
+    def right(self, pointer: str, offset: int, mask: str | None) -> str:
         """One vector of the right operand."""
         fn, size = self.fn, BYTES[self.micro.dtype]
-        at = fn.value(f"getelementptr i8, ptr %right.k, i64 {vector * self.vector_bytes}")
+        at = fn.value(f"getelementptr i8, ptr {pointer}, i64 {offset}")
         if mask is None:
             return fn.value(f"load {self.kind}, ptr {at}, align {size}")
         lanes = self.micro.lanes
@@ -149,7 +213,7 @@ class _Writer:
             product = fn.value(f"fmul {kind} {a}, {b}")
             fn.do(f"{result} = fadd {kind} {total}, {product}")
 
-    def masks(self) -> list[str | None]:
+    def masks(self) -> Masks:
         """For each vector, the mask of the columns that exist, None where all do."""
         micro, fn, lanes = self.micro, self.fn, self.micro.lanes
         if micro.columns is None:
@@ -159,21 +223,11 @@ class _Writer:
         kind = f"<{lanes} x i64>"
         first = fn.value(f"insertelement {kind} poison, i64 %columns, i64 0")
         limit = fn.value(f"shufflevector {kind} {first}, {kind} poison, <{lanes} x i32> zeroinitializer")
-        result: list[str | None] = []
+        result: Masks = []
         for vector in range(micro.vectors):
             numbers = ", ".join(f"i64 {vector * lanes + lane}" for lane in range(lanes))
             result.append(fn.value(f"icmp slt {kind} <{numbers}>, {limit}"))
         return result
-
-    def results(self, start: dict[tuple[int, int], str]) -> dict[tuple[int, int], str]:
-        """The sums after the loop."""
-        sums = {(row, vector): f"%n{row}.{vector}" for row, vector in self.cells}
-        if not self.micro.may_be_empty:
-            return sums
-        return {
-            cell: self.fn.value(f"phi {self.kind} [ {start[cell]}, %entry ], [ {sums[cell]}, %loop ]")
-            for cell in self.cells
-        }
 
     def place(self, cell: tuple[int, int]) -> str:
         """Where the sums of one row and vector lie."""
@@ -181,8 +235,13 @@ class _Writer:
         return self.fn.value(f"getelementptr i8, ptr %tile, i64 {offset}")
 
 
-def _bytes(known: int | None, parameter: str) -> str:
-    return parameter if known is None else str(known)
+def looped(counts: Sequence[int | None]) -> int:
+    """How many of the walks with these counts (outermost first) are loops: short ones inside are written out."""
+    number, written = len(counts), 1
+    while number > 1 and written * (counts[number - 1] or UNROLLED + 1) <= UNROLLED:
+        number -= 1
+        written *= counts[number] or 1
+    return number
 
 
 def _static_mask(active: int, lanes: int) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -13,7 +14,7 @@ from codegen.llvm.contract.merge import merge
 from codegen.llvm.contract.pack import Packer
 from codegen.llvm.contract.problem import Contraction, contraction
 from codegen.llvm.kernel import KernelText
-from codegen.llvm.microkernel import Microkernel
+from codegen.llvm.microkernel import Microkernel, Walk
 from codegen.llvm.scope import Scope, Value, index
 from codegen.llvm.signature import Signature, signature
 from codegen.loops.grammar import Kernel, Program, Stmt
@@ -93,15 +94,9 @@ class _Writer:
     def _microkernel(self, target: Target, rows: int, suffix: str) -> Microkernel:
         chosen, size, dtype = self.plan, self.frame.size, self.frame.dtype
         columns = chosen.col.extent if isinstance(chosen.col.extent, int) else "runtime"
+        left_row, _, _ = chosen.left_layout(size)
         if chosen.left_mode == "place":
-            between, step = chosen.left.strides.get(chosen.row.name, 0), chosen.left_step
-            left_row, left_step = int(between) * size, step * size if isinstance(step, int) else None
-        else:
-            left_row, left_step, _ = chosen.left_layout(size)
-        if chosen.right_mode == "place":
-            right_step = chosen.right_step * size if isinstance(chosen.right_step, int) else None
-        else:
-            right_step, _ = chosen.right_layout(size)
+            left_row = int(chosen.left.strides.get(chosen.row.name, 0)) * size
         return Microkernel(
             name=f"{self.fn.name}.{suffix}",
             dtype=dtype,
@@ -110,14 +105,32 @@ class _Writer:
             vectors=self.tile.vectors,
             left_row=left_row,
             tile_row=self.epilogue.tile_row,
-            left_step=left_step,
-            right_step=right_step,
+            walks=self._walks(),
             columns=columns if chosen.col_edge == "masked" else None,
             accumulates=not chosen.depth.whole,
             may_be_empty=not all(isinstance(axis.extent, int) and axis.extent for axis in chosen.inner),
             fused=target.fma,
             origins=self.origins,
         )
+
+    def _walks(self) -> tuple[Walk, ...]:
+        """The loops of the microkernel in bytes, outermost first; what is packed follows in the order of k."""
+        chosen, size = self.plan, self.frame.size
+        _, left_packed, _ = chosen.left_layout(size)
+        right_packed, _ = chosen.right_layout(size)
+        found: list[Walk] = []
+        inside = 1
+        for number, level in reversed(list(enumerate(chosen.levels))):
+            left = level.left * size if isinstance(level.left, int) else None
+            right = level.right * size if isinstance(level.right, int) else None
+            if chosen.left_mode != "place":
+                left = left_packed * inside
+            if chosen.right_mode != "place":
+                right = right_packed * inside
+            count = math.prod(int(axis.extent) for axis in level.axes) if number else None
+            inside *= count or 1
+            found.append(Walk(count, left, right))
+        return tuple(reversed(found))
 
     def text(self) -> str:
         """The whole function: loops over the shares from lo to hi, and inside each over what threads may not divide."""
@@ -242,7 +255,7 @@ class _Writer:
         scope.axes[chosen.row.name], scope.axes[chosen.col.name] = row.start, column.start
         left = frame.operand_address(chosen.left) if chosen.left_mode == "place" else self._packed_rows(row)
         right = frame.operand_address(chosen.right) if chosen.right_mode == "place" else self._packed_columns(column)
-        steps = frame.steps()
+        steps = frame.count(chosen.levels[0].axes)
         tile = self._sums_of(row, column)
         if chosen.row_edge != "single":
             self._call(self.micro, left, right, steps, tile, column)
@@ -258,7 +271,8 @@ class _Writer:
 
     def _call(self, micro: Microkernel, left: Value, right: Value, steps: Value, tile: Value, column: Span) -> None:
         arguments = [f"ptr {left.text}", f"ptr {right.text}", f"i64 {steps.text}", f"ptr {tile.text}"]
-        for known, step in ((micro.left_step, self.plan.left_step), (micro.right_step, self.plan.right_step)):
+        outer, level = micro.walks[0], self.plan.levels[0]
+        for known, step in ((outer.left, level.left), (outer.right, level.right)):
             if known is None:
                 arguments.append(self.frame.times(self.scope.dim(step), self.frame.size).typed)
         if micro.columns == "runtime":

@@ -61,8 +61,12 @@ class Frame:
 
     def steps(self) -> Value:
         """How many k the present block has."""
+        return self.count(self.plan.inner[self.plan.depth.split :])
+
+    def count(self, axes: tuple[Axis, ...]) -> Value:
+        """How many positions of some inner axes the present block has."""
         total = index(1)
-        for axis in self.plan.inner[self.plan.depth.split :]:
+        for axis in axes:
             total = self.scope.mul(total, self.scope.sub(self.k_to[axis.name], self.k_from[axis.name]))
         return total
 

@@ -43,6 +43,19 @@ class Depth:
 
 
 @dataclass(frozen=True)
+class Level:
+    """A loop of the microkernel: neighbouring inner axes that are one run of every operand read in place.
+
+    left, right   elements from one position to the next of an operand in place (the sum runs over it alone where the
+                  other operand is packed: what is packed follows in the order of k)
+    """
+
+    axes: tuple[Axis, ...]
+    left: Dim
+    right: Dim
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that is decided about a contraction before a line is written.
 
@@ -50,7 +63,8 @@ class Plan:
     left, right  the operand with the rows, the operand with the columns
     left_mode    in place, or packed: row after row in vectors along k or one by one; or k after k, vectors along rows
     right_mode   in place, or packed k after k: in vectors along the columns, or along k and then transposed
-    left_step, right_step   elements from one k to the next, of an operand in place
+    left_step   elements from one k to the next, of a left operand that is packed along k; likewise right_step
+    levels      the loops of the microkernel over one block of k, outermost first
     row_tiles, col_tiles    tiles in a share
     """
 
@@ -64,6 +78,7 @@ class Plan:
     right_mode: RightMode
     left_step: Dim
     right_step: Dim
+    levels: tuple[Level, ...]
     tile: Tile
     depth: Depth
     row_tiles: int

@@ -1,0 +1,86 @@
+"""Operands read in place through loops inside loops: windows of images with borders, sums over parts of arrays."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.codegen.llvm.test_contract import check, planned, text_of
+
+
+def windows(images: int | str, channels: int, features: int, height: int, width: int, stride: int) -> str:
+    """A 3x3 convolution with channels last over images with borders, and the gradient of its filter."""
+    dims = f"\n  dim {images} <= 6" if isinstance(images, str) else ""
+    out = f"{(height - 3) // stride + 1}", f"{(width - 3) // stride + 1}"
+    at = "n, {0}u + i, {0}v + j, c".format(f"{stride}*" if stride > 1 else "")
+    return f"""program t{dims}
+  buffer x: f32[{images}, {height}, {width}, {channels}] input
+  buffer w: f32[3, 3, {channels}, {features}] input
+  buffer g: f32[{images}, {out[0]}, {out[1]}, {features}] input
+  buffer y: f32[{images}, {out[0]}, {out[1]}, {features}] output
+  buffer dw: f32[3, 3, {channels}, {features}] output
+
+  kernel forward (n:{images}, u:{out[0]}, v:{out[1]}, o:{features}) [contract rows=n,u,v cols=o inner=i,j,c parallel=4]:
+    acc = sum(i:3, j:3, c:{channels}) x[{at}] * w[i, j, c, o]
+    y[n, u, v, o] = acc
+  kernel filter (i:3, j:3, c:{channels}, o:{features}) [contract rows=i,j,c cols=o inner=n,u,v parallel=4]:
+    acc = sum(n:{images}, u:{out[0]}, v:{out[1]}) x[{at}] * g[n, u, v, o]
+    dw[i, j, c, o] = acc
+"""
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("channels", "features"), [(16, 32), (5, 33), (1, 16), (40, 7)])
+def test_windows(channels: int, features: int, stride: int) -> None:
+    check(windows(3, channels, features, 11, 8, stride))
+    for images in (0, 2, 6):
+        check(windows("N", channels, features, 7, 10, stride), {"N": images})
+
+
+def test_windows_are_read_in_place() -> None:
+    for stride in (1, 2):
+        plan = planned(windows("N", 32, 64, 18, 18, stride))
+        assert (plan.left_mode, plan.right_mode) == ("place", "place")
+        assert [[axis.extent for axis in level.axes] for level in plan.levels] == [[3], [3, 32]], "j and c are one run"
+
+
+def test_short_loops_are_written_out() -> None:
+    """Channels first: for each channel, nine products of each sum without a loop."""
+    text = """program t
+  buffer x: f32[2, 6, 18, 18] input
+  buffer w: f32[30, 6, 3, 3] input
+  buffer y: f32[2, 30, 16, 16] output
+
+  kernel forward (n:2, o:30, u:16, v:16) [contract batch=n rows=o cols=u,v inner=c,i,j parallel=4 vector=v]:
+    acc = sum(c:6, i:3, j:3) w[o, c, i, j] * x[n, c, u + i, v + j]
+    y[n, o, u, v] = acc
+"""
+    check(text)
+    plan = planned(text)
+    assert (plan.left_mode, plan.right_mode) == ("place", "place")
+    assert len(plan.levels) == 3
+    micro = text_of(text).split("define")[-1]
+    assert micro.count("@llvm.fma") == 9 * plan.tile.rows * plan.tile.vectors
+    assert "loop1" not in micro
+
+
+def test_far_operands_are_cut_into_blocks() -> None:
+    """A sum over more than the caches hold goes block by block, for all tiles of a share."""
+    text = windows(64, 32, 32, 34, 34, 1)
+    start, end = text.index("  kernel forward"), text.index("  kernel filter")
+    plan = planned(text[:start] + text[end:])
+    assert (plan.left_mode, plan.right_mode) == ("place", "place")
+    assert not plan.depth.whole
+    assert plan.row_tiles > 1, "what comes from memory serves several tiles"
+
+
+def test_a_part_of_an_array() -> None:
+    """Rows of a part are apart: the sum runs through them in a loop of its own."""
+    check("""program t
+  buffer a: f32[40, 9, 30] input
+  buffer b: f32[9, 30, 50] input
+  buffer y: f32[40, 33] output
+
+  kernel part (r:40, s:33) [contract rows=r cols=s inner=i,k parallel=2]:
+    acc = sum(i:7, k:21) a[r, i + 1, k + 4] * b[i + 2, k, s + 3]
+    y[r, s] = acc
+""")
