@@ -37,7 +37,7 @@ _MEANT: dict[str, Callable[[Expr], Expr]] = {
 }
 
 
-_SYMPY_NAMES = {"Abs": "absolute", "ceiling": "ceil", "Max": "maximum", "Min": "minimum"}
+_SYMPY_NAMES = {"Abs": "absolute", "ceiling": "ceil", "Max": "maximum", "Min": "minimum", "loggamma": "lgamma"}
 
 
 class _Functions:

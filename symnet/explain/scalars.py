@@ -110,11 +110,15 @@ def _is_outer(column: Expr, row: Expr) -> bool:
 
 def scaled(factor: Form, body: Form) -> Form:
     """A number times the rest; of two numbers the one that is written in digits comes first."""
-    if isinstance(body, Number) and not body.bold:
+    if (isinstance(body, Number) and not body.bold) or (_is_fraction(body) and not isinstance(factor, Number)):
         factor, body = body, factor
     (minus, factor), (less, body) = unsigned(factor), unsigned(body)
     whole = _multiple(factor, body)
     return Negative(whole) if minus != less else whole
+
+
+def _is_fraction(form: Form) -> bool:
+    return isinstance(form, Quotient) and isinstance(form.numerator, Number) and isinstance(form.denominator, Number)
 
 
 def _multiple(factor: Form, body: Form) -> Form:

@@ -65,7 +65,7 @@ def test_by_one_parameter_alone_it_is_the_gradient_of_grad(example: str) -> None
 
 
 def test_one_parameter_of_a_program_has_its_own_steps_alone(seed: int) -> None:
-    loss, parameters = PROGRAMS["digits_mlp"]()
+    loss, _ = PROGRAMS["digits_mlp"]()
     program = sn.compile(loss, sn.optim.SGD(lr=0.1), batch={"N": 3}, backend="numpy", accuracy="off")
     last, first = sn.explain(program, wrt="b2"), sn.explain(program, wrt=["W1", "b1"])
     assert not any(step.before.op == "relu" for step in last.steps)

@@ -78,7 +78,7 @@ def test_how_formulas_are_written() -> None:
     )
     assert made["MultiplicativeLR(function)"] == "MultiplicativeLR()"
     assert RUNS["LinearLR()"].make(lr_scheduler, Settings(lr=1.0)).latex() == (
-        r"\mathrm{lr}_{0} \, \left(0.333333333 + \frac{0.666666667 \, \min\left(t, 5\right)}{5}\right)"
+        r"\mathrm{lr}_{0} \, \left(\frac{1}{3} + \frac{\left(\frac{2}{3}\right) \, \min\left(t, 5\right)}{5}\right)"
     )
 
 

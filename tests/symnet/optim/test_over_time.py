@@ -164,7 +164,7 @@ SCHEDULERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "ChainedScheduler": (
         lambda p: lr_scheduler.ChainedScheduler([lr_scheduler.ConstantLR(p), lr_scheduler.ExponentialLR(p, 0.9)]),
-        "ηₜ = where(t < 5, 0.333333333 η₀, η₀) 0.9ᵗ",
+        "ηₜ = where(t < 5, η₀ / 3, η₀) 0.9ᵗ",
     ),
     "ExponentialDecay": (
         lambda p: sn.keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9),
