@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import TypeVar
 
 from codegen.loops.grammar import Affine, Apply, Index, Kernel, Load, Program, Reduce, Store, kernels, loads, stores
 from codegen.loops.rewrite import Place, map_places
@@ -86,17 +87,22 @@ def _beside(kernel: Kernel, last: dict[str, int]) -> list[tuple[str, int]]:
     return found
 
 
+Part = TypeVar("Part")
+
+
+def _moved(parts: tuple[Part, ...], position: int) -> tuple[Part, ...]:
+    """One part after all others."""
+    return (*parts[:position], *parts[position + 1 :], parts[position])
+
+
 def _permuted(program: Program, last: dict[str, int]) -> Program:
     """The program with one axis of some buffers after all others."""
 
-    def moved(values: tuple, position: int) -> tuple:  # type: ignore[type-arg]
-        return (*values[:position], *values[position + 1 :], values[position])
-
     def place(buffer: str, index: tuple[Index, ...]) -> Place:
-        return buffer, moved(index, last[buffer]) if buffer in last else index
+        return buffer, _moved(index, last[buffer]) if buffer in last else index
 
     buffers = {
-        name: replace(buffer, shape=moved(buffer.shape, last[name])) if name in last else buffer
+        name: replace(buffer, shape=_moved(buffer.shape, last[name])) if name in last else buffer
         for name, buffer in program.buffers.items()
     }
     items = map_kernels(program.items, lambda kernel: replace(kernel, body=map_places(kernel.body, place)))

@@ -7,7 +7,7 @@ the same node, and what is found out about one of them holds for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,11 @@ def of_shape(value: Expr, shape: Shape) -> Expr:
     return value if value.shape == shape else broadcast_to(value, shape)
 
 
+def leaving_groups(roots: Sequence[Expr], order: Sequence[Expr], inside: Container[int]) -> set[int]:
+    """The nodes (their ids) that are results or used outside of groups; `inside` are the ids of what is in one."""
+    return {id(root) for root in roots}.union(*(map(id, node.args) for node in order if id(node) not in inside))
+
+
 def suspects(roots: Sequence[Expr]) -> list[Chain]:
     """The chains of a graph in which digits may be lost: one for each value that leaves its group of scalar operations
     and has a suspicious operation below it."""
@@ -66,10 +71,7 @@ def suspects(roots: Sequence[Expr]) -> list[Chain]:
     inside = Groups(order)
     if not any(inside.suspicious.values()):
         return []
-    leaving = {id(root) for root in roots}
-    for node in order:
-        if id(node) not in inside.sources:
-            leaving.update(map(id, node.args))
+    leaving = leaving_groups(roots, order, inside.sources)
     found = (node for node in order if id(node) in leaving and inside.suspicious.get(id(node)))
     return [chain for node in found if node.dtype == "float32" and (chain := _cut(node, inside)) is not None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,9 @@ from symnet.runtime.lock import lock
 Array = np.ndarray
 Place = tuple[float | tuple[float, ...], ...]
 """A point: the values of the sources, numbers or rows."""
+Changes = tuple[tuple[str, Expr], ...]
+"""What came of a node: rules, each with the form that it gave."""
+Remedy = Callable[[Expr, Sequence[Expr], Mapping[Expr, Expr]], Changes]
 
 ATTEMPTS = 6
 """At most so many nodes of one chain are tried."""
@@ -30,13 +33,13 @@ class Treatment:
 
     target   what the node means
     before   how it was computed
-    changes  what came of it: rules, each with the form that it gave
+    changes  what came of it
     errors   the largest error of `before` and of each form
     """
 
     target: Expr
     before: Expr
-    changes: tuple[tuple[str, Expr], ...]
+    changes: Changes
     errors: tuple[float, ...]
 
 
@@ -125,15 +128,27 @@ def _treated(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Verdict:
         form = with_limits(patient, best(patient))
         if form.changes and form.ill <= LEVEL * len(judge.columns[0]):
             return verdict(closed, form.node, judge, (described(judge, closed, closed, form.changes),))
-    return _treated_from_below(closed, nodes, judge)
+
+    def remedy(target: Expr, current: Sequence[Expr], now: Mapping[Expr, Expr]) -> Changes:
+        patient = Patient(target, dict(zip(nodes, current, strict=True)), judge)
+        form = with_limits(patient, best(patient))
+        helps = form.changes and _helps(closed, {**now, target: form.node}, current[-1], judge, form)
+        return form.changes if helps else ()
+
+    return treated_from_below(closed, nodes, judge, {}, remedy)
 
 
-def _treated_from_below(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Verdict:
-    """The lowest ill node that makes the whole chain ill is mended, then the next, until the chain is well. The last
-    attempt goes to the whole chain."""
+def treated_from_below(
+    closed: Expr, nodes: Sequence[Expr], judge: Judge, start: Mapping[Expr, Expr], remedy: Remedy
+) -> Verdict:
+    """The lowest ill node that makes the whole ill is mended, then the next, until all is well. The last attempt goes
+    to the whole.
+
+    start   how nodes are computed already
+    remedy  (node, how all nodes are computed now, which of them are changed) -> the changes that help, if any
+    """
     treatments: list[Treatment] = []
-    now: dict[Expr, Expr] = {}
-    tried: set[Expr] = set()
+    now, tried = dict(start), set[Expr]()
     for attempt in range(ATTEMPTS):
         current = substitute(nodes, now)
         target = origin(nodes, judge.values(current), judge, tried)
@@ -142,11 +157,11 @@ def _treated_from_below(closed: Expr, nodes: Sequence[Expr], judge: Judge) -> Ve
         if attempt == ATTEMPTS - 1 and closed not in tried:
             target = closed
         tried.add(target)
-        patient = Patient(target, dict(zip(nodes, current, strict=True)), judge)
-        form = with_limits(patient, best(patient))
-        if form.changes and _helps(closed, {**now, target: form.node}, current[-1], judge, form):
-            treatments.append(described(judge, target, patient.now, form.changes))
-            now[target] = form.node
+        changes = remedy(target, current, now)
+        if changes:
+            (before,) = substitute([target], now)
+            treatments.append(described(judge, target, before, changes))
+            now[target] = changes[-1][1]
     after, needed = without_needless(closed, substitute([closed], now)[0], judge, treatments)
     return verdict(closed, after, judge, needed)
 
@@ -191,7 +206,7 @@ def _helps(closed: Expr, new: dict[Expr, Expr], before: Expr, judge: Judge, form
     return bool(ill_after < ill_before or (filled and ill_after <= ill_before))
 
 
-def described(judge: Judge, target: Expr, before: Expr, changes: tuple[tuple[str, Expr], ...]) -> Treatment:
+def described(judge: Judge, target: Expr, before: Expr, changes: Changes) -> Treatment:
     computed = judge.values([before, *(form for _, form in changes)])
     return Treatment(target, before, changes, tuple(_worst(judge, target, values)[0] for values in computed))
 

@@ -6,20 +6,17 @@ another 29 in the other. So there is one remedy, and the work is to find where i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from symnet.accuracy.examine import (
-    ATTEMPTS,
-    Treatment,
+    Changes,
     Verdict,
-    described,
-    origin,
     out_of_float64,
     some,
+    treated_from_below,
     verdict,
-    without_needless,
 )
 from symnet.accuracy.measure import Judge, exact, matters, quick_on_rows
 from symnet.accuracy.remedies import LEVEL
@@ -71,29 +68,15 @@ def _examined(row: Row, training: bool) -> Verdict:
 
 
 def _treated(row: Row, nodes: Sequence[Expr], judge: Judge) -> Verdict:
-    """The lowest ill node that makes the whole row function ill is widened, then the next, until all is well. The last
-    attempt goes to the whole."""
-    closed, now = row.closed, dict(row.now)
-    treatments: list[Treatment] = []
-    tried: set[Expr] = set()
-    for attempt in range(ATTEMPTS):
-        current = substitute(nodes, now)
-        target = origin(nodes, judge.values(current), judge, tried)
-        if target is None:
-            break
-        if attempt == ATTEMPTS - 1 and closed not in tried:
-            target = closed
-        tried.add(target)
+    def remedy(target: Expr, current: Sequence[Expr], now: Mapping[Expr, Expr]) -> Changes:
         form = _widened(target, now, judge)
-        if form is not None and _helps(closed, {**now, target: form}, current[-1], judge):
-            (before,) = substitute([target], now)
-            treatments.append(described(judge, target, before, (("wider", form),)))
-            now[target] = form
-    after, needed = without_needless(closed, substitute([closed], now)[0], judge, treatments)
-    return verdict(closed, after, judge, needed)
+        helps = form is not None and _helps(row.closed, {**now, target: form}, current[-1], judge)
+        return (("wider", form),) if form is not None and helps else ()
+
+    return treated_from_below(row.closed, nodes, judge, row.now, remedy)
 
 
-def _widened(target: Expr, now: dict[Expr, Expr], judge: Judge) -> Expr | None:
+def _widened(target: Expr, now: Mapping[Expr, Expr], judge: Judge) -> Expr | None:
     """The node with the least that helps in float64; what it is computed from as it is computed now."""
     plain = _ill(target, substitute([target], now)[0], judge)
     forms = [(form, _ill(target, form, judge)) for form in (substitute([w], now)[0] for w in widened(target))]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from symnet.accuracy.chains import GROWS, POINTS, Groups, applied, belongs, of_shape
+from symnet.accuracy.chains import GROWS, POINTS, Groups, applied, belongs, leaving_groups, of_shape
 from symnet.accuracy.domains import domain
 from symnet.expr import dims
 from symnet.expr.dims import Dim, Shape
@@ -83,10 +83,7 @@ def suspects(roots: Sequence[Expr], mended: Mended, training: bool = False) -> l
     inside = RowGroups(order)
     if not any(inside.suspicious.values()):
         return []
-    leaving = {id(root) for root in roots}
-    for node in order:
-        if id(node) not in inside.sources:
-            leaving.update(map(id, node.args))
+    leaving = leaving_groups(roots, order, inside.sources)
     if training:
         for node in reversed(order):
             if id(node) in leaving and node.op in ADDED_UP and id(node) in inside.sources:

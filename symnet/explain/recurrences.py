@@ -12,7 +12,7 @@ operations are opened in the same way (`opened.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from symnet.derive.build import apply, placeholder
@@ -150,9 +150,9 @@ class Loops:
             return (*whole, self.result(node))
         return node.args
 
-    def postorder(self, roots: Iterable[Expr], stops: object = ()) -> list[Expr]:
+    def postorder(self, roots: Iterable[Expr], stops: Container[Expr] = ()) -> list[Expr]:
         """As `traverse.postorder`, along `below`; nothing is visited below what is in `stops`, a set or a mapping."""
-        return _postorder(roots, lambda node: () if node in stops else self.below(node))  # type: ignore[operator]
+        return _postorder(roots, lambda node: () if node in stops else self.below(node))
 
     def step_order(self, roots: Iterable[Expr]) -> list[Expr]:
         """The values of a step after what they are made of in that step."""
