@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from symnet.errors import Unsupported, UsageError, nearest
 
@@ -13,18 +13,22 @@ if TYPE_CHECKING:
     from codegen.library import Library
     from codegen.llvm.peak import Run
     from codegen.provenance import Listings
-    from codegen.spec import Module
+    from codegen.spec import Deferred, Module
     from codegen.target import Target
+    from symnet.expr.node import Expr
     from symnet.runtime.code import Code
     from symnet.runtime.native import Pool
 
-__all__ = ["build", "cache_folder", "compile", "host", "listings", "ticks", "top_bandwidth", "top_flops"]
+__all__ = [
+    "build", "cache_folder", "compile", "definition_key", "host", "listings", "remembered", "ticks", "top_bandwidth",
+    "top_flops",
+]  # fmt: skip
 
 BACKENDS = ("llvm", "numpy")
 
 
 def compile(
-    module: Module,
+    module: Module | Deferred,
     *,
     only: Sequence[str] | None = None,
     target: str = "native",
@@ -40,6 +44,7 @@ def compile(
     backend  "llvm", or "numpy": the reference interpreter
     profile  count processor cycles for each kernel (`llvm` only)
     """
+    from codegen.spec import made_of
     from symnet.runtime.native import NativeCode, thread_count
 
     if backend not in BACKENDS:
@@ -47,14 +52,15 @@ def compile(
     if backend == "numpy":
         if profile:
             raise Unsupported("profile: the numpy backend has no kernels in machine code; compile with backend='llvm'")
-        return _interpreted(module, _entries(module, only))
+        made = made_of(module)
+        return _interpreted(made, _entries(made, only))
     count = thread_count(threads)
     library = build(module, only=only, target=target, profile=profile)
     return NativeCode(library.metadata, library.functions, library, _pool(library), count)
 
 
 def build(
-    module: Module, *, only: Sequence[str] | None = None, target: str = "native", profile: bool = False
+    module: Module | Deferred, *, only: Sequence[str] | None = None, target: str = "native", profile: bool = False
 ) -> Library:
     """The compiled library itself: addresses, metadata, texts."""
     from codegen.library import Library, Request
@@ -73,7 +79,13 @@ def listings(module: Module, entry: str, target: str = "native") -> Listings:
     return provenance.listings(chosen, module, find_target(target))
 
 
-def _entries(module: Module, only: Sequence[str] | None) -> tuple[str, ...]:
+def _entries(module: Module | Deferred, only: Sequence[str] | None) -> tuple[str, ...]:
+    """The names of the entries to be compiled, in the module's order."""
+    from codegen.spec import Deferred, made_of
+
+    if isinstance(module, Deferred) and only is not None:
+        return tuple(only)  # who defers a module knows its entries
+    module = made_of(module)
     known = [entry.name for entry in module.entries]
     for name in only or ():
         if name not in known:
@@ -107,6 +119,20 @@ def host() -> Target:
     from codegen.target import target
 
     return target()
+
+
+def definition_key(roots: Sequence[Expr], *about: object) -> str | None:
+    """A key for what is made of these expressions, whatever else it depends on given as `about`; None: it has none."""
+    from codegen.fingerprint import definition
+
+    return definition(roots, *about)
+
+
+def remembered(key: str, make: Callable[[], Any]) -> Any:
+    """`make()`, plain JSON data that follows from `key` alone; found in the cache where it was made before."""
+    from codegen.cache import remembered as found
+
+    return found(key, make)
 
 
 def cache_folder() -> Path:

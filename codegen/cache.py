@@ -15,7 +15,7 @@ import sys
 import tempfile
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,17 @@ def write(key: str, metadata: Mapping[str, Any], image: bytes) -> None:
             f"cannot keep compiled programs in {folder()} ({reason}); set SYMNET_CACHE to a folder that can be written",
             "folder",
         )
+
+
+def remembered(key: str, make: Callable[[], Any]) -> Any:
+    """What `make` gives, plain JSON data, kept under a key (any text)."""
+    name = hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
+    found = read(name)
+    if found is not None:
+        return found[0]["data"]
+    data = make()
+    write(name, {"data": data}, b"")
+    return data
 
 
 def _checked(data: bytes) -> tuple[dict[str, Any], bytes] | None:

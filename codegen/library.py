@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen import cache, settings
 from codegen.fingerprint import fingerprint
-from codegen.spec import Module
+from codegen.spec import Deferred, Module, made_of
 from codegen.target import Target
 from symnet.errors import UsageError, nearest
 
@@ -27,17 +27,22 @@ SOURCES = ("loops", "llvm", "asm")
 class Request:
     """What is to be compiled: the entries `only` of a module (their layout is that of the whole module)."""
 
-    module: Module
+    given: Module | Deferred
     only: tuple[str, ...]
     target: Target
     profile: bool = False
+
+    @property
+    def module(self) -> Module:
+        return made_of(self.given)
 
     def programs(self) -> dict[str, Program]:
         """The scheduled loop programs of the entries."""
         from codegen import pipeline
 
-        chosen = (entry for entry in self.module.entries if entry.name in self.only)
-        return {entry.name: pipeline.compile_entry(entry, self.module) for entry in chosen}
+        module = self.module
+        chosen = (entry for entry in module.entries if entry.name in self.only)
+        return {entry.name: pipeline.compile_entry(entry, module) for entry in chosen}
 
 
 class Library:
@@ -53,7 +58,7 @@ class Library:
         from codegen.llvm.runtime_ir import EXPORTS
 
         self._request = request
-        key = fingerprint(request.module, request.only, request.target, request.profile, jit.VERSION)
+        key = fingerprint(request.given, request.only, request.target, request.profile, jit.VERSION)
         dump, check = settings.dump_folder(), settings.check_level()
         found = None if dump or check else cache.read(key)  # those want every stage to happen
         if found is None:

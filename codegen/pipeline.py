@@ -62,7 +62,7 @@ class Options:
 def compile_entry(entry: Entry, module: Module, options: Options | None = None) -> Program:
     """The scheduled loop program of one entry, its memory planned."""
     options = options or Options()
-    return optimise(verify(lower(entry, module)), options, f"{module.name}.{entry.name}")
+    return optimise(verify(lower(module.prepared(entry), module)), options, f"{module.name}.{entry.name}")
 
 
 def compile_module(module: Module, options: Options | None = None) -> Mapping[str, Program]:

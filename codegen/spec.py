@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from symnet.expr.node import Expr
@@ -23,8 +23,33 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """Entries that share parameters, state and hyperparameters; `capacity` bounds the size of each named dimension."""
+    """Entries that share parameters, state and hyperparameters; `capacity` bounds the size of each named dimension.
+
+    prepare  what is done to an entry before it is lowered; its leaves and the names of its outputs stay
+    """
 
     name: str
     entries: tuple[Entry, ...]
     capacity: Mapping[str, int] = field(default_factory=dict)
+    prepare: Callable[[Entry], Entry] | None = None
+
+    def prepared(self, entry: Entry) -> Entry:
+        """The entry as it is lowered."""
+        return entry if self.prepare is None else self.prepare(entry)
+
+
+@dataclass(frozen=True, eq=False)
+class Deferred:
+    """A module that is made when it is needed: not for entries that the cache holds.
+
+    key   equal for definitions that make the same module (`codegen.fingerprint.definition`)
+    make  gives the module
+    """
+
+    key: str
+    make: Callable[[], Module]
+
+
+def made_of(given: Module | Deferred) -> Module:
+    """The module itself."""
+    return given.make() if isinstance(given, Deferred) else given

@@ -226,7 +226,7 @@ class Optimizer:
             )
         trained, their_gradients = [p for p, _ in chosen], [g for _, g in chosen]
         pairs = _fitted(self.updates(trained, their_gradients), their_gradients, type(self).__name__)
-        return tuple(pairs), self._hyper_in(value for _, value in pairs)
+        return tuple(pairs), self.hyper_in(value for _, value in pairs)
 
     def trains(self, parameter: Expr) -> bool:
         """Whether the parameter is in one of the groups."""
@@ -246,7 +246,7 @@ class Optimizer:
             )
         return settled([(p, new), *s._updates()], [p, g, *s._old.values()], p.dtype, type(self).__name__)
 
-    def _hyper_in(self, values: Iterable[Expr]) -> dict[str, Value]:
+    def hyper_in(self, values: Iterable[Expr]) -> dict[str, Value]:
         """The hyperparameters that occur in the values, in the order of the constructor."""
         present = {node.attrs["name"].partition("[")[0] for node in postorder(values) if node.op == "hyper"}
         known = self.hyperparameters()

@@ -14,7 +14,7 @@ from symnet.expr.traverse import leaves
 
 if TYPE_CHECKING:
     from codegen.spec import Entry
-    from symnet.program.build import Plan
+    from symnet.program.plan import Plan
 
 NORM = "norm of "
 """What the norm of a gradient is called among the outputs of a step, before the parameter's name."""
@@ -70,14 +70,19 @@ class About:
 
     inputs   of a step, in the order in which they were defined
     outputs  name -> what metrics want to know
-    watched  the step as expressions
+    made     gives the expressions that were compiled
     plan     makes them, and all that the compiler gets, once more: the same nodes, for those who want to watch
     """
 
     inputs: tuple[str, ...]
     outputs: Mapping[str, Output]
-    watched: Watched
+    made: Callable[[], Plan]
     plan: Callable[[], Plan]
+
+    @property
+    def watched(self) -> Watched:
+        """The step as expressions."""
+        return self.made().watched
 
 
 @dataclass(frozen=True)

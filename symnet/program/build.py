@@ -1,10 +1,10 @@
-"""From expressions to a `Program`: derive, simplify, write the update, hand everything to the code generator."""
+"""From expressions to a `Program`: what the cache does not hold is derived and handed to the code generator."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
 from numbers import Integral
 from operator import is_
 from typing import TYPE_CHECKING, Any
@@ -14,19 +14,21 @@ import numpy as np
 from symnet.errors import DTypeError, ShapeError, UsageError
 from symnet.expr import dims, dtypes
 from symnet.expr.node import Expr
-from symnet.ops.meaning import collect_updates, inference
 from symnet.ops.random import SEED, numbered
 from symnet.ops.usually import exactly
-from symnet.program.about import About, Watched, about_output
+from symnet.program.about import About, Output
 from symnet.program.convert import to_dtype
-from symnet.program.names import check_capacity, inputs_in_order, leaves_by_name
-from symnet.program.program import LOSS, Batch, Program
+from symnet.program.definition import Definition, Facts
+from symnet.program.names import batch_dim, check_capacity
+from symnet.program.plan import Plan
+from symnet.program.program import Batch, Program
 from symnet.runtime.code import Code
 from symnet.runtime.instance import Compile
 
 if TYPE_CHECKING:
-    from codegen.spec import Entry, Module
+    from codegen.spec import Module
     from symnet.optim import Optimizer
+    from symnet.program.rows import Join
 
 BACKENDS = ("llvm", "numpy")
 SEEDS = 1 << 63
@@ -64,6 +66,7 @@ def compile(
     Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
     """
     from symnet.accuracy import check_choice
+    from symnet.nn.init import initial_value
 
     _check_kinds(optimizer, outputs, batch, seed)
     accuracy = check_choice(accuracy, "compile")
@@ -74,26 +77,23 @@ def compile(
         roots = to_dtype(roots, dtype)
     capacity = check_capacity(batch or {}, roots)
 
-    def make_plan(roots: Sequence[Expr]) -> Plan:
-        return Plan(roots[0], dict(zip(outputs, roots[1:], strict=True)), optimizer, capacity, accuracy)
-
-    def planned(roots: Sequence[Expr]) -> tuple[Plan, Compile, About]:
-        plan = make_plan(roots)
-        inputs = inputs_in_order(loss, plan.watched.values().values())
-        about = About(inputs, plan.outputs, plan.watched, lambda: make_plan(roots))
-        return plan, _Compiler(plan, backend, threads, target).code, about
+    def defined(roots: Sequence[Expr]) -> _Compiler:
+        named = dict(zip(outputs, roots[1:], strict=True))
+        return _Compiler(Definition(roots[0], named, optimizer, capacity, accuracy), backend, threads, target)
 
     def for_unusual_data() -> tuple[Compile, Batch | None, About]:
-        plan, code, about = planned(exact)
-        return code, plan.batch, about
+        compiler = defined(exact)
+        return compiler.code, compiler.batch, compiler.about
 
     exact = exactly(roots)
-    plan, code, about = planned(roots)
+    compiler = defined(roots)
     program = Program(
-        code, capacity, list(outputs), plan.names, plan.hyper, int(seed), check_finite, plan.batch, about,
-        plan.absent, None if all(map(is_, exact, roots)) else for_unusual_data,
+        compiler.code, capacity, list(outputs), compiler.names, compiler.hyper, int(seed), check_finite,
+        compiler.batch, compiler.about, compiler.absent, None if all(map(is_, exact, roots)) else for_unusual_data,
     )  # fmt: skip
-    _initialise(program, plan, int(seed))
+    for name, node in compiler.leaves.items():
+        is_seed = node.op == "state" and name == SEED
+        program.instance.write(name, np.asarray(seed, "int64") if is_seed else initial_value(node, int(seed)))
     return program
 
 
@@ -129,82 +129,30 @@ def _check(loss: Expr, outputs: Mapping[str, Expr]) -> None:
             raise UsageError(f"compile: {name!r} cannot name an output; use an identifier other than 'loss'")
 
 
-class Plan:
-    """Everything the compiler is asked for, as expressions.
+class _Compiler:
+    """Compiles the entries of a definition one at a time; all share one layout of what persists.
 
-    loss, trained, optimizer   what was given: the loss, the parameters it trains, and how
-    written                    (parameter or state, its new value) as formulas have them: the optimizer's as it writes
-                               them, before simplification; what the network stores, simplified
-    watched                    the step as it is compiled, before expansion, and the gradients in it
-    module                     what the compiler gets: every entry, expanded
+    What the cache holds is taken from there: nothing is derived until something is wanted that was never compiled.
     """
 
-    def __init__(
-        self,
-        loss: Expr,
-        outputs: Mapping[str, Expr],
-        optimizer: Optimizer,
-        capacity: Mapping[str, int],
-        accuracy: str,
-    ) -> None:
-        from codegen.spec import Entry, Module
-        from symnet.accuracy import improved
-        from symnet.derive.api import usual_gradients
-        from symnet.simplify import expand, simplify
+    def __init__(self, definition: Definition, backend: str, threads: int | None, target: str) -> None:
+        if backend not in BACKENDS:
+            raise UsageError(f"compile: there is no backend {backend!r}; known: {', '.join(BACKENDS)}")
+        self.definition, self.backend, self.threads, self.target = definition, backend, threads, target
+        facts = Facts.of(self._remembered("facts", lambda: asdict(self.plan.facts())))
+        self.leaves = {name: definition.leaves[name] for name in facts.leaves}
+        self.hyper = {name: value for name, value in definition.hyper.items() if name in facts.hyper}
+        known = definition.optimizer.hyperparameters()
+        self.absent = {name: value for name, value in known.items() if name not in self.hyper}
+        outputs = {name: Output(frozenset(used), share) for name, (used, share) in facts.outputs.items()}
+        self.about = About(definition.in_order(facts.inputs), outputs, lambda: self.plan, lambda: Plan(definition))
+        dim = batch_dim(definition.loss)
+        self.batch = None if dim is None else Batch(dim, _Joins(lambda entry: self._joins(entry, dim)))
 
-        everything = [loss, *outputs.values()]
-        parameters = leaves_by_name(everything, "parameter")
-        leaves_by_name(everything, "input", "parameter", "state")  # names are unique across kinds
-        trainable = {name: node for name, node in parameters.items() if node.attrs["trainable"]}
-        gradients = usual_gradients(loss, list(trainable.values()))
-        training, *evaluated = simplify([loss, *inference(everything)])
-        if accuracy != "off":
-            training, *evaluated = improved([training, *evaluated], accuracy == "auto")
-            gradients = improved(gradients, accuracy == "auto")
-        reached = _reached(loss)
-        trained = [(node, g) for node, g in zip(trainable.values(), gradients, strict=True) if node in reached]
-        if not trained:
-            raise UsageError("compile: the loss depends on no trainable parameter, so there is nothing to train")
-        updates, self.hyper = optimizer.build([node for node, _ in trained], [g for _, g in trained])
-        self.absent = {name: v for name, v in optimizer.hyperparameters().items() if name not in self.hyper}
-        count, updates = len(updates), (*updates, *collect_updates([loss]))
-        self.loss, self.trained, self.optimizer = loss, [node for node, _ in trained], optimizer
-        values = dict(zip(["loss", *outputs], evaluated, strict=True))
-        new_values = simplify([value for _, value in updates])
-        self.updates = tuple(zip([node for node, _ in updates], new_values, strict=True))
-        # A factor that cancels leaves no trace in the program. (The leaves of betas are betas[0] and betas[1].)
-        occurring = {name.partition("[")[0] for name in leaves_by_name(new_values, "hyper")}
-        self.absent |= {name: value for name, value in self.hyper.items() if name not in occurring}
-        self.hyper = {name: value for name, value in self.hyper.items() if name in occurring}
-        self.written = (*updates[:count], *self.updates[count:])
-        entries = [
-            Entry("step", {"loss": training}, self.updates),
-            Entry("gradients", {LOSS: training, **dict(zip(trainable, gradients, strict=True))}),
-            Entry("evaluate", values),
-            *(Entry(f"predict_{name}", {name: values[name]}) for name in outputs),
-        ]
-        self.watched = Watched(entries[0], {str(node.name): gradient for node, gradient in trained})
-        self.outputs = {name: about_output(values[name]) for name in outputs}
-        self._expand = partial(expand, far_out=accuracy == "strict")
-        self.module = Module("program", tuple(_expanded(e, self._expand) for e in entries), dict(capacity))
-        self.batch = _batch(loss, self.module)
-        self.leaves = leaves_by_name(
-            [e for entry in entries for e in (*entry.outputs.values(), *(e for pair in entry.updates for e in pair))],
-            "parameter",
-            "state",
-        )
-
-    def module_with(self, entry: str) -> Module:
-        """The module, with the entry added to it if that is a step that reports on itself."""
-        if any(known.name == entry for known in self.module.entries):
-            return self.module
-        added = _expanded(self.watched.entry(entry), self._expand)
-        return replace(self.module, entries=(*self.module.entries, added))
-
-    def roots(self, entry: str) -> list[Expr]:
-        """What an entry computes, expanded: its outputs, then its new values."""
-        found = next(known for known in self.module.entries if known.name == entry)
-        return [*found.outputs.values(), *(value for _, value in found.updates)]
+    @cached_property
+    def plan(self) -> Plan:
+        """All expressions that are compiled."""
+        return Plan(self.definition)
 
     @property
     def names(self) -> dict[str, dict[str, str]]:
@@ -214,55 +162,18 @@ class Plan:
             groups[node.op][name] = name
         return groups
 
-
-def _reached(loss: Expr) -> set[Expr]:
-    """The nodes through which a derivative can come: what lies behind `stop_gradient` or an integer is not trained."""
-    seen: set[Expr] = set()
-    pending = [loss]
-    while pending:
-        node = pending.pop()
-        if node not in seen and node.op != "stop_gradient" and node.dtype in (*dtypes.FLOATS, "tuple"):
-            seen.add(node)
-            pending.extend(node.args)
-    return seen
-
-
-def _batch(loss: Expr, module: Module) -> Batch | None:
-    """The dimension of the rows: the first axis of the first input of the loss that has a named one."""
-    from symnet.program.rows import joins
-
-    for node in leaves_by_name([loss], "input").values():
-        if node.shape and isinstance(dim := node.shape[0], str) and dim.isidentifier():
-            entries = (entry for entry in module.entries if entry.name not in ("step", "gradients"))
-            found = {e.name: dict(zip(e.outputs, joins(list(e.outputs.values()), dim), strict=True)) for e in entries}
-            return Batch(dim, found)
-    return None
-
-
-def _expanded(entry: Entry, expand: Any) -> Entry:
-    """The entry with composites replaced by what they are made of."""
-    from codegen.spec import Entry
-
-    roots = expand([*entry.outputs.values(), *(value for _, value in entry.updates)])
-    count = len(entry.outputs)
-    updates = tuple((node, value) for (node, _), value in zip(entry.updates, roots[count:], strict=True))
-    return Entry(entry.name, dict(zip(entry.outputs, roots[:count], strict=True)), updates)
-
-
-class _Compiler:
-    """Compiles entries of a module one at a time; all share one layout of what persists."""
-
-    def __init__(self, plan: Plan, backend: str, threads: int | None, target: str) -> None:
-        if backend not in BACKENDS:
-            raise UsageError(f"compile: there is no backend {backend!r}; known: {', '.join(BACKENDS)}")
-        self.plan, self.backend, self.threads, self.target = plan, backend, threads, target
-
     def code(self, entry: str, profile: bool = False, capacity: Mapping[str, int] | None = None) -> Code:
         import codegen
+        from codegen.spec import Deferred
 
-        module = self.plan.module_with(entry)
+        sizes = dict(self.definition.capacity if capacity is None else capacity)
+
+        def module() -> Module:
+            return replace(self.plan.module_with(entry), capacity=sizes)
+
+        key = self.definition.key
         return codegen.compile(
-            module if capacity is None else replace(module, capacity=dict(capacity)),
+            module() if key is None else Deferred(f"{key} {sorted(sizes.items())}", module),
             only=(entry,),
             target=self.target,
             threads=self.threads,
@@ -270,11 +181,31 @@ class _Compiler:
             profile=profile,
         )
 
+    def _joins(self, entry: str, dim: str) -> Mapping[str, Join]:
+        """How the outputs of an entry on all rows follow from those on pieces."""
+        from symnet.program.rows import joins
 
-def _initialise(program: Program, plan: Plan, seed: int) -> None:
-    """Give every parameter and state its initial value."""
-    from symnet.nn.init import initial_value
+        def found() -> dict[str, Join]:
+            outputs = self.plan.module.prepared(self.plan.entry(entry)).outputs
+            return dict(zip(outputs, joins(list(outputs.values()), dim), strict=True))
 
-    for name, node in plan.leaves.items():
-        is_seed = node.op == "state" and name == SEED
-        program.instance.write(name, np.asarray(seed, "int64") if is_seed else initial_value(node, seed))
+        known: Mapping[str, Join] = self._remembered(f"joins {entry}", found)
+        return known
+
+    def _remembered(self, what: str, make: Callable[[], Any]) -> Any:
+        """Plain data that follows from the definition."""
+        import codegen
+
+        key = self.definition.key
+        return make() if key is None else codegen.remembered(f"{key} {what}", make)
+
+
+class _Joins(dict[str, "Mapping[str, Join]"]):
+    """Entry -> its joins, found when they are first asked for."""
+
+    def __init__(self, find: Callable[[str], Mapping[str, Join]]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, entry: str) -> Mapping[str, Join]:
+        return self.setdefault(entry, self._find(entry))

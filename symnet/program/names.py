@@ -9,7 +9,6 @@ from symnet.expr import dims
 from symnet.expr.function import bodies
 from symnet.expr.node import Expr
 from symnet.expr.traverse import postorder
-from symnet.ops.leaves import definition_number
 
 
 def leaves_by_name(roots: Iterable[Expr], *ops: str) -> dict[str, Expr]:
@@ -25,12 +24,6 @@ def leaves_by_name(roots: Iterable[Expr], *ops: str) -> dict[str, Expr]:
                     "give one of them another name (for modules: make both children of one Module)"
                 )
     return found
-
-
-def inputs_in_order(loss: Expr, step: Iterable[Expr]) -> tuple[str, ...]:
-    """The names of the inputs of a step that was made from this loss, in the order in which the user defined them."""
-    defined, used = leaves_by_name([loss], "input"), leaves_by_name(step, "input")
-    return tuple(sorted(used, key=lambda name: definition_number(defined.get(name, used[name]))))
 
 
 def _signature(node: Expr) -> str:
@@ -52,6 +45,14 @@ def named_dims(roots: Iterable[Expr]) -> list[str]:
                 seen.update(dict.fromkeys(sorted(dims.names(dim))))
             pending.extend(list(body.results) for body in bodies(node).values())
     return list(seen)
+
+
+def batch_dim(loss: Expr) -> str | None:
+    """The dimension of the rows: the first axis of the first input of the loss that has a named one."""
+    for node in leaves_by_name([loss], "input").values():
+        if node.shape and isinstance(dim := node.shape[0], str) and dim.isidentifier():
+            return dim
+    return None
 
 
 def check_capacity(capacity: Mapping[str, int], roots: Iterable[Expr]) -> dict[str, int]:

@@ -28,7 +28,7 @@ from symnet.runtime.native import NativeCode
 if TYPE_CHECKING:
     from codegen.provenance import Listings
     from symnet.explain.derivation import Derivation
-    from symnet.program.build import Plan
+    from symnet.program.plan import Plan
     from symnet.program.program import Program
     from symnet.runtime.arrays import Array
     from symnet.runtime.profile import Profile

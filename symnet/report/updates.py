@@ -17,7 +17,7 @@ from symnet.report.symbols import LEAF_ROLES, SymbolTable
 
 if TYPE_CHECKING:
     from symnet.explain.derivation import Derivation
-    from symnet.program.build import Plan
+    from symnet.program.plan import Plan
 
 _NOT_WRITTEN = ("cast", "broadcast_to", "reshape")
 _NAMED_FROM = 3
