@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Mapping
@@ -63,6 +62,8 @@ def write(key: str, metadata: Mapping[str, Any], image: bytes) -> None:
     """Store; other processes see the whole file or none."""
     if _off():
         return
+    import tempfile
+
     path = _path(key)
     about = json.dumps(metadata).encode()
     body = len(about).to_bytes(8, "little") + about + image

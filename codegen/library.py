@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from codegen.loops.grammar import Program
 
 SOURCES = ("loops", "llvm", "asm")
+EXPORTS = ("sn_init", "sn_worker", "sn_run", "sn_stop", "sn_epoch")
+"""The functions of the runtime (`codegen.llvm.runtime_ir`) that are called from outside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,6 @@ class Library:
     def __init__(self, request: Request) -> None:
         """Compile, or take what the cache holds for the same request."""
         from codegen.llvm import jit
-        from codegen.llvm.runtime_ir import EXPORTS
 
         self._request = request
         key = fingerprint(request.given, request.only, request.target, request.profile, jit.VERSION)

@@ -65,8 +65,6 @@ RECORD_KINDS = {"each": 0, "sum_float32": 1, "sum_float64": 2}
 SPINS_BEFORE_SLEEP = 4000
 SPINS_BEFORE_YIELD = 1000
 
-EXPORTS = ("sn_init", "sn_worker", "sn_run", "sn_stop", "sn_epoch")
-
 
 def runtime_text(triple: str) -> str:
     """The functions above and the barrier `@sn.barrier(ptr sync, i64 n)` as LLVM text."""

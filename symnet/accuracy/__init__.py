@@ -1,6 +1,6 @@
 """The automatic accuracy pass: chains of float32 operations that lose digits which no rule of simplification saves."""
 
-from symnet.accuracy.improve import CHOICES, check_choice, improved
+from symnet.accuracy.improve import improved
 from symnet.accuracy.report import AccuracyReport, ChainReport, accuracy
 
-__all__ = ["CHOICES", "AccuracyReport", "ChainReport", "accuracy", "check_choice", "improved"]
+__all__ = ["AccuracyReport", "ChainReport", "accuracy", "improved"]

@@ -11,12 +11,9 @@ from symnet.accuracy.examine import Verdict, examine
 from symnet.accuracy.examine_rows import examine_row
 from symnet.accuracy.rows import Row, opened
 from symnet.accuracy.rows import suspects as row_suspects
-from symnet.errors import UsageError, nearest
 from symnet.expr.function import Function, bodies, with_bodies
 from symnet.expr.node import Expr, label, rebuild
 from symnet.expr.traverse import postorder
-
-CHOICES = ("auto", "strict", "off")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +35,6 @@ class Finding:
         """A form of the closed part over values for its sources."""
         part = self.part
         return opened(closed, part, sources) if isinstance(part, Row) else applied(closed, sources)
-
-
-def check_choice(choice: object, where: str) -> str:
-    """The `accuracy=` of a front door."""
-    if choice not in CHOICES:
-        raise UsageError(
-            f"{where}: accuracy is {choice!r}, expected 'auto', 'strict' or 'off'{nearest(str(choice), CHOICES)}"
-        )
-    return str(choice)
 
 
 def improved(roots: Sequence[Expr], training: bool = False, findings: list[Finding] | None = None) -> list[Expr]:

@@ -17,6 +17,7 @@ from symnet.expr.node import Expr
 from symnet.ops.random import SEED, numbered
 from symnet.ops.usually import exactly
 from symnet.program.about import About, Output
+from symnet.program.choices import check_accuracy
 from symnet.program.convert import to_dtype
 from symnet.program.definition import Definition, Facts
 from symnet.program.names import batch_dim, check_capacity
@@ -65,11 +66,10 @@ def compile(
 
     Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
     """
-    from symnet.accuracy import check_choice
     from symnet.nn.init import initial_value
 
     _check_kinds(optimizer, outputs, batch, seed)
-    accuracy = check_choice(accuracy, "compile")
+    accuracy = check_accuracy(accuracy, "compile")
     outputs = dict(outputs or {})
     _check(loss, outputs)
     roots = numbered([loss, *outputs.values()])

@@ -11,6 +11,7 @@ from symnet.expr.node import Expr
 from symnet.expr.traverse import substitute
 from symnet.ops.random import numbered
 from symnet.ops.usually import exactly
+from symnet.program.choices import check_accuracy
 from symnet.program.names import leaves_by_name, named_dims
 from symnet.runtime import arrays as checks
 from symnet.runtime.arrays import Array
@@ -174,9 +175,7 @@ def function(
     accuracy  "auto" or "strict": element-wise operations in float32 that lose digits, and that no rule of
               simplification mends, are computed in another way (`sn.accuracy` tells where and how); "off": as they read
     """
-    from symnet.accuracy import check_choice
-
-    accuracy = check_choice(accuracy, "function")
+    accuracy = check_accuracy(accuracy, "function")
     for what, given in (("inputs", inputs), ("outputs", outputs)):
         if not isinstance(given, (list, tuple)) and not (what == "outputs" and isinstance(given, Expr)):
             raise DTypeError(f"function: the {what} are a {type(given).__name__}, expected a list of expressions")

@@ -7,6 +7,7 @@ int) are refused with the line that makes them explicit.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,7 +52,7 @@ def as_array(name: str, value: object, dtype: str) -> Array:
 
 def _converted(name: str, value: object, dtype: str) -> Array:
     """Anything that is no plain array yet as one, of the type that it has."""
-    if isinstance(value, np.ma.MaskedArray):
+    if "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray):  # which takes long to import
         raise DTypeError(f"{name}: expected {dtype}, got a masked array; give what is masked a value with .filled(…)")
     try:
         if hasattr(value, "detach") and hasattr(value, "cpu"):  # a torch tensor that may require grad or live elsewhere

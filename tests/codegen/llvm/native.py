@@ -11,10 +11,11 @@ from unittest import mock
 
 import numpy as np
 
+from codegen.library import EXPORTS
 from codegen.llvm.driver import Slots
 from codegen.llvm.jit import Loaded, compile_object
 from codegen.llvm.module import library_text
-from codegen.llvm.runtime_ir import EXPORTS, SYNC_BYTES
+from codegen.llvm.runtime_ir import SYNC_BYTES
 from codegen.loops.grammar import Program, kernels, stores
 from codegen.loops.interpret import run as interpret
 from codegen.loops.parse import parse
