@@ -20,7 +20,14 @@ class InterpretedCode(Code):
         super().__init__(metadata)
         self.programs = dict(programs)
 
-    def call(self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> int:
+    def call(
+        self,
+        entry: str,
+        memory: Memory,
+        inputs: Mapping[str, Array],
+        sizes: Mapping[str, int],
+        given: Mapping[str, Array] | None = None,
+    ) -> int:
         program = self.programs[entry]
         arrays: dict[str, Array] = {}
         for name, about in self.buffers.items():
@@ -28,6 +35,8 @@ class InterpretedCode(Code):
                 continue
             if about["role"] == "input":
                 arrays[about["buffer"]] = inputs[name]
+            elif given is not None and name in given:
+                arrays[about["buffer"]] = given[name]
             else:
                 arrays[about["buffer"]] = self.view(name, memory, sizes)
         return run(program, arrays, sizes)

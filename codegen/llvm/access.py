@@ -69,7 +69,10 @@ def store(scope: Scope, node: Store, value: Value, emit_scalar: EmitScalar) -> N
     kind = vector_type(value.dtype, value.lanes) if value.dtype != "bool" else f"<{value.lanes} x i8>"
     text = _to_memory(scope, value)
     suffix, size = _suffix(value.dtype, value.lanes), _align(value.dtype)
-    if address.form == "contiguous" and scope.mask is None:
+    if address.form == "contiguous" and scope.mask is None and _past_caches(scope, node):
+        whole = scope.target.vector_bytes
+        scope.fn.do(f"store {kind} {text}, ptr {address.pointer.text}, align {whole}, !nontemporal !{{i32 1}}")
+    elif address.form == "contiguous" and scope.mask is None:
         scope.fn.do(f"store {kind} {text}, ptr {address.pointer.text}, align {size}")
     elif address.form == "contiguous":
         assert scope.mask is not None
@@ -84,6 +87,36 @@ def store(scope: Scope, node: Store, value: Value, emit_scalar: EmitScalar) -> N
         mask = _mask_text(scope)
         arguments = f"{kind} {text}, <{value.lanes} x ptr> {pointers.text}, i32 {size}, {mask}"
         scope.fn.do(f"call void @llvm.masked.scatter.{suffix}.v{value.lanes}p0({arguments})")
+
+
+LINE = 64
+"""Bytes of a cache line."""
+
+
+def fetch(scope: Scope, node: Load, emit_scalar: EmitScalar) -> None:
+    """Bring what a load in lanes would read into the second-level cache; it may lie behind the end of the buffer."""
+    pointer = _address(scope, node.buffer, node.index, emit_scalar, sure=False).pointer
+    for line in range(0, scope.lanes * BYTES[node.dtype], LINE):
+        there = _advance(scope, pointer, index(line // BYTES[node.dtype]), node.dtype, sure=False)
+        scope.fn.do(f"call void @llvm.prefetch.p0(ptr {there.text}, i32 0, i32 2, i32 1)")
+
+
+def _past_caches(scope: Scope, node: Store) -> bool:
+    """Whether a store of a vector is of a large result, and a multiple of a vector register from an aligned start."""
+    if node.buffer not in scope.streamed or not scope.aligned:
+        return False
+    buffer = scope.buffer(node.buffer)
+    size = BYTES[buffer.dtype]
+    if buffer.dtype == "bool" or scope.lanes * size % scope.target.vector_bytes:
+        return False
+    steps: list[dimension.Dim] = []
+    for part, stride in zip(node.index, scope.strides(node.buffer), strict=True):
+        if not isinstance(part, Affine):
+            return False
+        steps.append(dimension.mul(part.offset, stride))
+        moving = [(axis, c) for axis, c in part.terms if axis != scope.vector and scope.axes[axis].text != "0"]
+        steps += [dimension.mul(coefficient, stride) for _, coefficient in moving]
+    return all(isinstance(step, int) and step * size % scope.target.vector_bytes == 0 for step in steps)
 
 
 # --- addresses ---------------------------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
     i32 @sn_ENTRY(ptr table, i64 tid, i64 n)
 
-`table` is an array of 8-byte slots (see `Slots`): the arena, the sync area, the inputs, the sizes of this call. The
-function calls each kernel on this thread's static share of it, loops where kernels repeat, and meets the other threads
-where `codegen.llvm.sharing` says that data crosses. It returns 0, or 1 + the code of a check that failed; then nothing
-that outlives the call has been written.
+`table` is an array of 8-byte slots (see `Slots`): the arena, the sync area, inputs, large outputs, sizes of this call.
+The function calls each kernel on this thread's static share of it, loops where kernels repeat, and meets the other
+threads where `codegen.llvm.sharing` says that data crosses. It returns 0, or 1 + the code of a check that failed; then
+nothing that outlives the call has been written.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from symnet.expr.dims import Dim
 
 @dataclass(frozen=True)
 class Slots:
-    """The table of a library: slot 0 the arena, slot 1 the sync area, then a slot for each input and each dimension."""
+    """The table of a library: slot 0 the arena, slot 1 the sync area, then a slot for each input, each output that is
+    not in the arena, and each dimension."""
 
     inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     dims: tuple[str, ...]
 
     ARENA = 0
@@ -39,28 +41,34 @@ class Slots:
 
     def names(self, inputs_as: Mapping[str, str]) -> list[str]:
         """What each slot holds, as metadata tells it; `inputs_as` gives the user's name of an input's buffer."""
-        inputs, dims = [f"input:{inputs_as[name]}" for name in self.inputs], [f"dim:{name}" for name in self.dims]
-        return ["arena", "sync", *inputs, *dims]
+        inputs, outputs = [f"input:{inputs_as[name]}" for name in self.inputs], [f"output:{n}" for n in self.outputs]
+        return ["arena", "sync", *inputs, *outputs, *(f"dim:{name}" for name in self.dims)]
 
     @property
     def count(self) -> int:
-        return self.FIRST + len(self.inputs) + len(self.dims)
+        return self.FIRST + len(self.inputs) + len(self.outputs) + len(self.dims)
 
     def input(self, name: str) -> int:
         return self.FIRST + self.inputs.index(name)
 
+    def output(self, name: str) -> int:
+        return self.FIRST + len(self.inputs) + self.outputs.index(name)
+
     def dim(self, name: str) -> int:
-        return self.FIRST + len(self.inputs) + self.dims.index(name)
+        return self.FIRST + len(self.inputs) + len(self.outputs) + self.dims.index(name)
 
 
 def slots(programs: Iterable[Program]) -> Slots:
     """A table that serves all these entries."""
     inputs: dict[str, None] = {}
+    outputs: dict[str, None] = {}
     dims: dict[str, None] = {}
     for program in programs:
-        inputs.update((b.name, None) for b in program.buffers.values() if b.role == "input" and b.view_of is None)
+        own = [buffer for buffer in program.buffers.values() if buffer.view_of is None]
+        inputs.update((b.name, None) for b in own if b.role == "input")
+        outputs.update((b.name, None) for b in own if b.role == "output" and b.offset is None)
         dims.update(dict.fromkeys(program.dims))
-    return Slots(tuple(inputs), tuple(dims))
+    return Slots(tuple(inputs), tuple(outputs), tuple(dims))
 
 
 def constant_name(program: Program, buffer: str) -> str:
@@ -147,6 +155,8 @@ class _Entry:
         root = self.program.buffers[buffer.view_of or name]
         if root.role == "input":
             return self._slot(self.table.input(root.name), "ptr")
+        if root.role == "output" and root.offset is None:
+            return self._slot(self.table.output(root.name), "ptr")
         if root.role == "constant":
             return constant_name(self.program, root.name)
         if root.offset is None:

@@ -94,8 +94,10 @@ def cast(scope: Scope, value: Value, dtype: str) -> Value:
         return value
     if dtype == "bool":
         return compare(scope, "not_equal", value, const(0, source))
+    if source == "bool" and is_float(dtype):
+        return scope.select(value, const(1.0, dtype), const(0.0, dtype))
     if source == "bool":
-        opcode = "uitofp" if is_float(dtype) else "zext"
+        opcode = "zext"
     elif is_float(source):
         opcode = "fptosi" if is_int(dtype) else "fpext" if dtype == "float64" else "fptrunc"
     else:

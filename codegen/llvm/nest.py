@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 
+from codegen.llvm import access
 from codegen.llvm.builder import FunctionText
 from codegen.llvm.kernel import KernelText
-from codegen.llvm.nest_plan import lanes, merge, partition, together, unrolled, vector_axes
+from codegen.llvm.nest_plan import lanes, merge, partition, riding, together, unrolled, vector_axes
 from codegen.llvm.nest_reduce import Accumulator, Arg
 from codegen.llvm.scalars import emit_block, emit_scalar
 from codegen.llvm.scope import Scope, Value, index
 from codegen.llvm.signature import Signature, signature
+from codegen.llvm.stream import Streamed, ahead, streamed
 from codegen.loops.grammar import Axis, Kernel, Loop, Program, Reduce, Stmt
 from codegen.target import Target
 from symnet.expr import dims as dimension
@@ -30,7 +31,7 @@ CHUNK = 1024
 def emit_nest(kernel: Kernel, program: Program, target: Target) -> KernelText:
     """The function of a kernel whose schedule has the form "nest", and the one that counts its shares."""
     known = signature(kernel, program)
-    nest = _Nest(kernel, program, target, known)
+    nest = _Nest(streamed(kernel, program), target, known)
     text = nest.emit()
     return KernelText(kernel.name, text, known.buffers, known.dims, frozenset(nest.scope.helpers), known.has_checks)
 
@@ -48,13 +49,17 @@ class _Inner:
 class _Nest:
     """One kernel being printed."""
 
-    def __init__(self, kernel: Kernel, program: Program, target: Target, known: Signature) -> None:
-        self.kernel, self.program, self.target, self.known = kernel, program, target, known
-        self.fn = FunctionText(kernel.name, known.parameters)
+    def __init__(self, large: Streamed, target: Target, known: Signature) -> None:
+        """`known` is the signature of the kernel before what is large was set apart."""
+        self.kernel, self.program, self.target, self.known = large.kernel, large.program, target, known
+        self.fn = FunctionText(self.kernel.name, known.parameters)
         self.entry = self.fn.place()
         self.scope = self._scope(self.fn, "%status" if known.has_checks else None)
-        self.in_lanes = vector_axes(kernel)
-        self.work = partition(kernel, program)
+        self.scope.streamed, self.scope.stored = large.written, self.scope.stored | set(large.rows)
+        for name, size in large.rows.items():
+            self.scope.pointers[name] = self.fn.value_at(self.entry, f"alloca [{size} x i8], align 64", "row")
+        self.in_lanes, self.ahead = vector_axes(self.kernel), ahead(self.kernel, self.program)
+        self.work = partition(self.kernel, self.program)
 
     def _scope(self, fn: FunctionText, status: str | None) -> Scope:
         values = self.known.values
@@ -66,6 +71,8 @@ class _Nest:
         for axis in self.work.merged:
             self.scope.axes[axis] = index(0)
         self._shares()
+        if self.scope.streamed:  # whoever meets this thread at a barrier must see what went past the caches
+            self.fn.do("fence seq_cst")
         return self.fn.finish() + self._count_shares()
 
     # --- shares ---
@@ -170,17 +177,45 @@ class _Nest:
     # --- statements ---
 
     def block(self, body: tuple[Stmt, ...]) -> None:
-        for group in together(body):
+        groups = list(together(body))
+        while groups:
+            group = groups.pop(0)
             (stmt, *_) = group
             with self.fn.stemming_from(stmt.origin):
                 if isinstance(stmt, Loop):
-                    self._inner(self._plan(stmt.axes, group), partial(self.block, stmt.body))
+                    sums = self._riding(stmt, groups[0]) if groups else ()
+                    if sums:
+                        groups.pop(0)
+                    self._loop(stmt, sums)
                 elif isinstance(stmt, Reduce) and stmt.each:
                     self._running(stmt)
                 elif isinstance(stmt, Reduce):
                     self._reduce(stmt.axes, group)
                 else:
                     emit_block(self.scope, group)
+
+    def _riding(self, loop: Loop, group: tuple[Stmt, ...]) -> tuple[Reduce, ...]:
+        """The sums of a group that run inside the loop before it."""
+        in_lanes = self.scope.vector is None and loop.axes[-1].name in self.in_lanes
+        return riding(loop, group) if in_lanes else ()
+
+    def _loop(self, loop: Loop, sums: tuple[Reduce, ...]) -> None:
+        """An inner loop, with sums over what it stores."""
+
+        def body() -> None:
+            self.block(loop.body)
+            self._fetch(loop.axes[-1])
+
+        if sums:
+            self._reduce(loop.axes, sums, self._plan(loop.axes, (loop, *sums)), body)
+        else:
+            self._inner(self._plan(loop.axes, (loop,)), body)
+
+    def _fetch(self, axis: Axis) -> None:
+        """Fetch what the next row begins with, where that is to be done."""
+        if self.ahead is not None and axis.name == self.ahead.loop and self.scope.vector == axis.name:
+            for load in self.ahead.loads:
+                access.fetch(self.scope, load, emit_scalar)
 
     def _inner(self, inner: _Inner, body: Callable[[], None]) -> None:
         """The loops of an inner statement around `body`."""
@@ -208,18 +243,27 @@ class _Nest:
         axes, merged = merge(self.program, group, axes)
         return _Inner(axes, merged, axes[-1], lanes(group, axes[-1], self.target))
 
-    def _reduce(self, axes: tuple[Axis, ...], group: tuple[Stmt, ...]) -> None:
-        """Reductions over the same axes, in one loop."""
-        inner, sums = self._plan(axes, group), [stmt for stmt in group if isinstance(stmt, Reduce)]
+    def _reduce(
+        self,
+        axes: tuple[Axis, ...],
+        group: tuple[Stmt, ...],
+        inner: _Inner | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Reductions over the same axes, in one loop; `before` is what each of its iterations does first."""
+        sums = [stmt for stmt in group if isinstance(stmt, Reduce)]
+        inner = inner or self._plan(axes, group)
         kept = [self._accumulator(stmt, inner.lanes, across=inner.vector is not None) for stmt in sums]
 
         def body() -> None:
+            if before is not None:
+                before()
             for stmt, accumulator in zip(sums, kept, strict=True):
                 with self.fn.stemming_from(stmt.origin):
                     self.block(stmt.body)
                     accumulator.update(emit_scalar(self.scope, stmt.value), axes[-1].name)
 
-        if self.scope.vector is not None and all(map(unrolled, sums)):
+        if self.scope.vector is not None and before is None and all(map(unrolled, sums)):
             self._unrolled(axes, body)
         else:
             self._inner(inner, body)

@@ -23,11 +23,12 @@ from codegen.loops.grammar import (
     Scalar,
     Stmt,
     Store,
+    loads,
     scalars_of,
     statements,
     subscalars,
 )
-from codegen.loops.rewrite import rename_axes_block
+from codegen.loops.rewrite import map_block, rename_axes_block
 from codegen.target import Target
 from symnet.errors import CompilerBug
 from symnet.expr import dims as dimension
@@ -110,6 +111,32 @@ def together(body: tuple[Stmt, ...]) -> Iterator[tuple[Stmt, ...]]:
             yield (stmt,)
     if group:
         yield tuple(group)
+
+
+def riding(loop: Stmt, group: tuple[Stmt, ...]) -> tuple[Reduce, ...]:
+    """The sums of a group as they run inside a loop over the same range that stands before them, on what it has just
+    stored; none when they need more than that, or when the loop has no slow functions to hide them behind."""
+    sums = [stmt for stmt in group if isinstance(stmt, Reduce) and not stmt.each]
+    if not isinstance(loop, Loop) or not sums or any(isinstance(s, (Loop, Reduce)) for s in loop.body):
+        return ()
+    if [a.extent for a in loop.axes] != [a.extent for a in sums[0].axes] or not _costly(loop):
+        return ()
+    stored = {(s.buffer, s.index): s.value for s in loop.body if isinstance(s, Store) and not s.accumulate}
+    buffers = {s.buffer for s in loop.body if isinstance(s, Store)}
+    names = zip((axis.name for axis in sums[0].axes), (axis.name for axis in loop.axes), strict=True)
+
+    def known(scalar: Scalar) -> Scalar:
+        return stored.get((scalar.buffer, scalar.index), scalar) if isinstance(scalar, Load) else scalar
+
+    result = map_block(rename_axes_block(sums, dict(names)), known)
+    if any(load.buffer in buffers for load in loads(result)):
+        return ()
+    return tuple(stmt for stmt in result if isinstance(stmt, Reduce))
+
+
+def _costly(loop: Loop) -> bool:
+    scalars = [part for stmt in loop.body for scalar in scalars_of(stmt) for part in subscalars(scalar)]
+    return any(isinstance(part, Apply) and part.fn in MATH for part in scalars)
 
 
 def _joins(group: list[Reduce], stmt: Reduce) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from codegen.llvm import access, functions, philox
 from codegen.llvm.scope import Scope, Value, const
-from codegen.loops.grammar import Check, Const, Let, Load, Position, Ref, Scalar, Stmt, Store
+from codegen.loops.grammar import Affine, Apply, Check, Const, Let, Load, Position, Ref, Scalar, Stmt, Store
 from symnet.errors import CompilerBug
 
 __all__ = ["Scope", "Value", "emit_block", "emit_check", "emit_scalar", "emit_store"]
@@ -38,7 +38,38 @@ def emit_scalar(scope: Scope, scalar: Scalar) -> Value:
         return access.load(scope, scalar, emit_scalar)
     if scalar.fn == "philox":
         return philox.emit(scope, scalar, emit_scalar)
+    if scalar.fn in ("equal", "not_equal"):
+        found = _at_position(scope, scalar)
+        if found is not None:
+            return found
     return functions.apply(scope, scalar.fn, [emit_scalar(scope, arg) for arg in scalar.args], scalar.dtype)
+
+
+def _at_position(scope: Scope, scalar: Apply) -> Value | None:
+    """Whether each lane is (or is not) at the position that one number names, as in a one-hot row: the lane's number is
+    compared, which is narrower than the position."""
+    positions = [arg for arg in scalar.args if isinstance(arg, Position)]
+    others = [arg for arg in scalar.args if not isinstance(arg, Position)]
+    vector = scope.vector
+    if len(positions) != 1 or vector is None or scope.axes[vector].lanes != 1:
+        return None
+    form = positions[0].affine
+    if form.coefficient(vector) != 1:
+        return None
+    wanted = emit_scalar(scope, others[0])
+    if wanted.lanes != 1:
+        return None
+    first = scope.axes[vector]
+    rest = access.affine(scope, Affine(tuple(term for term in form.terms if term[0] != vector), form.offset))
+    if rest.lanes != 1:
+        return None
+    lane = wanted
+    for part in (rest, first):
+        lane = lane if part.text == "0" else scope.operate("sub", lane, part)  # below 0 it is a huge number
+    lane = scope.call("@llvm.umin.i64", (lane, Value(str(scope.lanes), "int64")), "int64")
+    narrow = scope.emit(f"trunc {lane.typed} to i32", (lane,), "int32")
+    iota = Value("<" + ", ".join(f"i32 {number}" for number in range(scope.lanes)) + ">", "int32", scope.lanes)
+    return functions.compare(scope, scalar.fn, iota, narrow)
 
 
 def emit_store(scope: Scope, store: Store) -> None:

@@ -68,6 +68,7 @@ class Scope:
     vector    the axis that runs in lanes (or None), `lanes` of them; `mask` is the i1 vector of the lanes that count
               (None: all; the masked lanes are a prefix); `aligned`: lane 0 is at a multiple of `lanes`
     helpers   math functions the text calls, as (function, dtype, lanes)
+    streamed  written buffers that are larger than the caches (`codegen.llvm.stream`)
     status    pointer to the i32 that a failed check writes, or None where no check can occur
     """
 
@@ -85,6 +86,7 @@ class Scope:
         self.pointers = dict(pointers)
         self.dims = dict(dims)
         self.stored = frozenset(stored)
+        self.streamed: frozenset[str] = frozenset()
         self.status = status
         self.axes: dict[str, Value] = {}
         self.refs: dict[str, Value] = {}

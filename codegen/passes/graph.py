@@ -72,7 +72,29 @@ class Graph:
         lowest = min((node.rank for node in reached), default=None)
         if lowest is None:
             return second.rank
-        return (highest + lowest) / 2 if highest < lowest else None
+        if highest >= lowest and not self._bring_forward(first, second, lowest):
+            return None
+        return max(node.rank for node in second.before if node is not first) / 2 + min(n.rank for n in reached) / 2
+
+    def _bring_forward(self, first: Node, second: Node, lowest: float) -> bool:
+        """Let all that `second` depends on, beside `first`, come before the nodes that follow `first`, none of which it
+        depends on: those have ranks from `lowest` on. False when that is too much to look through."""
+        needed: set[Node] = set()
+        stack = [node for node in second.before if node is not first]
+        while stack:
+            node = stack.pop()
+            if node in needed or node.rank < lowest:
+                continue
+            needed.add(node)
+            if len(needed) > BUDGET:
+                return False
+            stack.extend(node.before)
+        order = sorted((node for node in self.nodes if node.rank >= 0), key=lambda n: n.rank)
+        early = [node for node in order if node.rank < lowest or node in needed]
+        late = [node for node in order if node.rank >= lowest and node not in needed]
+        for rank, node in enumerate(sorted(early, key=lambda n: (n.rank >= lowest, n.rank)) + late):
+            node.rank = float(rank)
+        return True
 
     def merge(self, first: Node, second: Node, item: Item, rank: float) -> Node:
         """Replace two nodes by one that does the work of both."""

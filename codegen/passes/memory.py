@@ -1,7 +1,8 @@
 """Memory: one arena, planned from lifetimes at capacity.
 
 What persists comes first, in the order in which every program of a module holds it, so that all of them agree on its
-place. Outputs follow, alive until the end. Scratch takes the smallest gap that is free for as long as it lives.
+place. Outputs follow, alive until the end. Scratch takes the smallest gap that is free for as long as it lives. A large
+output has no place in the arena: it is written to memory that the caller gives, and need not be copied from here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from codegen.loops.grammar import kernels as kernels_of
 from codegen.passes.core import Pass, capacity, storage
 from symnet.expr.dtypes import BYTES
 
+OWN_OUTPUT = 1 << 20
+"""Bytes from which an output is the caller's memory."""
+
 ALIGNMENT = 128
 """Bytes: two cache lines, so that a line fetched with its neighbour belongs to one buffer."""
 
@@ -23,7 +27,8 @@ def plan(program: Program) -> Program:
     end = 0
     for group in (("parameter", "state", "hyper"), ("output",)):
         for buffer in program.buffers.values():
-            if buffer.role in group and buffer.view_of is None:
+            given = buffer.role == "output" and size(program, buffer) >= OWN_OUTPUT
+            if buffer.role in group and buffer.view_of is None and not given:
                 offsets[buffer.name] = end
                 end += size(program, buffer)
     offsets.update(_place_scratch(program, end))

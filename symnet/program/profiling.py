@@ -51,6 +51,7 @@ def _run(
 
     memory = Memory()
     memory.reserve(max(code.metadata["arena"], persistent.size), keep=0)
+    given = code.given_memory(entry, sizes)
     calls: list[list[int]] = []
     ticks()  # the first time, this compiles the function that reads the counter
     started, first = time.perf_counter(), ticks()
@@ -59,7 +60,7 @@ def _run(
             memory.bytes[: persistent.size] = persistent
             code.run(entry, memory, inputs, sizes)  # not counted: it finds the caches as the reset leaves them
             code.cycles(entry)
-        code.call(entry, memory, inputs, sizes)
+        code.call(entry, memory, inputs, sizes, given)
         calls.append(code.cycles(entry))
     while time.perf_counter() < started + SECONDS / 10:  # long enough to tell the rate of the counter
         pass

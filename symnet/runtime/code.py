@@ -3,7 +3,8 @@
 `Code` is the protocol; native code (`symnet.runtime.native`) and the reference interpreter (`codegen.reference`)
 implement it. The metadata, plain JSON data, says what is in the arena and what each entry wants and gives:
 
-    buffers   [{name, dtype, shape, role, offset, init}]; the offset is in bytes from the start of the arena
+    buffers   [{name, dtype, shape, role, offset, init}]; the offset is in bytes from the start of the arena, None
+              for inputs and large outputs, which are the caller's memory
     entries   name -> {inputs: [buffer names], outputs: {name: buffer name}, checks: [messages]}
              (a message that begins with "shape: " is that of a `ShapeError`, others are of an `IndexOutOfRange`)
     dims      named dimension -> the largest size this code was compiled for
@@ -22,7 +23,7 @@ from symnet.errors import IndexOutOfRange, ShapeError
 from symnet.expr import dims
 from symnet.expr.dims import Shape
 from symnet.runtime.arrays import Array, Signature
-from symnet.runtime.memory import Memory
+from symnet.runtime.memory import Lent, Memory
 
 SHAPE = "shape: "
 """What the message of a check on sizes begins with."""
@@ -37,6 +38,11 @@ class Code(ABC):
         self.metadata = metadata
         self.buffers: dict[str, Mapping[str, Any]] = {buffer["name"]: buffer for buffer in metadata["buffers"]}
         self._shapes: dict[str, Shape] = {name: tuple(buffer["shape"]) for name, buffer in self.buffers.items()}
+        given = {n for n, about in self.buffers.items() if about["role"] == "output" and about["offset"] is None}
+        self._given = {
+            entry: {buffer: Lent() for buffer in about["outputs"].values() if buffer in given}
+            for entry, about in metadata["entries"].items()
+        }
         self._signatures: dict[str, Signature] = {
             entry: {name: (self._shapes[name], self.buffers[name]["dtype"]) for name in about["inputs"]}
             for entry, about in metadata["entries"].items()
@@ -47,17 +53,35 @@ class Code(ABC):
         return self._signatures[entry]
 
     @abstractmethod
-    def call(self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> int:
-        """Run an entry once; 0, or 1 + the code of the check that failed (nothing persistent was changed then)."""
+    def call(
+        self,
+        entry: str,
+        memory: Memory,
+        inputs: Mapping[str, Array],
+        sizes: Mapping[str, int],
+        given: Mapping[str, Array] | None = None,
+    ) -> int:
+        """Run an entry once; 0, or 1 + the code of the check that failed (nothing persistent was changed then).
+
+        `given` is the memory of the outputs that are not in the arena, by buffer name (`given_memory`).
+        """
+
+    def given_memory(self, entry: str, sizes: Mapping[str, int]) -> dict[str, Array]:
+        """Memory for the outputs of an entry that are not in the arena."""
+        return {
+            buffer: lent.array(dims.evaluate_shape(self._shapes[buffer], sizes), self.buffers[buffer]["dtype"])
+            for buffer, lent in self._given[entry].items()
+        }
 
     def run(
         self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]
     ) -> dict[str, Array]:
-        """Run an entry once and copy its outputs; raises an error when a check failed."""
-        if code := self.call(entry, memory, inputs, sizes):
+        """Run an entry once; its outputs, which are the caller's. Raises an error when a check failed."""
+        given = self.given_memory(entry, sizes)
+        if code := self.call(entry, memory, inputs, sizes, given):
             self.fail(entry, code)
         return {
-            name: self.view(buffer, memory, sizes).copy()
+            name: given[buffer] if buffer in given else self.view(buffer, memory, sizes).copy()
             for name, buffer in self.metadata["entries"][entry]["outputs"].items()
         }
 

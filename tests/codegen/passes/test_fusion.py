@@ -9,8 +9,11 @@ import pytest
 
 import symnet as sn
 from codegen.loops.grammar import Kernel, Program, Reduce, Sequence, kernels, loads, stores
+from codegen.loops.parse import parse
 from codegen.loops.text import show
+from codegen.passes.compare import compare
 from codegen.passes.core import contraction
+from codegen.passes.fuse import ROWS
 from symnet.derive import grad
 
 Agrees = Callable[..., Program]
@@ -201,3 +204,32 @@ def test_relu_keeps_its_result_alone(agrees: Agrees) -> None:
     program = agrees({"dw": gradients[0], "dv": gradients[1]})
     kept = [buffer.name for buffer in program.buffers.values() if buffer.shape == ("N", 5) and buffer.role == "scratch"]
     assert len(kept) == 2, f"relu's result and its gradient, got {kept}\n{show(program)}"
+
+
+def test_rows_join_across_what_can_come_earlier() -> None:
+    """A sum that a row kernel needs, written after one that needs the rows, comes first."""
+    program = parse(
+        """\
+program p
+  dim N <= 40
+  buffer x: f32[N, 7] input
+  buffer m: f32[N] scratch
+  buffer a: f32[] output
+  buffer b: f32[] scratch
+  buffer o: f32[N, 7] output
+  kernel rows (i: N):
+    r = max(j: 7) x[i, j]
+    m[i] = r
+  kernel after ():
+    r = sum(i: N) m[i]
+    a[] = r
+  kernel before ():
+    r = sum(i: N) x[i, 0]
+    b[] = r
+  kernel results (i: N, j: 7):
+    o[i, j] = (x[i, j] - m[i]) * b[]
+"""
+    )
+    joined = ROWS.run(program)
+    assert [kernel.name for kernel in kernels(joined.items)] == ["before", "rows", "after"], show(joined)
+    compare(program, joined, "rows")
