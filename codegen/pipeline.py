@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codegen.loops.grammar import Program
+from codegen.loops.grammar import Program, forget
 from codegen.loops.text import show
 from codegen.loops.verify import verify
 from codegen.lower import lower
@@ -62,7 +62,11 @@ class Options:
 def compile_entry(entry: Entry, module: Module, options: Options | None = None) -> Program:
     """The scheduled loop program of one entry, its memory planned."""
     options = options or Options()
-    return optimise(verify(lower(module.prepared(entry), module)), options, f"{module.name}.{entry.name}")
+    naive = verify(lower(module.prepared(entry), module))
+    try:
+        return optimise(naive, options, f"{module.name}.{entry.name}")
+    finally:
+        forget()
 
 
 def compile_module(module: Module, options: Options | None = None) -> Mapping[str, Program]:
@@ -76,7 +80,7 @@ def optimise(program: Program, options: Options, name: str = "program") -> Progr
     for number, step in enumerate(options.passes, 1):
         before, program = program, step.run(program)
         if program is not before:
-            verify(program)
+            verify(program, before)
         _dump(program, options, f"{name}.{number:02}-{step.name}")
         if options.check >= 2:
             from codegen.passes.compare import compare

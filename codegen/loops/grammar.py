@@ -319,6 +319,8 @@ def scalars_of(stmt: Stmt) -> Iterator[Scalar]:
 
 def subscalars(scalar: Scalar) -> Iterator[Scalar]:
     """A scalar and everything inside it, operands before users."""
+    if not isinstance(scalar, (Apply, Load)):
+        return iter((scalar,))
     found: list[Scalar] = []
     _collect(scalar, found)
     return iter(found)
@@ -337,11 +339,33 @@ def _collect(scalar: Scalar, found: list[Scalar]) -> None:
 
 def loads(body: tuple[Stmt, ...]) -> Iterator[Load]:
     """Every load in a block."""
-    for stmt in statements(body):
-        for scalar in scalars_of(stmt):
-            yield from (s for s in subscalars(scalar) if isinstance(s, Load))
+    return iter(_accesses(body)[1])
 
 
 def stores(body: tuple[Stmt, ...]) -> Iterator[Store]:
     """Every store in a block."""
-    return (stmt for stmt in statements(body) if isinstance(stmt, Store))
+    return iter(_accesses(body)[2])
+
+
+_Accesses = tuple[tuple[Stmt, ...], tuple[Load, ...], tuple[Store, ...]]
+_known: dict[int, _Accesses] = {}
+_MOST_KNOWN = 1 << 14
+
+
+def _accesses(body: tuple[Stmt, ...]) -> _Accesses:
+    """A block with its loads and stores, remembered: passes ask for those of the same blocks again and again."""
+    known = _known.get(id(body))
+    if known is None or known[0] is not body:
+        nodes = list(statements(body))
+        parts = (part for stmt in nodes for scalar in scalars_of(stmt) for part in subscalars(scalar))
+        read = tuple(part for part in parts if isinstance(part, Load))
+        known = body, read, tuple(stmt for stmt in nodes if isinstance(stmt, Store))
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[id(body)] = known
+    return known
+
+
+def forget() -> None:
+    """Give back the memory in which the loads and stores of blocks are remembered."""
+    _known.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from operator import is_
 
 from codegen.loops.grammar import (
     Affine,
@@ -66,12 +67,15 @@ def compose(outer: Affine, inner: Mapping[str, Affine]) -> Affine:
 
 
 def map_scalar(scalar: Scalar, visit: Callable[[Scalar], Scalar]) -> Scalar:
-    """`visit` applied bottom-up to a scalar and everything inside it."""
+    """`visit` applied bottom-up to a scalar and everything inside it; what it leaves as it is stays the same object."""
     if isinstance(scalar, Apply):
-        scalar = Apply(scalar.fn, tuple(map_scalar(a, visit) for a in scalar.args), scalar.dtype, scalar.origin)
+        args = tuple([map_scalar(a, visit) for a in scalar.args])
+        if not all(map(is_, args, scalar.args)):
+            scalar = Apply(scalar.fn, args, scalar.dtype, scalar.origin)
     elif isinstance(scalar, Load):
-        index = tuple(_map_index(i, visit) for i in scalar.index)
-        scalar = Load(scalar.buffer, index, scalar.dtype, scalar.fill, scalar.origin)
+        index = tuple([_map_index(i, visit) for i in scalar.index])
+        if not all(map(is_, index, scalar.index)):
+            scalar = Load(scalar.buffer, index, scalar.dtype, scalar.fill, scalar.origin)
     return visit(scalar)
 
 

@@ -44,8 +44,11 @@ from symnet.errors import CompilerBug
 from symnet.expr import dims
 
 
-def verify(program: Program) -> Program:
-    """The program itself, if it keeps every rule."""
+def verify(program: Program, before: Program | None = None) -> Program:
+    """The program itself, if it keeps every rule.
+
+    before  a program that does: kernels which are the same there, over the same buffers, are not looked at again
+    """
     for buffer in program.buffers.values():
         if buffer.view_of is not None:
             root = program.buffers.get(buffer.view_of)
@@ -61,23 +64,50 @@ def verify(program: Program) -> Program:
     names = [kernel.name for kernel in kernels(program.items)]
     if len(set(names)) != len(names):
         raise CompilerBug(f"kernel names are not unique: {sorted(n for n in names if names.count(n) > 1)}")
-    _items(program, program.items, ())
+    _items(program, program.items, (), _Verified(program, before))
     _checks_come_first(program)
     return program
 
 
-def _items(program: Program, items: tuple[Item, ...], outer: tuple[str, ...]) -> None:
+class _Verified:
+    """The kernels that keep the rules in a program because they did in another one."""
+
+    def __init__(self, program: Program, before: Program | None) -> None:
+        self.kernels: dict[int, tuple[Kernel, tuple[str, ...]]] = {}
+        self.changed: set[str] = set()
+        if before is not None and before.dims == program.dims and before.checks == program.checks:
+            self._note(before.items, ())
+            old = before.buffers
+            self.changed = {name for name, buffer in program.buffers.items() if old.get(name) != buffer}
+            self.changed |= old.keys() - program.buffers.keys()
+            self.changed |= {b.name for b in program.buffers.values() if b.view_of in self.changed}
+
+    def _note(self, items: tuple[Item, ...], outer: tuple[str, ...]) -> None:
+        for item in items:
+            if isinstance(item, Kernel):
+                self.kernels[id(item)] = item, outer
+            else:
+                self._note(item.items, (*outer, item.axis.name) if isinstance(item, Sequence) else outer)
+
+    def has(self, kernel: Kernel, outer: tuple[str, ...]) -> bool:
+        if id(kernel) not in self.kernels or self.kernels[id(kernel)][1] != outer:
+            return False
+        accesses = (*loads(kernel.body), *stores(kernel.body)) if self.changed else ()
+        return not any(access.buffer in self.changed for access in accesses)
+
+
+def _items(program: Program, items: tuple[Item, ...], outer: tuple[str, ...], verified: _Verified) -> None:
     for item in items:
         if isinstance(item, Sequence):
             if item.axis.name in outer or item.axis.name in program.dims:
                 raise CompilerBug(f"the axis {item.axis.name!r} of a loop over kernels hides another name")
-            _items(program, item.items, (*outer, item.axis.name))
+            _items(program, item.items, (*outer, item.axis.name), verified)
         elif isinstance(item, Branch):
             asked = program.buffers.get(item.condition)
             if asked is None or asked.shape or asked.dtype != "bool":
                 raise CompilerBug(f"a branch asks {item.condition!r}, which is no bool without axes: {asked}")
-            _items(program, item.items, outer)
-        else:
+            _items(program, item.items, outer, verified)
+        elif not verified.has(item, outer):
             _KernelRules(program, item, outer).check()
 
 

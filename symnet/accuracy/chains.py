@@ -24,6 +24,9 @@ POINTS = "S"
 """The size of the inputs of a closed chain: the number of points at which it is examined."""
 LONGEST = 300
 """Chains of more operations than this are left as they are."""
+WHOLE = 40
+"""Longer ones are examined part by part where they are sums of independent parts, as the sums of residual networks: one
+for every layer, each with all that came before."""
 PASSED_ON = ("broadcast_to", "stop_gradient")
 """Operations that are no arithmetic: in a chain their operand stands for them."""
 GROWS = frozenset("add subtract multiply divide reciprocal power square exp expm1 log where".split())
@@ -73,7 +76,18 @@ def suspects(roots: Sequence[Expr]) -> list[Chain]:
         return []
     leaving = leaving_groups(roots, order, inside.sources)
     found = (node for node in order if id(node) in leaving and inside.suspicious.get(id(node)))
-    return [chain for node in found if node.dtype == "float32" and (chain := _cut(node, inside)) is not None]
+    chains: dict[Expr, Chain] = {}
+    pending = [node for node in found if node.dtype == "float32"][::-1]
+    while pending:
+        node = pending.pop()
+        if node in chains:
+            continue
+        parts = _chain_order(node, inside)
+        if len(parts) > WHOLE and inside.independent(node):
+            pending += [arg for arg in reversed(node.args) if inside.suspicious.get(id(arg))]
+        elif len(parts) <= LONGEST:
+            chains[node] = _cut(node, parts, inside)
+    return list(chains.values())
 
 
 class Groups:
@@ -110,6 +124,10 @@ class Groups:
     def grows(self, node: Expr) -> bool:
         """Whether the result of an operation may have left the range of float32, or be 0 where its operands are not."""
         return node.op in GROWS
+
+    def independent(self, node: Expr) -> bool:
+        """Whether a node is the sum or difference of what depends on different sources."""
+        return node.op in ("add", "subtract") and not self._below(node.args[0]) & self._below(node.args[1])
 
     def suspect(self, node: Expr) -> bool:
         """Whether the operation itself can lose what its operands have: two that depend on the same sources (or on a
@@ -158,12 +176,22 @@ def _is_scalar_by_definition(node: Expr) -> bool:
     return _scalar[key]
 
 
-def _cut(root: Expr, inside: Groups) -> Chain | None:
-    """The chain under a node; None where it is too long."""
-    boundary = [node for node in postorder([root]) if id(node) not in inside.sources]
-    order = postorder([root], boundary)
-    if len(order) > LONGEST:
-        return None
+def _chain_order(root: Expr, inside: Groups) -> list[Expr]:
+    """The nodes of the chain under a node, its sources too, operands before users."""
+    boundary, seen, pending = list[Expr](), {root}, [root]
+    while pending:
+        node = pending.pop()
+        if id(node) not in inside.sources:
+            boundary.append(node)
+            continue
+        fresh = set(node.args) - seen
+        seen |= fresh
+        pending += fresh
+    return postorder([root], boundary)
+
+
+def _cut(root: Expr, order: Sequence[Expr], inside: Groups) -> Chain:
+    """The chain under a node."""
     new: dict[int, Expr] = {}
     sources: list[Expr] = []
     for node in order:
