@@ -54,7 +54,7 @@ def schedule(program: Program) -> Program:
 
 def _scheduled(program: Program, kernel: Kernel) -> Kernel:
     roles = contraction(kernel)
-    if roles is not None and iterations(program, kernel) >= CONTRACT_MACS:
+    if roles is not None and iterations(program, kernel) >= CONTRACT_MACS and not _by_vector(program, kernel, roles):
         return _contract(program, kernel, roles)
     vector = _vector_axis(program, kernel)
     kernel = _vector_last(kernel, vector)
@@ -85,6 +85,19 @@ def work(program: Program, kernel: Kernel) -> int:
 
 
 # --- contractions ------------------------------------------------------------------------------------------------
+
+
+def _by_vector(program: Program, kernel: Kernel, roles: Roles) -> bool:
+    """Whether it is a matrix whose rows lie in memory along the sum, times one vector: then every element is used once,
+    and lanes along the sum read them as they lie. (Tiles would need them the other way round.)"""
+    own = {axis.name: axis for axis in kernel.axes}
+    one = [volume(program, tuple(own[name] for name in side)) == 1 for side in (roles.rows, roles.cols)]
+    first = kernel.body[0]
+    if not any(one) or not isinstance(first, Reduce) or first.body or len(roles.inner) != 1:
+        return False
+    operands = [part for part in subscalars(first.value) if isinstance(part, Load)]
+    along = Affine(((roles.inner[0], 1),))
+    return len(operands) == 2 and all(load.index and load.index[-1] == along for load in operands)
 
 
 def _contract(program: Program, kernel: Kernel, roles: Roles) -> Kernel:

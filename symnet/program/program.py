@@ -158,7 +158,10 @@ class Program:
 
     def _run(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
         code = self._code(entry)
-        arrays, sizes = self._bind_one(code, entry, inputs)
+        return self._call(code, entry, *self._bind(code, entry, inputs))
+
+    def _call(self, code: Code, entry: str, arrays: dict[str, Array], sizes: dict[str, int]) -> dict[str, Array]:
+        self._check_capacity(code, entry, sizes)
         with self._lock:
             return code.run(entry, self.instance.memory, arrays, sizes)
 
@@ -167,6 +170,10 @@ class Program:
     ) -> tuple[dict[str, Array], dict[str, int]]:
         """Inputs for a single call: no size beyond what the code was compiled for."""
         arrays, sizes = self._bind(code, entry, inputs)
+        self._check_capacity(code, entry, sizes)
+        return arrays, sizes
+
+    def _check_capacity(self, code: Code, entry: str, sizes: Mapping[str, int]) -> None:
         capacity = code.metadata["dims"]
         for name, size in sizes.items():
             if size > capacity[name]:
@@ -174,16 +181,14 @@ class Program:
                     f"{_shown(entry)}: {name} is {size}, but the program was compiled for at most {capacity[name]}; "
                     f"compile with batch={{{name!r}: {size}}} or more"
                 )
-        return arrays, sizes
 
     def _bind(self, code: Code, entry: str, inputs: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]]:
-        what = _shown(entry)
-        arrays, sizes = checks.bind(code.signature(entry), inputs, what)
+        arrays, sizes = checks.bind(code.signature(entry), inputs, _shown(entry))
         for name, size in sizes.items():
             if size == 0:
-                raise ShapeError(f"{what}: {name} is 0; a batch has at least one row")
+                raise ShapeError(f"{_shown(entry)}: {name} is 0; a batch has at least one row")
         if self.check_finite:
-            checks.check_finite(arrays, what)
+            checks.check_finite(arrays, _shown(entry))
         return arrays, sizes
 
     def _on_all_rows(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array]:
@@ -192,7 +197,7 @@ class Program:
         arrays, sizes = self._bind(code, entry, inputs)
         dim = self._batch.dim if self._batch is not None else ""
         if self._batch is None or sizes.get(dim, 0) <= code.metadata["dims"].get(dim, 0):
-            return self._run(entry, arrays)
+            return self._call(code, entry, arrays, sizes)
         from symnet.program.rows import joined
 
         joins = self._batch.joins[entry]
@@ -211,6 +216,8 @@ class Program:
         """The code of an entry for at least these sizes and the capacity, compiled when it is first needed."""
         with self._lock:
             known = self.instance.codes.get(entry)
+            if known is not None and not sizes:
+                return known
             had: Mapping[str, int] = self.capacity if known is None else known.metadata["dims"]
             beyond = {name: max(size, 2 * had[name]) for name, size in sizes.items() if size > had[name]}
             wanted = {**had, **beyond}

@@ -105,6 +105,8 @@ def bind(signature: Signature, values: Mapping[str, object], what: str) -> tuple
     `signature` gives what is wanted, `values` what came, `what` the call for messages ("step"). Raises `UnknownName`
     for names that are missing or not wanted, `ShapeError` for ranks, sizes and conflicting named dimensions.
     """
+    if (found := _as_wanted(signature, values)) is not None:
+        return found
     if not isinstance(values, Mapping):
         raise DTypeError(f"{what}: expected a mapping from input names to arrays, got {type(values).__name__}")
     for name in values:
@@ -116,6 +118,28 @@ def bind(signature: Signature, values: Mapping[str, object], what: str) -> tuple
         raise UnknownName(f"{what}: missing input{'s' if len(missing) > 1 else ''} {wanted}")
     arrays = {name: as_array(name, values[name], dtype) for name, (_, dtype) in signature.items()}
     return arrays, bind_sizes({name: shape for name, (shape, _) in signature.items()}, arrays, what)
+
+
+def _as_wanted(signature: Signature, values: Mapping[str, object]) -> tuple[dict[str, Array], dict[str, int]] | None:
+    """What `bind` gives, when everything that came is an array just as it is wanted: the way of almost every call."""
+    if type(values) is not dict or len(values) != len(signature):
+        return None
+    arrays: dict[str, Array] = {}
+    sizes: dict[str, int] = {}
+    for name, (shape, dtype) in signature.items():
+        value = values.get(name)
+        if type(value) is not np.ndarray or value.dtype is not _KINDS[dtype] or not value.flags.c_contiguous:
+            return None
+        got = value.shape
+        if got != shape:
+            if len(got) != len(shape):
+                return None
+            for dim, size in zip(shape, got, strict=True):
+                named = isinstance(dim, str) and dim.isidentifier() and sizes.setdefault(dim, size) == size
+                if dim != size and not named:
+                    return None
+        arrays[name] = value
+    return arrays, sizes
 
 
 def bind_sizes(shapes: Mapping[str, Shape], arrays: Mapping[str, Array], what: str) -> dict[str, int]:

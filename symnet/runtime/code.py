@@ -43,6 +43,8 @@ class Code(ABC):
             entry: {buffer: Lent() for buffer in about["outputs"].values() if buffer in given}
             for entry, about in metadata["entries"].items()
         }
+        self._outputs = {entry: tuple(about["outputs"].items()) for entry, about in metadata["entries"].items()}
+        self._seen: dict[str, tuple[Array, dict[str, int], dict[str, Array]]] = {}
         self._signatures: dict[str, Signature] = {
             entry: {name: (self._shapes[name], self.buffers[name]["dtype"]) for name in about["inputs"]}
             for entry, about in metadata["entries"].items()
@@ -77,13 +79,27 @@ class Code(ABC):
         self, entry: str, memory: Memory, inputs: Mapping[str, Array], sizes: Mapping[str, int]
     ) -> dict[str, Array]:
         """Run an entry once; its outputs, which are the caller's. Raises an error when a check failed."""
-        given = self.given_memory(entry, sizes)
+        given = self.given_memory(entry, sizes) if self._given[entry] else {}
         if code := self.call(entry, memory, inputs, sizes, given):
             self.fail(entry, code)
+        views = self._views(entry, memory, sizes)
         return {
-            name: given[buffer] if buffer in given else self.view(buffer, memory, sizes).copy()
-            for name, buffer in self.metadata["entries"][entry]["outputs"].items()
+            name: given[buffer] if buffer in given else views[buffer].copy() for name, buffer in self._outputs[entry]
         }
+
+    def _views(self, entry: str, memory: Memory, sizes: Mapping[str, int]) -> dict[str, Array]:
+        """The outputs of an entry that are in the arena; those of the last sizes are kept."""
+        place, found = memory.bytes, self._seen.get(entry)
+        if found is not None and found[0] is place and found[1] == sizes:
+            return found[2]
+        given = self._given[entry]
+        views = {buffer: self.view(buffer, memory, sizes) for _, buffer in self._outputs[entry] if buffer not in given}
+        self._seen[entry] = place, dict(sizes), views
+        return views
+
+    def forget_memory(self) -> None:
+        """Let go of the memory of the calls before."""
+        self._seen.clear()
 
     def fail(self, entry: str, code: int, where: str = "") -> None:
         check = str(self.metadata["entries"][entry]["checks"][code - 1])

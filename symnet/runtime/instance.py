@@ -32,6 +32,8 @@ class Instance:
         """Add the entries of `code`; grows the arena when they need more."""
         persistent = {b["name"]: b for b in code.metadata["buffers"] if b["role"] in ("parameter", "state", "hyper")}
         with self.lock:
+            for known in self.codes.values():
+                known.forget_memory()
             self.memory.reserve(code.metadata["arena"], keep=self._persistent_bytes())
             self.persistent.update(persistent)
             self.codes.update(dict.fromkeys(code.metadata["entries"], code))

@@ -112,7 +112,7 @@ class NativeCode(Code):
         self._threads = {name: threads if about["parallel"] else 1 for name, about in entries.items()}
         self._slot = {name: i for i, name in enumerate(metadata["table"])}
         self._inputs = {n.removeprefix("input:"): i for n, i in self._slot.items() if n.startswith("input:")}
-        self._outputs = {n.removeprefix("output:"): i for n, i in self._slot.items() if n.startswith("output:")}
+        self._given_slots = {n.removeprefix("output:"): i for n, i in self._slot.items() if n.startswith("output:")}
         self._dims = {n.removeprefix("dim:"): i for n, i in self._slot.items() if n.startswith("dim:")}
         self._table = (_I64 * len(self._slot))()
         self._address = ctypes.addressof(self._table)
@@ -158,7 +158,7 @@ class NativeCode(Code):
         with self._pool.lock:
             table = self._fill(memory, inputs, sizes, threads)
             for name, array in (given or {}).items():
-                self._table[self._outputs[name]] = array.__array_interface__["data"][0]
+                self._table[self._given_slots[name]] = array.__array_interface__["data"][0]
             return int(self._run(self._pool.address, self._entry[entry], table, threads))
 
     def epoch(

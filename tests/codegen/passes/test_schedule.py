@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 import symnet as sn
@@ -61,3 +62,18 @@ def test_contractions(agrees: Agrees) -> None:
     pooled = sn.grad(sn.sum(sn.square(sn.conv2d(sn.max_pool(x, (2, 2)), w))), x)
     columns = [k.schedule.cols[-1] for k in kernels(agrees({"dx": pooled}).items) if k.schedule.form == "contract"]
     assert len(columns) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "spec", "form"),
+    [(1, "ab,cb->ac", "nest"), (1, "ab,bc->ac", "contract"), (2, "ab,cb->ac", "contract")],
+)
+def test_matrix_by_one_vector(rows: int, spec: str, form: str) -> None:
+    """A matrix whose rows lie along the sum is read as it lies: no tile would use an element twice."""
+    x, w = sn.input("x", (rows, 48)), sn.input("w", (64, 48) if spec == "ab,cb->ac" else (48, 64))
+    run = sn.function([x, w], x @ (sn.transpose(w) if spec == "ab,cb->ac" else w))
+    generator = np.random.default_rng(0)
+    given = [generator.normal(size=tuple(map(int, node.shape))).astype(np.float32) for node in (x, w)]
+    expected = given[0] @ (given[1].T if spec == "ab,cb->ac" else given[1])
+    np.testing.assert_allclose(run(*given), expected, rtol=1e-4, atol=1e-4)
+    assert ("[contract" in run.source("loops")) == (form == "contract")
