@@ -10,6 +10,7 @@ from codegen.loops.grammar import Program, forget
 from codegen.loops.text import show
 from codegen.loops.verify import verify
 from codegen.lower import lower
+from codegen.passes.borders import BORDERS
 from codegen.passes.core import Pass
 from codegen.passes.dead import DEAD
 from codegen.passes.fuse import EPILOGUE, HORIZONTAL, ROWS
@@ -34,13 +35,13 @@ PASSES: tuple[Pass, ...] = (
     # fewer, simpler kernels
     DEAD, SHAPES, INLINE, DEAD,
     # work moved to where it can be shared
-    HOIST, INLINE, DEAD, SPLIT,
+    HOIST, INLINE, DEAD, LAYOUT, SPLIT,
     # kernels joined
     EPILOGUE, ROWS, HORIZONTAL, LOOPS,
     # less memory
     REGISTERS, DEAD, HISTORY, REUSE, DEAD,
     # how it runs
-    LAYOUT, OPERANDS, NAMES, SCHEDULE, MEMORY,
+    BORDERS, OPERANDS, NAMES, SCHEDULE, MEMORY,
 )  # fmt: skip
 """In order; each record says in one line what the pass does. `inline` comes again for what hoisting left."""
 

@@ -20,7 +20,7 @@ from codegen.llvm.builder import FunctionText, Mark
 from codegen.llvm.kernel import KernelText
 from codegen.llvm.runtime_ir import SYNC_OFFSETS
 from codegen.llvm.sharing import Sharing
-from codegen.loops.grammar import Branch, Item, Kernel, Program, Sequence, conditions
+from codegen.loops.grammar import Branch, Item, Kernel, Program, Sequence
 from symnet.errors import CompilerBug
 from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
@@ -123,7 +123,6 @@ class _Entry:
         parameters = [("ptr", "table"), ("i64", "tid"), ("i64", "n")]
         self.fn = FunctionText(f"sn_{program.name}", parameters, "i32", linkage="")
         self.values: dict[str, str] = {}  # dimensions and sequence axes
-        self.pointers: dict[str, str] = {}
         self.kernels = 0
 
     def emit(self) -> str:
@@ -136,9 +135,6 @@ class _Entry:
         self.after = fn.value("add i64 %tid, 1")
         for name in self.program.dims:
             self.values[name] = self._slot(self.table.dim(name), "i64")
-        used = [buffer for text in self.texts.values() for buffer in text.buffers]
-        for name in dict.fromkeys([*used, *conditions(self.program.items)]):
-            self.pointers[name] = self._pointer(name)
         self._items(self.program.items)
         if not self.profile:
             return fn.finish("i32 0")
@@ -151,6 +147,8 @@ class _Entry:
         return self.fn.value(f"load {kind}, ptr {place}, align 8")
 
     def _pointer(self, name: str) -> str:
+        """The place of a buffer, worked out where it is used: if hundreds of them were alive from the start, finding
+        registers for them would take LLVM longer than all else."""
         buffer = self.program.buffers[name]
         root = self.program.buffers[buffer.view_of or name]
         if root.role == "input":
@@ -188,7 +186,7 @@ class _Entry:
         fn = self.fn
         if item.condition in self.sharing.barriers:
             self._meet()
-        asked = fn.value(f"load i8, ptr {self.pointers[item.condition]}, align 1")
+        asked = fn.value(f"load i8, ptr {self._pointer(item.condition)}, align 1")
         with fn.when(fn.value(f"icmp {'eq' if item.negated else 'ne'} i8 {asked}, 0"), "branch"):
             self._items(item.items)
 
@@ -197,9 +195,6 @@ class _Entry:
         if kernel.name in self.sharing.barriers:
             self._meet()
         sizes = [f"i64 {self.values[name]}" for name in text.dims]
-        arguments = [f"ptr {self.pointers[name]}" for name in text.buffers] + sizes
-        if text.has_checks:
-            arguments.append(f"ptr {self.status}")
         with ExitStack() as stack:
             shared = kernel.name in self.sharing.shared
             if not shared:
@@ -208,6 +203,9 @@ class _Entry:
             low, high = (self._share(parts, "%tid"), self._share(parts, self.after)) if shared else ("0", parts)
             some = fn.value(f"icmp slt i64 {low}, {high}")
             stack.enter_context(fn.when(some, "some"))
+            arguments = [f"ptr {self._pointer(name)}" for name in text.buffers] + sizes
+            if text.has_checks:
+                arguments.append(f"ptr {self.status}")
             call = f"call void @{text.name}({', '.join([*arguments, f'i64 {low}', f'i64 {high}'])})"
             self._timed(call) if self.profile else fn.do(call)
         self.kernels += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codegen.loops.grammar import Kernel, Program, stores
+from codegen.loops.grammar import Const, Kernel, Program, stores
 from codegen.lower.names import Names
 from codegen.passes.core import Pass, is_check, map_kernels, storage, with_items
 
@@ -15,8 +15,11 @@ def name_kernels(program: Program) -> Program:
 
 
 def _wanted(program: Program, kernel: Kernel) -> str:
-    """`update_W` for what overwrites W, `loss` for what writes that output, else what is written first."""
-    if is_check(kernel):
+    """`update_W` for what overwrites W, `loss` for what writes that output, else what is written first.
+
+    Checks, and what only fills an array before others write there, keep the names that they were made with.
+    """
+    if is_check(kernel) or all(isinstance(store.value, Const) for store in stores(kernel.body)):
         return kernel.name
     written = [program.buffers[storage(program, store.buffer)] for store in stores(kernel.body)]
     for role in ("parameter", "output", "state"):

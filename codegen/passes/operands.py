@@ -2,18 +2,17 @@
 
     y[n, k, i, j] = sum(c, u, v) (x[n, c, i + u - 1, j + v - 1] else 0) * w[k, c, u, v]
 
-borders  `x` is read beyond its edges, with a test at every element. A copy with zeros around it is read in place, by
-         all contractions that reach equally far.
+borders  `x` is read beyond its edges, with a test at every element. Where it cannot have room for zeros around it
+         itself (an input), a copy with a border is read in place, by all contractions that reach equally far.
 columns  where `k` is to run in vectors, `w` has its elements far apart. A copy has them side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from codegen.loops.grammar import (
-    Affine,
     Apply,
     Axis,
     Buffer,
@@ -26,27 +25,16 @@ from codegen.loops.grammar import (
     Store,
     stores,
 )
-from codegen.loops.ranges import extreme, never_negative
 from codegen.loops.rewrite import axis_index
 from codegen.lower.names import Names
+from codegen.passes.borders import Reach, inside, reach
 from codegen.passes.core import Pass, axes_in, contraction, effects, plain_axis, storage, volume
-from symnet.expr import dims
 from symnet.expr.dims import Dim
 
-BORDERS, COLUMNS = 16, 512
-"""In how many products every element of a copy should be: copies of one kind go from row to row, of the other they
-transpose."""
+COLUMNS = 512
+"""In how many products every element of a copy should be that transposes."""
 FEWEST = 8
 """Columns that are worth a vector."""
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How far beyond its first and last element an array is read, along each of its axes."""
-
-    buffer: str
-    before: tuple[int, ...]
-    after: tuple[int, ...]
 
 
 def operands(program: Program) -> Program:
@@ -97,12 +85,12 @@ class _Copying:
         self, load: Load, kernel: Kernel, axes: tuple[Axis, ...], bordered: dict[Reach, Buffer], copies: list[Kernel]
     ) -> Load:
         """How an operand is read; a kernel that makes what it reads is added to `copies`."""
-        reach = _reach(self.program, load, axes)
-        if reach is not None and volume(self.program, axes) >= BORDERS * self.volume(self.bordered_shape(reach)):
-            if reach not in bordered:
-                bordered[reach] = self.buffer(f"{load.buffer}_border", load, self.bordered_shape(reach))
-                copies.append(_with_border(load, reach, bordered[reach]))
-            return _moved(load, bordered[reach], reach.before)
+        beyond = reach(self.program, load, axes)
+        if beyond and beyond.pays(self.program, axes):
+            if beyond not in bordered:
+                bordered[beyond] = self.buffer(f"{load.buffer}_border", load, beyond.shape(self.program))
+                copies.append(_with_border(load, beyond, bordered[beyond]))
+            return Load(bordered[beyond].name, inside(load.index, beyond.before), load.dtype, origin=load.origin)
         column = _column(kernel)
         if column is not None and self.wants_columns(load, column, axes):
             order = sorted((axis for axis in axes if axis.name in axes_in(load.index)), key=lambda axis: axis == column)
@@ -126,59 +114,19 @@ class _Copying:
         self.buffers[made.name] = made
         return made
 
-    def volume(self, shape: tuple[Dim, ...]) -> int:
-        return volume(self.program, tuple(Axis(str(number), dim) for number, dim in enumerate(shape)))
-
-    def bordered_shape(self, reach: Reach) -> tuple[Dim, ...]:
-        shape = self.program.buffers[reach.buffer].shape
-        return tuple(dims.add(dim, a + b) for dim, a, b in zip(shape, reach.before, reach.after, strict=True))
-
 
 def _loads(product: Apply) -> Iterator[Load]:
     return (one for one in product.args if isinstance(one, Load))
 
 
-def _reach(program: Program, load: Load, axes: tuple[Axis, ...]) -> Reach | None:
-    """How far a load reaches beyond its array; None where it does not, or not by known numbers of zeros."""
-    if load.fill is None or load.fill.value != 0:
-        return None
-    extents = {axis.name: axis.extent for axis in axes}
-    before, after = [], []
-    for part, dim in zip(load.index, program.buffers[load.buffer].shape, strict=True):
-        if not isinstance(part, Affine) or not all(axis in extents for axis, _ in part.terms):
-            return None
-        low, high = extreme(part, extents)
-        ends = _beyond(dims.sub(0, low)), _beyond(dims.sub(high, dims.sub(dim, 1)))
-        if ends[0] is None or ends[1] is None:
-            return None
-        before.append(ends[0])
-        after.append(ends[1])
-    return Reach(load.buffer, tuple(before), tuple(after)) if any((*before, *after)) else None
-
-
-def _beyond(distance: Dim) -> int | None:
-    if isinstance(distance, int):
-        return max(distance, 0)
-    return 0 if never_negative(dims.sub(0, distance)) else None
-
-
-def _with_border(load: Load, reach: Reach, copy: Buffer) -> Kernel:
+def _with_border(load: Load, beyond: Reach, copy: Buffer) -> Kernel:
     """The kernel that copies an array, with zeros around it."""
     axes = tuple(Axis(f"i{number}", dim) for number, dim in enumerate(copy.shape))
     index = tuple(axis_index(axis.name) for axis in axes)
-    inside = tuple(replace(part, offset=-n) for part, n in zip(index, reach.before, strict=True))
+    inside = tuple(replace(part, offset=-n) for part, n in zip(index, beyond.before, strict=True))
     value = Load(load.buffer, inside, load.dtype, fill=Const(load.fill.value if load.fill else 0, load.dtype))
     store = Store(copy.name, index, replace(value, origin=load.origin), origin=load.origin)
     return Kernel(copy.name, axes, (store,), note=f"{load.buffer} with zeros around it")
-
-
-def _moved(load: Load, copy: Buffer, before: tuple[int, ...]) -> Load:
-    """The load from a copy that begins so much earlier along each axis."""
-    index = [
-        replace(part, offset=dims.add(part.offset, n)) if isinstance(part, Affine) else part
-        for part, n in zip(load.index, before, strict=True)
-    ]
-    return Load(copy.name, tuple(index), load.dtype, origin=load.origin)
 
 
 def _column(kernel: Kernel) -> Axis | None:

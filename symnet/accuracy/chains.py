@@ -82,7 +82,7 @@ def suspects(roots: Sequence[Expr]) -> list[Chain]:
         node = pending.pop()
         if node in chains:
             continue
-        parts = _chain_order(node, inside)
+        parts, _ = chain_order(node, inside)
         if len(parts) > WHOLE and inside.independent(node):
             pending += [arg for arg in reversed(node.args) if inside.suspicious.get(id(arg))]
         elif len(parts) <= LONGEST:
@@ -176,8 +176,8 @@ def _is_scalar_by_definition(node: Expr) -> bool:
     return _scalar[key]
 
 
-def _chain_order(root: Expr, inside: Groups) -> list[Expr]:
-    """The nodes of the chain under a node, its sources too, operands before users."""
+def chain_order(root: Expr, inside: Groups) -> tuple[list[Expr], list[Expr]]:
+    """The nodes of the chain under a node, operands before users; and those of them that are not in the group."""
     boundary, seen, pending = list[Expr](), {root}, [root]
     while pending:
         node = pending.pop()
@@ -187,7 +187,7 @@ def _chain_order(root: Expr, inside: Groups) -> list[Expr]:
         fresh = set(node.args) - seen
         seen |= fresh
         pending += fresh
-    return postorder([root], boundary)
+    return postorder([root], boundary), boundary
 
 
 def _cut(root: Expr, order: Sequence[Expr], inside: Groups) -> Chain:

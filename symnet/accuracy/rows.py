@@ -12,7 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from symnet.accuracy.chains import GROWS, POINTS, Groups, applied, belongs, leaving_groups, of_shape
+from symnet.accuracy.chains import (
+    GROWS,
+    POINTS,
+    Groups,
+    applied,
+    belongs,
+    chain_order,
+    leaving_groups,
+    of_shape,
+)
 from symnet.accuracy.domains import domain
 from symnet.expr import dims
 from symnet.expr.dims import Dim, Shape
@@ -206,8 +215,7 @@ def _active(node: Expr) -> Iterator[Dim]:
 
 def _cut(root: Expr, inside: RowGroups, mended: Mended) -> Row | None:
     """The row function under a node; None where it is too long, or of too many sources."""
-    boundary = [node for node in postorder([root]) if id(node) not in inside.sources]
-    order = postorder([root], boundary)
+    order, boundary = chain_order(root, inside)
     if len(order) > LONGEST or not any(_works_along_axes(node) for node in order if id(node) in inside.sources):
         return None
     sources = _sources(root, order, inside)

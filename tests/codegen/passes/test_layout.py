@@ -1,8 +1,9 @@
-"""Layout and operands: convolutions over channels that lie side by side, read in place from copies with borders."""
+"""Layout, borders, operands: convolutions over channels that lie side by side, read in place with zeros around them."""
 
 from __future__ import annotations
 
 from codegen.loops.grammar import Kernel, Load, Program, kernels, loads
+from codegen.passes.borders import BORDERS
 from codegen.passes.dead import DEAD
 from codegen.passes.layout import LAYOUT
 from codegen.passes.operands import OPERANDS
@@ -53,6 +54,41 @@ def test_arrays_seen_under_another_shape_stay() -> None:
     shapes = {name: buffer.shape for name, buffer in through(text, LAYOUT).buffers.items()}
     assert shapes["r"] == ("N", 10, 8, 7)
     assert shapes["h"] == ("N", 8, 7, 10)
+
+
+def test_scratch_gets_room_for_the_zeros_around_it() -> None:
+    program = through(convolution(), BORDERS)
+    assert program.buffers["r"].shape == ("N", 10, 9, 9), "with a stride of 2, not beyond the last of 8 rows"
+    assert program.buffers["x"].shape == ("N", 9, 8, 7), "an input stays as it is"
+    (r, _) = operands_of(program, "second")
+    assert r.fill is None
+    assert [item.name for item in kernels(program.items)] == ["first", "r_zeros", "relu", "second"]
+    assert count(through(convolution(), LAYOUT, BORDERS)) == 4
+
+
+def test_one_border_serves_all_readers() -> None:
+    """A reader that reaches further decides; those that stay inside read past the border."""
+    text = convolution()
+    again = text[text.index("  kernel second") :].replace("second", "third").replace("y[n", "z[n")
+    text = text.replace("  buffer y:", "  buffer z: f64[N, 10, 4, 4] output\n  buffer y:")
+    program = through(text + "\n" + again.replace("u - 1,", "u - 2,"), BORDERS)
+    assert program.buffers["r"].shape == ("N", 10, 10, 9)
+    inner = text + "\n" + again.replace("2*i + u - 1, 2*j + v - 1 else 0.0", "2*i, j + v")
+    assert through(inner, BORDERS).buffers["r"].shape == ("N", 10, 9, 9)
+
+
+def test_arrays_surrounded_by_other_values_get_no_border() -> None:
+    """One reader wants ones beyond the edges, another zeros."""
+    text = convolution()
+    again = text[text.index("  kernel second") :].replace("second", "third").replace("y[n", "z[n")
+    text = text.replace("  buffer y:", "  buffer z: f64[N, 10, 4, 4] output\n  buffer y:")
+    program = through(text + "\n" + again.replace("else 0.0", "else 1.0"), BORDERS)
+    assert program.buffers["r"].shape == ("N", 10, 8, 7)
+
+
+def test_arrays_seen_under_another_shape_get_no_border() -> None:
+    text = convolution().replace("  buffer y:", "  buffer flat: f64[N, 560] scratch view r\n  buffer y:")
+    assert through(text, BORDERS).buffers["r"].shape == ("N", 10, 8, 7)
 
 
 def test_what_lies_beyond_the_edges_is_copied_once() -> None:
