@@ -64,16 +64,11 @@ def test_contractions(agrees: Agrees) -> None:
     assert len(columns) == 2
 
 
-@pytest.mark.parametrize(
-    ("rows", "spec", "form"),
-    [(1, "ab,cb->ac", "nest"), (1, "ab,bc->ac", "contract"), (2, "ab,cb->ac", "contract")],
-)
-def test_matrix_by_one_vector(rows: int, spec: str, form: str) -> None:
+@pytest.mark.parametrize(("rows", "form"), [(1, "nest"), (2, "contract")])
+def test_matrix_by_one_vector(rows: int, form: str, rng: np.random.Generator) -> None:
     """A matrix whose rows lie along the sum is read as it lies: no tile would use an element twice."""
-    x, w = sn.input("x", (rows, 48)), sn.input("w", (64, 48) if spec == "ab,cb->ac" else (48, 64))
-    run = sn.function([x, w], x @ (sn.transpose(w) if spec == "ab,cb->ac" else w))
-    generator = np.random.default_rng(0)
-    given = [generator.normal(size=tuple(map(int, node.shape))).astype(np.float32) for node in (x, w)]
-    expected = given[0] @ (given[1].T if spec == "ab,cb->ac" else given[1])
-    np.testing.assert_allclose(run(*given), expected, rtol=1e-4, atol=1e-4)
+    x, w = sn.input("x", (rows, 48)), sn.input("w", (64, 48))
+    run = sn.function([x, w], x @ sn.transpose(w))
+    one, two = (rng.normal(size=shape).astype(np.float32) for shape in ((rows, 48), (64, 48)))
+    np.testing.assert_allclose(run(one, two), one @ two.T, rtol=1e-4, atol=1e-4)
     assert ("[contract" in run.source("loops")) == (form == "contract")
