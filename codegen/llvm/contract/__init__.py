@@ -2,7 +2,7 @@
 
     problem   the kernel taken apart: roles of its axes, two operands, an epilogue
     merge     the same with fewer and longer axes
-    plan      what is decided before a line is written; `choose` decides it, by a model of costs
+    plan      what is decided before a line is written; `choose` decides it, by a model of costs or as it is told
     emit      the function: shares, blocks, tiles; `pack` and `epilogue` write what comes before and after the sums
     frame     what the writers share
 

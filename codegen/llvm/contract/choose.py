@@ -8,11 +8,12 @@ the second-level cache. Packing costs some cycles for each element, which pays w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
-from itertools import product
+from itertools import product, zip_longest
 
-from codegen.llvm.contract.plan import Plan, left_layout, right_layout
+from codegen.llvm.contract.plan import Choice, Plan, left_layout, right_layout
 from codegen.llvm.contract.problem import Contraction, Operand, runs_along
 from codegen.llvm.contract.ways import RIGHT, Way, Ways, places
 from codegen.llvm.microkernel import looped
@@ -41,23 +42,61 @@ STREAM = 0.1
 TURN = 12
 """Cycles for the end of a loop of the microkernel inside another."""
 
+WORTH = 2.0
+"""A plan is worth a measurement if the model finds it at most this many times as dear as the cheapest."""
 
-def plan(problem: Contraction, target: Target) -> Plan:
-    """The cheapest plan over the axes that may form the tile, and over tiles.
+
+def plan(problem: Contraction, target: Target, choice: Choice | None = None) -> Plan:
+    """The plan of a choice; without one, the cheapest over the axes that may form the tile, and over tiles."""
+    planners = _planners(problem, target)
+    if choice is None:
+        _, choice = _cheapest(planners, 1.0)[0]
+    return planners[choice.axes].plan(choice)
+
+
+def promising(problem: Contraction, target: Target, count: int) -> list[Choice]:
+    """Choices that are worth a measurement, at most `count`: what `plan` takes, then in turn the cheapest with other
+    tile axes or another way of packing, and the cheapest of all."""
+    found = _cheapest(_planners(problem, target), WORTH)
+    kinds: dict[object, Choice] = {}
+    for _, choice in found:
+        kinds.setdefault((choice.axes, choice.left_mode, choice.right_mode), choice)
+    first, rest = list(kinds.values()), [choice for _, choice in found]
+    in_turn = [choice for pair in zip_longest(first, rest) for choice in pair if choice is not None]
+    return list(dict.fromkeys(in_turn))[:count]
+
+
+def variants(problem: Contraction, target: Target, choice: Choice, count: int) -> list[Choice]:
+    """The same tile and packing in other shares and with k cut otherwise, at most `count`, the cheapest first."""
+    planner = _planners(problem, target)[choice.axes]
+    way = planner.way(choice)
+    depths = [way.depth]
+    if not way.depth.whole:
+        chunks = (way.depth.chunk // 2, way.depth.chunk * 2)
+        depths += [planner.cut(way.depth.split, chunk) for chunk in chunks if chunk >= planner.lanes]
+    ways = [replace(way, depth=depth) for depth in depths]
+    found = [one for way in ways if planner.walkable(way) for one in planner.divisions(way) if planner.fits(way, one)]
+    ordered = sorted(found, key=lambda one: one[0])
+    return [other for _, other in ordered if other != choice][:count]
+
+
+def _planners(problem: Contraction, target: Target) -> list[_Planner]:
+    return [_Planner(problem, target, row, col, number) for number, (row, col) in enumerate(_tile_axes(problem))]
+
+
+def _cheapest(planners: Sequence[_Planner], worth: float) -> list[tuple[float, Choice]]:
+    """Costs and choices, the cheapest first, complete up to `worth` times the cost of the cheapest.
 
     Tiles come in the order of what they cost at least, so that few have to be looked at.
     """
-    planners = [_Planner(problem, target, row, col) for row, col in _tile_axes(problem)]
     tiles = [(planner.least(tile), number, tile) for number, planner in enumerate(planners) for tile in planner.tiles()]
-    best: tuple[float, Plan] | None = None
+    best, found = math.inf, list[tuple[float, Choice]]()
     for least, number, tile in sorted(tiles, key=lambda one: one[:2]):
-        if best is not None and least >= best[0]:
+        if least >= worth * best:
             break
-        found = min(planners[number].plans(tile), key=lambda one: one[0])
-        if best is None or found[0] < best[0]:
-            best = found
-    assert best is not None
-    return best[1]
+        found += planners[number].choices(tile)
+        best = min(best, min(cost for cost, _ in found))
+    return sorted((one for one in found if one[0] <= worth * best), key=lambda one: one[0])
 
 
 def _tile_axes(problem: Contraction) -> list[tuple[Axis, Axis]]:
@@ -73,57 +112,82 @@ def _tile_axes(problem: Contraction) -> list[tuple[Axis, Axis]]:
 
 
 class _Planner(Ways):
-    """Plans for one choice of tile axes."""
+    """Plans for one choice of tile axes, the pair with this number."""
 
-    def plans(self, tile: Tile) -> Iterator[tuple[float, Plan]]:
-        """Plans for a tile, with their costs."""
+    def __init__(self, problem: Contraction, target: Target, row: Axis, col: Axis, number: int) -> None:
+        super().__init__(problem, target, row, col)
+        self.number = number
+
+    def choices(self, tile: Tile) -> Iterator[tuple[float, Choice]]:
+        """The cheapest choice for every way of reading the operands with a tile, with its cost."""
         for left, right in product(self.left_modes, self.right_modes(tile)):
             way = Way(tile, left, right, self.depth(tile, left, right))
-            if not self.walkable(way):
-                continue
-            cost, row_tiles, col_tiles = self.blocks(way)
-            chosen = Plan(
-                row=self.row,
-                col=self.col,
-                grid=self.grid,
-                inner=self.inner,
-                left=self.left,
-                right=self.right,
-                left_mode=way.left,
-                right_mode=way.right,
-                left_step=self.step(self.left) or 0,
-                right_step=self.step(self.right) or 0,
-                levels=self.levels(way),
-                tile=way.tile,
-                depth=way.depth,
-                row_tiles=row_tiles,
-                col_tiles=col_tiles,
-            )
-            yield cost, chosen
+            if self.walkable(way):
+                yield min(self.divisions(way), key=lambda one: (one[0], one[1].row_tiles, one[1].col_tiles))
+
+    def way(self, choice: Choice) -> Way:
+        tile = Tile(choice.rows, choice.vectors, self.lanes)
+        return Way(tile, choice.left_mode, choice.right_mode, self.cut(choice.split, choice.chunk))
+
+    def plan(self, choice: Choice) -> Plan:
+        way = self.way(choice)
+        return Plan(
+            row=self.row,
+            col=self.col,
+            grid=self.grid,
+            inner=self.inner,
+            left=self.left,
+            right=self.right,
+            left_mode=way.left,
+            right_mode=way.right,
+            left_step=self.step(self.left) or 0,
+            right_step=self.step(self.right) or 0,
+            levels=self.levels(way),
+            tile=way.tile,
+            depth=way.depth,
+            row_tiles=choice.row_tiles,
+            col_tiles=choice.col_tiles,
+        )
+
+    def fits(self, way: Way, choice: tuple[float, Choice]) -> bool:
+        """Whether what is packed, and sums that wait, stay within the stack that a call may use."""
+        (_, one), tile, steps = choice, way.tile, way.depth.steps
+        sums = one.row_tiles * one.col_tiles if not way.depth.whole else 1
+        needed = sums * tile.rows * tile.columns * self.size
+        if way.left != "place":
+            needed += one.row_tiles * left_layout(way.left, tile, steps, self.size)[2]
+        if way.right != "place":
+            needed += one.col_tiles * right_layout(tile, steps, self.size)[1]
+        return needed <= STACK
 
     # --- costs ---
 
     def least(self, tile: Tile) -> float:
-        """What any plan with this tile costs at least, in the terms of `blocks`."""
+        """What any plan with this tile costs at least, in the terms of `divisions`."""
         down, across = tile.count(self.rows, self.columns)
         return len(THREADS) * self.batch * down * across * tile.cost(self.steps, self.per_vector)
 
-    def blocks(self, way: Way) -> tuple[float, int, int]:
-        """The cost of running it a way with the best number of tiles in a share, and that number down and across."""
+    def divisions(self, way: Way) -> Iterator[tuple[float, Choice]]:
+        """Ways to cut the tiles into shares, with the cost of running it so."""
         down, across = way.tile.count(self.rows, self.columns)
         most_down, most_across = self.most(way, down, across)
         each = self.tile_cost(way)
         left, right = self.packing(way)
         from_left, from_right = self.streams(way)
-        best = (math.inf, 1, 1)
         for row_tiles, col_tiles in product(_splits(down, most_down), _splits(across, most_across)):
             shares = self.batch * math.ceil(down / row_tiles) * math.ceil(across / col_tiles)
             work = row_tiles * col_tiles * each + row_tiles * left + col_tiles * right
             if not way.depth.whole:  # each block of k comes from memory once for a share
                 work += row_tiles * from_left + col_tiles * from_right
             cost = sum(math.ceil(shares / threads) * threads * work for threads in THREADS)
-            best = min(best, (cost, row_tiles, col_tiles))
-        return best
+            tile, depth = way.tile, way.depth
+            yield (
+                cost,
+                Choice(
+                    self.number, way.left, way.right, tile.rows, tile.vectors, depth.split, depth.chunk,
+                    row_tiles, col_tiles,
+                ),
+            )  # fmt: skip
 
     def most(self, way: Way, down: int, across: int) -> tuple[int, int]:
         """The most tiles in a share, down and across: what is packed should serve many, and has to fit."""

@@ -12,6 +12,8 @@ from codegen.llvm.contract.epilogue import Epilogue
 from codegen.llvm.contract.frame import Frame, Span
 from codegen.llvm.contract.merge import merge
 from codegen.llvm.contract.pack import Packer
+from codegen.llvm.contract.plan import Choice
+from codegen.llvm.contract.plan import Choice
 from codegen.llvm.contract.problem import Contraction, contraction
 from codegen.llvm.kernel import KernelText
 from codegen.llvm.microkernel import Microkernel, Walk
@@ -21,11 +23,11 @@ from codegen.loops.grammar import Kernel, Program, Stmt
 from codegen.target import Target
 
 
-def emit_contract(kernel: Kernel, program: Program, target: Target) -> KernelText:
-    """The text of a kernel whose schedule has the form "contract"."""
+def emit_contract(kernel: Kernel, program: Program, target: Target, choice: Choice | None = None) -> KernelText:
+    """The text of a kernel whose schedule has the form "contract", by a plan of choice or the default."""
     described = signature(kernel, program)
     problem = merge(contraction(kernel, program))
-    frame = Frame(_scope(problem, described, target), problem, plan(problem, target))
+    frame = Frame(_scope(problem, described, target), problem, plan(problem, target, choice))
     with frame.fn.stemming_from(kernel.body[0].origin):
         writer = _Writer(frame, target, kernel.body)
         text = writer.text()

@@ -43,6 +43,29 @@ class Depth:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What tells one plan of a contraction from its others: all else follows from the problem.
+
+    axes     the number of the pair of axes that form the tile (`choose` counts them)
+    rows, vectors, split, chunk, row_tiles, col_tiles, the modes   as in `Tile`, `Depth` and `Plan`
+    """
+
+    axes: int
+    left_mode: LeftMode
+    right_mode: RightMode
+    rows: int
+    vectors: int
+    split: int
+    chunk: int
+    row_tiles: int
+    col_tiles: int
+
+    def __str__(self) -> str:
+        modes = f"{self.left_mode} · {self.right_mode}"
+        return f"{self.rows}x{self.vectors} {modes}, k {self.split}:{self.chunk}, {self.row_tiles}x{self.col_tiles}"
+
+
+@dataclass(frozen=True)
 class Level:
     """A loop of the microkernel: neighbouring inner axes that are one run of every operand read in place.
 

@@ -187,16 +187,21 @@ class Ways:
             whole = most = max(self.lanes, NEAR // self.size // (self.rows + self.columns))
         else:
             whole = most = self.steps
-        if whole >= self.steps:
-            return Depth(0, self.value(self.inner[0].extent), self.steps, 1)
         extents = [self.value(axis.extent) for axis in self.inner]
+        if whole >= self.steps:
+            return self.cut(0, extents[0])
         following = [math.prod(extents[at + 1 :]) for at in range(len(extents))]
         split = next(at for at, count in enumerate(following) if count <= most)
         chunk = math.ceil(extents[split] / math.ceil(extents[split] * following[split] / most))
         if chunk > self.lanes:  # whole vectors
             chunk = math.ceil(chunk / self.lanes) * self.lanes
-        blocks = math.prod(extents[:split]) * math.ceil(extents[split] / chunk)
-        return Depth(split, chunk, chunk * following[split], blocks)
+        return self.cut(split, chunk)
+
+    def cut(self, split: int, chunk: int) -> Depth:
+        """Blocks of `chunk` positions of inner axis `split`, the axes after it in full."""
+        extents = [self.value(axis.extent) for axis in self.inner]
+        blocks = math.prod(extents[:split]) * math.ceil(extents[split] / max(1, chunk))
+        return Depth(split, chunk, max(1, chunk * math.prod(extents[split + 1 :])), max(1, blocks))
 
     # --- caches ---
 
