@@ -1,4 +1,4 @@
-"""The training step in JAX: pure functions of the same parameters, images with the channels last."""
+"""JAX: one compiled step called in a loop, and a compiled loop over all steps."""
 
 from __future__ import annotations
 
@@ -10,109 +10,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import symnet as sn
-from tests.benchmarks.frameworks.workloads import Epoch, Workload
+from tests.benchmarks.frameworks import jax_networks
+from tests.benchmarks.frameworks.job import Job, Setting
+from tests.benchmarks.frameworks.workloads import (
+    CrossEntropy,
+    Inference,
+    Networked,
+    Products,
+    Training,
+    Update,
+    sample,
+)
 
 Tree = dict[str, Any]
-
-
-def dense(p: Tree, name: str, x: Any) -> Any:
-    y = x @ p[f"{name}.weight"].T
-    return y + p[f"{name}.bias"] if f"{name}.bias" in p else y
-
-
-def convolution(p: Tree, name: str, x: Any, stride: int, padding: int) -> Any:
-    y = jax.lax.conv_general_dilated(
-        x, p[f"{name}.weight"], (stride, stride), [(padding, padding)] * 2, dimension_numbers=("NHWC", "OIHW", "NHWC")
-    )
-    return y + p[f"{name}.bias"] if f"{name}.bias" in p else y
-
-
-def pool(x: Any) -> Any:
-    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
-
-
-def layer_norm(p: Tree, name: str, x: Any) -> Any:
-    centred = x - x.mean(-1, keepdims=True)
-    scale = jax.lax.rsqrt((centred * centred).mean(-1, keepdims=True) + 1e-5)
-    return centred * scale * p[f"{name}.weight"] + p[f"{name}.bias"]
-
-
-def batch_norm(p: Tree, name: str, x: Any, running: Tree) -> Any:
-    count = x.size // x.shape[-1]
-    mean = x.mean((0, 1, 2))
-    variance = ((x - mean) ** 2).mean((0, 1, 2))
-    old_mean, old_variance = running[name]
-    running[name] = (0.9 * old_mean + 0.1 * mean, 0.9 * old_variance + 0.1 * variance * count / (count - 1))
-    return (x - mean) * (jax.lax.rsqrt(variance + 1e-5) * p[f"{name}.weight"]) + p[f"{name}.bias"]
-
-
-def mlp(p: Tree, x: Any, running: Tree, sizes: tuple[int, ...]) -> Any:
-    for i in range(len(sizes) - 2):
-        x = jax.nn.relu(dense(p, str(2 * i), x))
-    return dense(p, str(2 * len(sizes) - 4), x)
-
-
-def cnn(p: Tree, x: Any, running: Tree, **sizes: int) -> Any:
-    x = x.transpose(0, 2, 3, 1)
-    x = pool(jax.nn.relu(convolution(p, "0", x, 1, 2)))
-    x = pool(jax.nn.relu(convolution(p, "3", x, 1, 1)))
-    x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
-    return dense(p, "9", jax.nn.relu(dense(p, "7", x)))
-
-
-def resnet(p: Tree, x: Any, running: Tree, widths: tuple[int, ...], blocks: int) -> Any:
-    x = x.transpose(0, 2, 3, 1)
-    x = jax.nn.relu(batch_norm(p, "1", convolution(p, "0", x, 1, 1), running))
-    for i in range(len(widths) * blocks):
-        stride, name = 2 if i and i % blocks == 0 else 1, str(3 + i)
-        y = jax.nn.relu(batch_norm(p, f"{name}.bn1", convolution(p, f"{name}.conv1", x, stride, 1), running))
-        y = batch_norm(p, f"{name}.bn2", convolution(p, f"{name}.conv2", y, 1, 1), running)
-        if f"{name}.shortcut.0.weight" in p:
-            x = convolution(p, f"{name}.shortcut.0", x, stride, 0)
-            x = batch_norm(p, f"{name}.shortcut.1", x, running)
-        x = jax.nn.relu(x + y)
-    return dense(p, str(3 + len(widths) * blocks + 2), x.mean((1, 2)))
-
-
-def recurrent(p: Tree, x: Any, running: Tree, kind: str, inputs: int, hidden: int) -> Any:
-    w, u = p["layer.weight_ih_l0"], p["layer.weight_hh_l0"]
-    b, c = p["layer.bias_ih_l0"], p["layer.bias_hh_l0"]
-    driven = (x @ w.T + b).transpose(1, 0, 2)
-    zero = jnp.zeros((len(x), hidden), x.dtype)
-
-    def lstm(state: Any, a: Any) -> Any:
-        h, s = state
-        i, f, g, o = jnp.split(a + h @ u.T + c, 4, -1)
-        s = jax.nn.sigmoid(f) * s + jax.nn.sigmoid(i) * jnp.tanh(g)
-        return (jax.nn.sigmoid(o) * jnp.tanh(s), s), None
-
-    def gru(h: Any, a: Any) -> Any:
-        (ar, az, an), (hr, hz, hn) = jnp.split(a, 3, -1), jnp.split(h @ u.T + c, 3, -1)
-        z = jax.nn.sigmoid(az + hz)
-        n = jnp.tanh(an + jax.nn.sigmoid(ar + hr) * hn)
-        return (1 - z) * n + z * h, None
-
-    if kind == "LSTM":
-        (h, _), _ = jax.lax.scan(lstm, (zero, zero), driven)
-    else:
-        h, _ = jax.lax.scan(gru, zero, driven)
-    return dense(p, "head", h)
-
-
-def gpt(p: Tree, text: Any, running: Tree, kinds: int, size: int, heads: int, layers: int, context: int) -> Any:
-    x = p["token.weight"][text] + p["position.weight"]
-    mask = jnp.tril(jnp.ones((context, context), bool))
-    for i in range(layers):
-        name = f"blocks.{i}"
-        parts = dense(p, f"{name}.qkv", layer_norm(p, f"{name}.norm1", x))
-        q, k, v = parts.reshape(-1, context, 3, heads, size // heads).transpose(2, 0, 3, 1, 4)
-        scores = jnp.where(mask, q @ k.swapaxes(-1, -2) / np.sqrt(size // heads), -jnp.inf)
-        seen = (jax.nn.softmax(scores) @ v).swapaxes(1, 2).reshape(-1, context, size)
-        x = x + dense(p, f"{name}.out", seen)
-        wide = jax.nn.gelu(dense(p, f"{name}.wide", layer_norm(p, f"{name}.norm2", x)), approximate=False)
-        x = x + dense(p, f"{name}.narrow", wide)
-    return dense(p, "head", layer_norm(p, "norm", x)).reshape(-1, kinds)
 
 
 def sgd(p: Any, g: Any, s: Any, t: Any, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> tuple[Any, Any]:
@@ -140,20 +50,23 @@ UPDATES: dict[str, tuple[Callable[..., tuple[Any, Any]], int]] = {
 """Each with how many arrays of the parameter's shape it keeps."""
 
 
-def training(work: Workload) -> tuple[Callable[[Any, Any], tuple[Any, Any]], Any]:
+def _forward(work: Networked) -> Any:
+    return partial(getattr(jax_networks, work.network.func.__name__), **work.network.keywords)
+
+
+def _training(work: Training, setting: Setting) -> tuple[Callable[[Any, Any], tuple[Any, Any]], Any]:
     """One step, (state, batch) -> (state, loss), and the state to start from."""
-    forward = partial(globals()[work.network.func.__name__], **work.network.keywords)
+    forward = _forward(work)
     rule, count = UPDATES[work.optimizer]
     update = partial(rule, **work.settings)
-    model = work.network(sn.nn)
-    start = work.start((name, tuple(map(int, p.shape))) for name, p in model.named_parameters())
-    names = {name.rpartition(".")[0] for name, _ in model.named_buffers()}
-    running = {name: (np.zeros_like(start[f"{name}.weight"]), np.ones_like(start[f"{name}.weight"])) for name in names}
+    start = work.start((name, tuple(shape)) for name, shape in setting.shapes.items())
+    running = {
+        name: (np.zeros_like(start[f"{name}.weight"]), np.ones_like(start[f"{name}.weight"])) for name in setting.norms
+    }
 
     def loss_of(parameters: Tree, running: Tree, x: Any, y: Any) -> tuple[Any, Tree]:
         new = dict(running)
-        log_p = jax.nn.log_softmax(forward(parameters, x, new))
-        return -jnp.mean(jnp.take_along_axis(log_p, y.reshape(-1, 1), axis=1)), new
+        return _cross_entropy(forward(parameters, x, new), y.reshape(-1)), new
 
     def step(state: Any, batch: Any) -> tuple[Any, Any]:
         parameters, slots, running, t = state
@@ -166,28 +79,95 @@ def training(work: Workload) -> tuple[Callable[[Any, Any], tuple[Any, Any]], Any
     return step, jax.device_put((start, slots, running, np.float32(0)))
 
 
-def jit(work: Workload, threads: int | None) -> Epoch:
-    step, start = training(work)
+def _cross_entropy(z: Any, y: Any) -> Any:
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1))
+
+
+def jit(work: Training, setting: Setting) -> Job:
+    step, start = _training(work, setting)
     compiled, state = jax.jit(step, donate_argnums=0), [start]
     batches = [(jax.device_put(x), jax.device_put(y)) for x, y in work.batches()]
 
-    def epoch() -> Any:
+    def epoch() -> list[float]:
         losses = []
         for batch in batches:
             state[0], loss = compiled(state[0], batch)
             losses.append(loss)
-        return np.array([float(loss) for loss in losses])
+        return [float(loss) for loss in losses]
 
-    return epoch
+    return Job([epoch])
 
 
-def scan(work: Workload, threads: int | None) -> Epoch:
-    step, start = training(work)
+def scan(work: Training, setting: Setting) -> Job:
+    step, start = _training(work, setting)
     compiled, state = jax.jit(lambda state, data: jax.lax.scan(step, state, data), donate_argnums=0), [start]
     data = tuple(jax.device_put(np.stack(part)) for part in zip(*work.batches(), strict=True))
 
-    def epoch() -> Any:
+    def epoch() -> list[float]:
         state[0], losses = compiled(state[0], data)
-        return np.asarray(losses)
+        return [float(loss) for loss in np.asarray(losses)]
 
-    return epoch
+    return Job([epoch])
+
+
+def loss(work: CrossEntropy, setting: Setting) -> Job:
+    compiled, (z, y) = jax.jit(jax.value_and_grad(_cross_entropy)), map(jax.device_put, work.data())
+
+    def run() -> list[float]:
+        for _ in range(work.steps):
+            value, gradient = jax.block_until_ready(compiled(z, y))
+        return [float(value), *sample(gradient)]
+
+    return Job([run])
+
+
+def update(work: Update, setting: Setting) -> Job:
+    rule, count = UPDATES[work.optimizer]
+    one = partial(rule, **work.settings)
+
+    def step(state: Any, gradients: Any) -> Any:
+        parameters, slots, t = state
+        new = [one(p, g, s, t + 1) for p, g, s in zip(parameters, gradients, slots, strict=True)]
+        return [p for p, _ in new], [s for _, s in new], t + 1
+
+    parameters, gradients = (list(column) for column in zip(*work.data(), strict=True))
+    slots = [tuple(np.zeros_like(p) for _ in range(count)) for p in parameters]
+    state = [jax.device_put((parameters, slots, np.float32(0)))]
+    given, compiled = jax.device_put(gradients), jax.jit(step, donate_argnums=0)
+
+    def run() -> list[float]:
+        for _ in range(work.steps):
+            state[0] = jax.block_until_ready(compiled(state[0], given))
+        return [value for p in state[0][0] for value in sample(p, 50)]
+
+    return Job([run])
+
+
+def infer(work: Inference, setting: Setting) -> Job:
+    forward = _forward(work)
+    parameters = jax.device_put(work.start((name, tuple(shape)) for name, shape in setting.shapes.items()))
+    compiled, xs = jax.jit(lambda p, x: forward(p, x, {})), list(work.inputs())
+
+    def run() -> list[float]:
+        for x in xs:
+            values = np.asarray(compiled(parameters, x))
+        return sample(values)
+
+    return Job([run])
+
+
+def products(work: Products, setting: Setting) -> Job:
+    def part(number: int) -> Callable[[], list[float]]:
+        turned = [letter == "T" for letter in work.sizes(number)[-1]]
+        a, b = (jax.device_put(x.T if t else x) for x, t in zip(work.operands(number), turned, strict=True))
+        compiled = jax.jit(lambda a, b: (a.T if turned[0] else a) @ (b.T if turned[1] else b))
+        times = work.times(number)
+
+        def run() -> list[float]:
+            for _ in range(times):
+                product = compiled(a, b)
+            return sample(product.block_until_ready())
+
+        return run
+
+    return Job([part(number) for number in range(len(work.parts))])

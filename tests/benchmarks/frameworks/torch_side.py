@@ -1,4 +1,4 @@
-"""The training step in PyTorch: eager with its fused optimizer, and with torch.compile around all of it."""
+"""PyTorch: eager with its fused optimizer, with torch.compile around the whole step, with the channels last."""
 
 from __future__ import annotations
 
@@ -7,17 +7,31 @@ from typing import Any
 
 import torch
 
-from tests.benchmarks.frameworks.workloads import Epoch, Workload
+from tests.benchmarks.frameworks.job import Job, Setting
+from tests.benchmarks.frameworks.workloads import (
+    CrossEntropy,
+    Inference,
+    Networked,
+    Products,
+    Training,
+    Update,
+    sample,
+)
 
 FUSED = ("SGD", "Adam", "AdamW")
 
 
-def parts(work: Workload, threads: int | None) -> tuple[Callable[[Any, Any], Any], list[tuple[Any, Any]]]:
-    if threads:
-        torch.set_num_threads(threads)
+def _network(work: Networked) -> Any:
     model = work.network(torch.nn)
     start = work.start((name, tuple(p.shape)) for name, p in model.named_parameters())
     model.load_state_dict({name: torch.from_numpy(value) for name, value in start.items()}, strict=False)
+    return model
+
+
+def _training(work: Training, setting: Setting, layout: Any = torch.contiguous_format) -> tuple[Any, Any]:
+    """The step, (x, y) -> loss, and the batches."""
+    torch.set_num_threads(setting.threads)
+    model = _network(work).to(memory_format=layout)
     ways = {"fused": True} if work.optimizer in FUSED else {"foreach": True}
     optimizer = getattr(torch.optim, work.optimizer)(model.parameters(), **work.settings, **ways)
     criterion = torch.nn.CrossEntropyLoss()
@@ -29,15 +43,92 @@ def parts(work: Workload, threads: int | None) -> tuple[Callable[[Any, Any], Any
         optimizer.step()
         return loss.detach()
 
-    return step, [(torch.from_numpy(x), torch.from_numpy(y).reshape(-1)) for x, y in work.batches()]
+    batches = [(torch.from_numpy(x), torch.from_numpy(y).reshape(-1)) for x, y in work.batches()]
+    return step, [(x.to(memory_format=layout) if x.dim() == 4 else x, y) for x, y in batches]
 
 
-def eager(work: Workload, threads: int | None) -> Epoch:
-    step, batches = parts(work, threads)
-    return lambda: torch.stack([step(x, y) for x, y in batches]).numpy()
+def _epochs(step: Any, batches: Any) -> Job:
+    return Job([lambda: torch.stack([step(x, y) for x, y in batches]).tolist()])
 
 
-def compiled(work: Workload, threads: int | None) -> Epoch:
-    step, batches = parts(work, threads)
-    whole = torch.compile(step)
-    return lambda: torch.stack([whole(x, y) for x, y in batches]).numpy()
+def eager(work: Training, setting: Setting) -> Job:
+    return _epochs(*_training(work, setting))
+
+
+def channels_last(work: Training, setting: Setting) -> Job:
+    return _epochs(*_training(work, setting, torch.channels_last))
+
+
+def compiled(work: Training, setting: Setting) -> Job:
+    step, batches = _training(work, setting)
+    return _epochs(torch.compile(step), batches)
+
+
+def loss(work: CrossEntropy, setting: Setting) -> Job:
+    torch.set_num_threads(setting.threads)
+    numbers, labels = work.data()
+    z, y = torch.from_numpy(numbers).requires_grad_(), torch.from_numpy(labels)
+
+    def run() -> list[float]:
+        for _ in range(work.steps):
+            z.grad = None
+            value = torch.nn.functional.cross_entropy(z, y)
+            value.backward()
+        assert z.grad is not None
+        return [float(value), *sample(z.grad.numpy())]
+
+    return Job([run])
+
+
+def update_fused(work: Update, setting: Setting) -> Job:
+    return _update(work, setting, {"fused": True})
+
+
+def update_foreach(work: Update, setting: Setting) -> Job:
+    return _update(work, setting, {"foreach": True})
+
+
+def _update(work: Update, setting: Setting, way: dict[str, bool]) -> Job:
+    torch.set_num_threads(setting.threads)
+    parameters = []
+    for value, gradient in work.data():
+        parameters.append(torch.from_numpy(value).requires_grad_())
+        parameters[-1].grad = torch.from_numpy(gradient)
+    optimizer = getattr(torch.optim, work.optimizer)(parameters, **work.settings, **way)
+
+    def run() -> list[float]:
+        for _ in range(work.steps):
+            optimizer.step()
+        return [value for p in parameters for value in sample(p.detach().numpy(), 50)]
+
+    return Job([run])
+
+
+def infer(work: Inference, setting: Setting) -> Job:
+    torch.set_num_threads(setting.threads)
+    model, xs = _network(work).eval(), [torch.from_numpy(x) for x in work.inputs()]
+
+    def run() -> list[float]:
+        with torch.inference_mode():
+            for x in xs:
+                values = model(x)
+        return sample(values)
+
+    return Job([run])
+
+
+def products(work: Products, setting: Setting) -> Job:
+    torch.set_num_threads(setting.threads)
+
+    def part(number: int) -> Callable[[], list[float]]:
+        a, b = map(torch.from_numpy, work.operands(number))
+        times, out = work.times(number), torch.empty((len(a), b.shape[1]))
+
+        def run() -> list[float]:
+            for _ in range(times):
+                torch.mm(a, b, out=out)
+            return sample(out)
+
+        return run
+
+    return Job([part(number) for number in range(len(work.parts))])

@@ -1,4 +1,4 @@
-"""One contestant in a process of its own: it takes a turn for each line that it reads.
+"""One contestant in a process of its own: it does a part of the workload for each line that it reads.
 
 A process each, because the settings of memory allocators and thread pools hold for a whole process, and so that the
 peak of its memory is its own.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import time
 from typing import Any
 
-import numpy as np
-
+from tests.benchmarks.frameworks.job import Job, Setting
 from tests.benchmarks.frameworks.workloads import WORKLOADS
 
 
@@ -27,18 +27,32 @@ def answer(**values: Any) -> None:
     print(json.dumps(values), flush=True)
 
 
-def main(side: str, way: str, name: str, threads: str) -> None:
+def main(make: str, name: str, setting: Setting) -> None:
     work = next(work for work in WORKLOADS if work.name == name)
-    maker = getattr(importlib.import_module(f"tests.benchmarks.frameworks.{side}"), way)
+    module, _, function = make.partition(":")
+    maker = getattr(importlib.import_module(f"tests.benchmarks.frameworks.{module}"), function)
     before, started = memory("VmRSS"), time.perf_counter()
-    epoch = maker(work, int(threads) or None)
-    losses = np.asarray(epoch(), np.float64).tolist()
-    answer(losses=losses, first=time.perf_counter() - started)
-    for _ in sys.stdin:
+    job: Job = maker(work, setting)
+    figures = [list(map(float, job.parts[0]()))]
+    first = time.perf_counter() - started
+    answer(first=first, peak=memory("VmHWM"), above=memory("VmHWM") - before)
+    answer(figures=figures + [list(map(float, part())) for part in job.parts[1:]])
+    for line in sys.stdin:
+        if line.strip() == "profile":
+            answer(profile=job.profile() if job.profile else None)
+            continue
+        part = int(line)
         started = time.perf_counter()
-        epoch()
-        answer(seconds=(time.perf_counter() - started) / work.steps, memory=memory("VmHWM") - before)
+        if job.seconds:
+            seconds = job.seconds()
+        else:
+            job.parts[part]()
+            seconds = (time.perf_counter() - started) / work.times(part)
+        answer(seconds=seconds, peak=memory("VmHWM"), above=memory("VmHWM") - before)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    given = json.loads(sys.argv[3])
+    chosen = Setting(**given)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: chosen.threads])  # thread pools count the cores
+    main(sys.argv[1], sys.argv[2], chosen)
