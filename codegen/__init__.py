@@ -10,18 +10,21 @@ from symnet.errors import Unsupported, UsageError, nearest
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from codegen.choices import Choices
     from codegen.library import Library
     from codegen.llvm.peak import Run
     from codegen.provenance import Listings
     from codegen.spec import Deferred, Module
     from codegen.target import Target
     from symnet.expr.node import Expr
+    from symnet.runtime.arrays import Array
     from symnet.runtime.code import Code
     from symnet.runtime.native import Pool
+    from symnet.runtime.tuning import Tuning
 
 __all__ = [
-    "build", "cache_folder", "compile", "definition_key", "host", "listings", "remembered", "ticks", "top_bandwidth",
-    "top_flops",
+    "build", "cache_folder", "compile", "definition_key", "host", "known_tuning", "listings", "remembered", "ticks",
+    "top_bandwidth", "top_flops", "tune",
 ]  # fmt: skip
 
 BACKENDS = ("llvm", "numpy")
@@ -35,6 +38,7 @@ def compile(
     threads: int | None = None,
     backend: str = "llvm",
     profile: bool = False,
+    choices: Choices | None = None,
 ) -> Code:
     """Code for the entries of a module, ready to run on an arena.
 
@@ -43,6 +47,7 @@ def compile(
     threads  how many threads to use where that pays; default: SYMNET_THREADS, else all processors
     backend  "llvm", or "numpy": the reference interpreter
     profile  count processor cycles for each kernel (`llvm` only)
+    choices  what `tune` decided, which changes no result (`llvm` only)
     """
     from codegen.spec import made_of
     from symnet.runtime.native import NativeCode, thread_count
@@ -55,18 +60,49 @@ def compile(
         made = made_of(module)
         return _interpreted(made, _entries(made, only))
     count = thread_count(threads)
-    library = build(module, only=only, target=target, profile=profile)
+    library = build(module, only=only, target=target, profile=profile, choices=choices)
     return NativeCode(library.metadata, library.functions, library, _pool(library), count)
 
 
 def build(
-    module: Module | Deferred, *, only: Sequence[str] | None = None, target: str = "native", profile: bool = False
+    module: Module | Deferred,
+    *,
+    only: Sequence[str] | None = None,
+    target: str = "native",
+    profile: bool = False,
+    choices: Choices | None = None,
 ) -> Library:
     """The compiled library itself: addresses, metadata, texts."""
+    from codegen.choices import Choices
     from codegen.library import Library, Request
     from codegen.target import target as find_target
 
-    return Library(Request(module, _entries(module, only), find_target(target), profile))
+    return Library(Request(module, _entries(module, only), find_target(target), profile, choices or Choices()))
+
+
+def tune(
+    module: Module | Deferred, entry: str, persistent: Array, seconds: float, target: str, threads: int | None
+) -> tuple[Tuning, Choices]:
+    """What makes an entry faster, found by measuring it for about so many seconds, and a report.
+
+    persistent  the bytes of what persists, from the start of the arena; they are copied
+    """
+    from codegen.target import target as find_target
+    from codegen.tuning import tuned
+    from symnet.runtime.native import thread_count
+
+    return tuned(module, entry, persistent, seconds, find_target(target), thread_count(threads), _pool)
+
+
+def known_tuning(
+    module: Module | Deferred, entry: str, seconds: float, target: str, threads: int | None
+) -> tuple[Tuning, Choices] | None:
+    """What `tune` found before in at least so many seconds, from the cache."""
+    from codegen.target import target as find_target
+    from codegen.tuning import known
+    from symnet.runtime.native import thread_count
+
+    return known(module, entry, seconds, find_target(target), thread_count(threads))
 
 
 def listings(module: Module, entry: str, target: str = "native") -> Listings:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codegen import cache, settings
+from codegen.choices import Choices
 from codegen.fingerprint import fingerprint
 from codegen.spec import Deferred, Module, made_of
 from codegen.target import Target
 from symnet.errors import UsageError, nearest
 
 if TYPE_CHECKING:
+    from codegen.llvm.module import LibraryText
     from codegen.loops.grammar import Program
 
 SOURCES = ("loops", "llvm", "asm")
@@ -27,12 +29,16 @@ EXPORTS = ("sn_init", "sn_worker", "sn_run", "sn_stop", "sn_epoch")
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What is to be compiled: the entries `only` of a module (their layout is that of the whole module)."""
+    """What is to be compiled: the entries `only` of a module (their layout is that of the whole module).
+
+    choices  what was decided by measurement
+    """
 
     given: Module | Deferred
     only: tuple[str, ...]
     target: Target
     profile: bool = False
+    choices: Choices = field(default_factory=Choices)
 
     @property
     def module(self) -> Module:
@@ -45,6 +51,50 @@ class Request:
         module = self.module
         chosen = (entry for entry in module.entries if entry.name in self.only)
         return {entry.name: pipeline.compile_entry(entry, module) for entry in chosen}
+
+    def text(self, programs: Mapping[str, Program]) -> LibraryText:
+        """The library of these programs before it becomes machine code."""
+        from codegen.llvm.module import library_text
+
+        return library_text(programs, self.target, self.profile, choices=self.choices)
+
+    def key(self) -> str:
+        """Under which the cache keeps the library."""
+        from codegen.llvm import jit
+
+        decided = (self.choices.data(),) if self.choices else ()
+        return fingerprint(self.given, self.only, self.target, self.profile, *decided, jit.VERSION)
+
+    def compiled(self, dump: str = "") -> tuple[dict[str, Any], bytes]:
+        """The metadata and the object file. `dump` is a folder for its texts."""
+        from codegen.llvm import jit
+        from codegen.metadata import metadata
+
+        programs = self.programs()
+        library = self.text(programs)
+        about = metadata(self.module, programs)
+        names = {buffer["buffer"]: buffer["name"] for buffer in about["buffers"]}
+        about["table"] = library.table.names(names)
+        for name, sharing in library.sharing.items():
+            about["entries"][name]["parallel"] = sharing.pays
+            for kernel in about["entries"][name]["kernels"]:
+                kernel["shared"] = sharing.pays and kernel["name"] in sharing.shared
+        about["target"] = {"name": self.target.name, "triple": self.target.triple, "cpu": self.target.cpu}
+        if dump:
+            stem = Path(dump) / f"{self.module.name}.{'-'.join(self.only)}"
+            stem.with_name(f"{stem.name}.ll").write_text(library.text, encoding="utf-8")
+            stem.with_name(f"{stem.name}.s").write_text(jit.assembly(library.text, self.target), encoding="utf-8")
+        return about, jit.compile_object(library.text, self.target)
+
+    def image(self) -> tuple[dict[str, Any], bytes]:
+        """What `compiled` gives, from the cache where it is there."""
+        dump, check = settings.dump_folder(), settings.check_level()
+        key = self.key()
+        found = None if dump or check else cache.read(key)  # those want every stage to happen
+        if found is None:
+            found = self.compiled(dump)
+            cache.write(key, *found)
+        return found
 
 
 class Library:
@@ -59,13 +109,7 @@ class Library:
         from codegen.llvm import jit
 
         self._request = request
-        key = fingerprint(request.given, request.only, request.target, request.profile, jit.VERSION)
-        dump, check = settings.dump_folder(), settings.check_level()
-        found = None if dump or check else cache.read(key)  # those want every stage to happen
-        if found is None:
-            found = self._compile(dump)
-            cache.write(key, *found)
-        self.metadata, image = found
+        self.metadata, image = request.image()
         symbols = [entry["symbol"] for entry in self.metadata["entries"].values()]
         self._code = jit.Loaded(image, [*symbols, *self._counters(), *EXPORTS])
         self.functions: Mapping[str, int] = self._code.addresses
@@ -77,27 +121,6 @@ class Library:
         from codegen.llvm.driver import profile_name
 
         return [profile_name(entry) for entry in self.metadata["entries"]]
-
-    def _compile(self, dump: str) -> tuple[dict[str, Any], bytes]:
-        from codegen.llvm import jit
-        from codegen.llvm.module import library_text
-        from codegen.metadata import metadata
-
-        request, programs = self._request, self._request.programs()
-        library = library_text(programs, request.target, request.profile)
-        about = metadata(request.module, programs)
-        names = {buffer["buffer"]: buffer["name"] for buffer in about["buffers"]}
-        about["table"] = library.table.names(names)
-        for name, sharing in library.sharing.items():
-            about["entries"][name]["parallel"] = sharing.pays
-            for kernel in about["entries"][name]["kernels"]:
-                kernel["shared"] = sharing.pays and kernel["name"] in sharing.shared
-        about["target"] = {"name": request.target.name, "triple": request.target.triple, "cpu": request.target.cpu}
-        if dump:
-            stem = Path(dump) / f"{request.module.name}.{'-'.join(request.only)}"
-            stem.with_name(f"{stem.name}.ll").write_text(library.text, encoding="utf-8")
-            stem.with_name(f"{stem.name}.s").write_text(jit.assembly(library.text, request.target), encoding="utf-8")
-        return about, jit.compile_object(library.text, request.target)
 
     def address(self, entry: str) -> int:
         """The native function of an entry."""
@@ -122,7 +145,6 @@ class Library:
     def source(self, kind: str) -> str:
         """The text of a stage: "loops", "llvm" or "asm"."""
         from codegen.llvm import jit
-        from codegen.llvm.module import library_text
         from codegen.loops.text import show
 
         if kind not in SOURCES:
@@ -130,5 +152,5 @@ class Library:
         programs = self._request.programs()
         if kind == "loops":
             return "\n".join(show(program) for program in programs.values())
-        text = library_text(programs, self._request.target, self._request.profile).text
+        text = self._request.text(programs).text
         return text if kind == "llvm" else jit.assembly(text, self._request.target)

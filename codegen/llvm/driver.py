@@ -98,14 +98,16 @@ def emit_entry(
     sharing: Sharing,
     profile: bool = False,
     marked: bool = False,
+    meets: bool = False,
 ) -> str:
     """The function of an entry. `texts` tell for each kernel which function to call, and with what.
 
     With `profile`, the processor cycles thread 0 spends in kernel number k (in the order of the text) are added to
     element k of the exported array `sn_profile_ENTRY` of int64, those of the whole entry to one more element. With
+    `meets` too, all threads meet after every kernel, so that the time of a kernel is that of the slowest thread. With
     `marked`, the lines that call kernel number k have the mark k.
     """
-    return _Entry(program, texts, table, sharing, profile, marked).emit()
+    return _Entry(program, texts, table, sharing, profile, marked, meets).emit()
 
 
 class _Entry:
@@ -117,9 +119,10 @@ class _Entry:
         sharing: Sharing,
         profile: bool,
         marked: bool,
+        meets: bool,
     ) -> None:
         self.program, self.texts, self.table = program, texts, table
-        self.sharing, self.profile, self.marked = sharing, profile, marked
+        self.sharing, self.profile, self.marked, self.meets = sharing, profile, marked, meets
         parameters = [("ptr", "table"), ("i64", "tid"), ("i64", "n")]
         self.fn = FunctionText(f"sn_{program.name}", parameters, "i32", linkage="")
         self.values: dict[str, str] = {}  # dimensions and sequence axes
@@ -195,6 +198,7 @@ class _Entry:
         if kernel.name in self.sharing.barriers:
             self._meet()
         sizes = [f"i64 {self.values[name]}" for name in text.dims]
+        begin = self._cycles() if self.meets else ""
         with ExitStack() as stack:
             shared = kernel.name in self.sharing.shared
             if not shared:
@@ -207,7 +211,10 @@ class _Entry:
             if text.has_checks:
                 arguments.append(f"ptr {self.status}")
             call = f"call void @{text.name}({', '.join([*arguments, f'i64 {low}', f'i64 {high}'])})"
-            self._timed(call) if self.profile else fn.do(call)
+            self._timed(call) if self.profile and not self.meets else fn.do(call)
+        if self.meets:
+            self._meet()
+            self._count_since(begin)
         self.kernels += 1
         if text.has_checks:
             self._leave_if_failed()

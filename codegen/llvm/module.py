@@ -6,6 +6,7 @@ import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
+from codegen.choices import Choices
 from codegen.llvm import math
 from codegen.llvm.driver import Slots, emit_constants, emit_entry, slots
 from codegen.llvm.kernel import KernelText
@@ -33,23 +34,30 @@ class LibraryText:
 
 
 def library_text(
-    programs: Mapping[str, Program], target: Target, profile: bool = False, marked: bool = False
+    programs: Mapping[str, Program],
+    target: Target,
+    profile: bool = False,
+    marked: bool = False,
+    choices: Choices | None = None,
+    meets: bool = False,
 ) -> LibraryText:
     """LLVM text for these entries, which share one table of inputs and sizes.
 
-    `marked` puts the number of a kernel behind the lines of its entry that call it (`codegen.llvm.builder.Mark`).
+    `choices` takes the place of what models decide. For `profile` and `meets` see `emit_entry`; `marked` puts the
+    number of a kernel behind the lines of its entry that call it (`codegen.llvm.builder.Mark`).
     """
     table = slots(programs.values())
-    kernel_texts = _Kernels(target)
+    choices = choices or Choices()
+    kernel_texts = _Kernels(target, choices)
     entries: list[str] = []
     sharing: dict[str, Sharing] = {}
     symbols: dict[str, dict[str, str]] = {}
     for program in programs.values():
         texts = {kernel.name: kernel_texts.add(kernel, program) for kernel in kernels(program.items)}
-        sharing[program.name] = plan(program)
+        sharing[program.name] = plan(program, choices)
         symbols[program.name] = {name: text.name for name, text in texts.items()}
         entries.append(emit_constants(program))
-        entries.append(emit_entry(program, texts, table, sharing[program.name], profile, marked))
+        entries.append(emit_entry(program, texts, table, sharing[program.name], profile, marked, meets))
     helpers = math.definitions(kernel_texts.helpers, target.fma)
     parts = [helpers, *kernel_texts.bodies, *entries, runtime_text(target.triple)]
     return LibraryText("\n".join(parts), table, sharing, symbols)
@@ -58,8 +66,8 @@ def library_text(
 class _Kernels:
     """The functions of all kernels, those that do the same printed once."""
 
-    def __init__(self, target: Target) -> None:
-        self.target = target
+    def __init__(self, target: Target, choices: Choices) -> None:
+        self.target, self.choices = target, choices
         self.bodies: list[str] = []
         self.helpers: set[tuple[str, str, int]] = set()
         self._known: dict[Hashable, tuple[Shape, KernelText]] = {}
@@ -70,7 +78,7 @@ class _Kernels:
         if shape.key in self._known:
             first, text = self._known[shape.key]
             return shape.instance(text, first, text.name)
-        text = _kernel_text(kernel, program, self.target)
+        text = self._text(kernel, program)
         symbol = f"{program.name}.{kernel.name}"
         body = re.sub(rf"@{re.escape(kernel.name)}(?=[.(])", f"@{symbol}", text.text)
         self.bodies.append(body)
@@ -79,10 +87,9 @@ class _Kernels:
         self._known[shape.key] = shape, text
         return text
 
+    def _text(self, kernel: Kernel, program: Program) -> KernelText:
+        if kernel.schedule.form == "contract":
+            from codegen.llvm.contract import emit_contract
 
-def _kernel_text(kernel: Kernel, program: Program, target: Target) -> KernelText:
-    if kernel.schedule.form == "contract":
-        from codegen.llvm.contract import emit_contract
-
-        return emit_contract(kernel, program, target)
-    return emit_nest(kernel, program, target)
+            return emit_contract(kernel, program, self.target, self.choices.of(kernel, program).plan)
+        return emit_nest(kernel, program, self.target)

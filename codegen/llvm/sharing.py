@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from codegen.choices import Choices
 from codegen.llvm.functions import MATH
 from codegen.llvm.nest_plan import partition
 from codegen.llvm.signature import accesses
@@ -158,14 +159,20 @@ class Sharing:
     pays: bool = False
 
 
-def plan(program: Program) -> Sharing:
-    """Decide for every kernel of an entry."""
+def plan(program: Program, choices: Choices | None = None) -> Sharing:
+    """Decide for every kernel of an entry, where `choices` do not."""
+    choices = choices or Choices()
     costs = {kernel.name: (kernel, cost(kernel, program)) for kernel in kernels(program.items)}
-    shared = {name for name, (kernel, value) in costs.items() if kernel.schedule.parallel and value >= SHARE_ABOVE}
+    shared = {name for name, (kernel, value) in costs.items() if _is_shared(kernel, program, value, choices)}
     total = sum(costs[name][1] for name in shared)
-    result = Sharing(frozenset(shared), set(), total >= THREADS_ABOVE)
+    result = Sharing(frozenset(shared), set(), total >= THREADS_ABOVE and program.name not in choices.alone)
     _walk(program, program.items, [], result)
     return result
+
+
+def _is_shared(kernel: Kernel, program: Program, cost: float, choices: Choices) -> bool:
+    decided = choices.of(kernel, program).shared
+    return bool(kernel.schedule.parallel) and (cost >= SHARE_ABOVE if decided is None else decided)
 
 
 Pending = list[tuple[bool, list[Span]]]

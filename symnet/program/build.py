@@ -13,11 +13,12 @@ import numpy as np
 
 from symnet.errors import DTypeError, ShapeError, UsageError
 from symnet.expr import dims, dtypes
+from symnet.expr.collecting import uncollected
 from symnet.expr.node import Expr
 from symnet.ops.random import SEED, numbered
 from symnet.ops.usually import exactly
 from symnet.program.about import About, Output
-from symnet.program.choices import check_accuracy
+from symnet.program.choices import check_accuracy, tuning_seconds
 from symnet.program.convert import to_dtype
 from symnet.program.definition import Definition, Facts
 from symnet.program.names import batch_dim, check_capacity
@@ -27,14 +28,18 @@ from symnet.runtime.code import Code
 from symnet.runtime.instance import Compile
 
 if TYPE_CHECKING:
-    from codegen.spec import Module
+    from codegen.choices import Choices
+    from codegen.spec import Deferred, Module
     from symnet.optim import Optimizer
     from symnet.program.rows import Join
+    from symnet.runtime.instance import Instance
+    from symnet.runtime.tuning import Tuning
 
 BACKENDS = ("llvm", "numpy")
 SEEDS = 1 << 63
 
 
+@uncollected()
 def compile(
     loss: Expr,
     optimizer: Optimizer,
@@ -47,6 +52,7 @@ def compile(
     target: str = "native",
     check_finite: bool = False,
     accuracy: str = "auto",
+    tune: bool | float = False,
 ) -> Program:
     """Compile forward, loss, backward and update into one native program.
 
@@ -63,6 +69,9 @@ def compile(
     accuracy   "auto": element-wise operations in float32 that lose digits which matter to training, and that no rule
                of simplification mends, are computed in another way (`sn.accuracy` tells where and how); "strict":
                also where they have died away, as 1 − tanh² does far out; "off": everything as it reads
+    tune       True, or a number of seconds (True: 30): measure other ways to run each kernel of the training step, and
+               keep what is faster; results stay the same to the bit. `prog.tuning` tells what was found. It is kept in
+               the cache: tuning the same program again takes no time. See docs/tuning.md
 
     Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
     """
@@ -70,6 +79,7 @@ def compile(
 
     _check_kinds(optimizer, outputs, batch, seed)
     accuracy = check_accuracy(accuracy, "compile")
+    seconds = tuning_seconds(tune, backend, "compile")
     outputs = dict(outputs or {})
     _check(loss, outputs)
     roots = numbered([loss, *outputs.values()])
@@ -79,11 +89,13 @@ def compile(
 
     def defined(roots: Sequence[Expr]) -> _Compiler:
         named = dict(zip(outputs, roots[1:], strict=True))
-        return _Compiler(Definition(roots[0], named, optimizer, capacity, accuracy), backend, threads, target)
+        definition = Definition(roots[0], named, optimizer, capacity, accuracy)
+        return _Compiler(definition, backend, threads, target, seconds)
 
     def for_unusual_data() -> tuple[Compile, Batch | None, About]:
-        compiler = defined(exact)
-        return compiler.code, compiler.batch, compiler.about
+        other = defined(exact)
+        other.tuning = compiler.tuning
+        return other.code, other.batch, other.about
 
     exact = exactly(roots)
     compiler = defined(roots)
@@ -94,6 +106,8 @@ def compile(
     for name, node in compiler.leaves.items():
         is_seed = node.op == "state" and name == SEED
         program.instance.write(name, np.asarray(seed, "int64") if is_seed else initial_value(node, int(seed)))
+    if seconds:
+        program.tuning = compiler.tuned("step", program.instance)
     return program
 
 
@@ -135,7 +149,8 @@ class _Compiler:
     What the cache holds is taken from there: nothing is derived until something is wanted that was never compiled.
     """
 
-    def __init__(self, definition: Definition, backend: str, threads: int | None, target: str) -> None:
+    def __init__(self, definition: Definition, backend: str, threads: int | None, target: str, seconds: float) -> None:
+        """`seconds` may be spent on tuning; what was found before is used from the start."""
         if backend not in BACKENDS:
             raise UsageError(f"compile: there is no backend {backend!r}; known: {', '.join(BACKENDS)}")
         self.definition, self.backend, self.threads, self.target = definition, backend, threads, target
@@ -148,6 +163,8 @@ class _Compiler:
         self.about = About(definition.in_order(facts.inputs), outputs, lambda: self.plan, lambda: Plan(definition))
         dim = batch_dim(definition.loss)
         self.batch = None if dim is None else Batch(dim, _Joins(lambda entry: self._joins(entry, dim)))
+        self.seconds = seconds
+        self.tuning = self._known_tuning("step") if seconds else None
 
     @cached_property
     def plan(self) -> Plan:
@@ -162,24 +179,48 @@ class _Compiler:
             groups[node.op][name] = name
         return groups
 
+    @uncollected()
     def code(self, entry: str, profile: bool = False, capacity: Mapping[str, int] | None = None) -> Code:
         import codegen
-        from codegen.spec import Deferred
 
-        sizes = dict(self.definition.capacity if capacity is None else capacity)
-
-        def module() -> Module:
-            return replace(self.plan.module_with(entry), capacity=sizes)
-
-        key = self.definition.key
         return codegen.compile(
-            module() if key is None else Deferred(f"{key} {sorted(sizes.items())}", module),
+            self._module(entry, self.definition.capacity if capacity is None else capacity),
             only=(entry,),
             target=self.target,
             threads=self.threads,
             backend=self.backend,
             profile=profile,
+            choices=None if self.tuning is None else self.tuning[1],
         )
+
+    def _module(self, entry: str, capacity: Mapping[str, int]) -> Module | Deferred:
+        """A module that has the entry, as late as possible."""
+        from codegen.spec import Deferred
+
+        sizes = dict(capacity)
+
+        def module() -> Module:
+            return replace(self.plan.module_with(entry), capacity=sizes)
+
+        key = self.definition.key
+        return module() if key is None else Deferred(f"{key} {sorted(sizes.items())}", module)
+
+    def _known_tuning(self, entry: str) -> tuple[Tuning, Choices] | None:
+        """What tuning has found before."""
+        import codegen
+
+        module = self._module(entry, self.definition.capacity)
+        return codegen.known_tuning(module, entry, self.seconds, self.target, self.threads)
+
+    def tuned(self, entry: str, instance: Instance) -> Tuning:
+        """Tune an entry, unless that was done before; `instance`, on which it runs, gets the code that was found."""
+        import codegen
+
+        if self.tuning is None:
+            module = self._module(entry, self.definition.capacity)
+            self.tuning = codegen.tune(module, entry, instance.snapshot(), self.seconds, self.target, self.threads)
+            instance.replace(self.code(entry))
+        return self.tuning[0]
 
     def _joins(self, entry: str, dim: str) -> Mapping[str, Join]:
         """How the outputs of an entry on all rows follow from those on pieces."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from symnet.errors import UsageError, nearest
 
 ACCURACIES = ("auto", "strict", "off")
+TUNING_SECONDS = 30.0
+"""What `tune=True` allows."""
 
 
 def check_accuracy(choice: object, where: str) -> str:
@@ -14,3 +18,18 @@ def check_accuracy(choice: object, where: str) -> str:
             f"{where}: accuracy is {choice!r}, expected 'auto', 'strict' or 'off'{nearest(str(choice), ACCURACIES)}"
         )
     return str(choice)
+
+
+def tuning_seconds(choice: object, backend: str, where: str) -> float:
+    """The `tune=` of a front door in seconds; 0: nothing is tuned."""
+    if choice is False:
+        return 0.0
+    if isinstance(choice, bool):
+        seconds = TUNING_SECONDS
+    elif isinstance(choice, (int, float)) and math.isfinite(choice) and choice > 0:
+        seconds = float(choice)
+    else:
+        raise UsageError(f"{where}: tune is {choice!r}, expected True, False or a positive number of seconds")
+    if backend != "llvm":
+        raise UsageError(f"{where}: the backend {backend!r} has nothing to tune; use backend='llvm', or tune=False")
+    return seconds

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from symnet.program.about import About
     from symnet.program.rows import Join
     from symnet.runtime.profile import Profile
+    from symnet.runtime.tuning import Tuning
     from symnet.train.fit import Metrics
     from symnet.train.history import History
 
@@ -48,6 +49,7 @@ class Program:
     check_finite whether inputs are searched for NaN and infinity before each call
     epochs_done  epochs that `fit` has made so far; with `seed` it decides the order of the rows
     history      the `History` of the last `fit`, also of one that is running or was interrupted
+    tuning       what `tune=` has found; None without it
     about        what `fit` knows of inputs, outputs and the step (`symnet.program.about`)
     """
 
@@ -75,6 +77,7 @@ class Program:
         """
         self.capacity, self.outputs, self.seed, self.check_finite = dict(capacity), tuple(outputs), seed, check_finite
         self.epochs_done, self.history = 0, None
+        self.tuning: Tuning | None = None
         self.about = about
         self._batch, self._exact = batch, exact
         self._compile, self._profiled = compile_entry, dict[str, Code]()

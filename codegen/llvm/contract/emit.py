@@ -13,7 +13,6 @@ from codegen.llvm.contract.frame import Frame, Span
 from codegen.llvm.contract.merge import merge
 from codegen.llvm.contract.pack import Packer
 from codegen.llvm.contract.plan import Choice
-from codegen.llvm.contract.plan import Choice
 from codegen.llvm.contract.problem import Contraction, contraction
 from codegen.llvm.kernel import KernelText
 from codegen.llvm.microkernel import Microkernel, Walk
