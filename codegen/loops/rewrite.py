@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from operator import is_
 
 from codegen.loops.grammar import (
@@ -38,6 +39,7 @@ def affine(terms: Iterable[tuple[str, int]] = (), offset: Dim = 0) -> Affine:
     return Affine(tuple(sorted((a, c) for a, c in total.items() if c)), offset)
 
 
+@lru_cache(maxsize=1 << 12)
 def axis_index(name: str) -> Affine:
     """The affine form that is one axis."""
     return Affine(((name, 1),))
@@ -48,6 +50,8 @@ def add(a: Affine, b: Affine) -> Affine:
 
 
 def scale(a: Affine, factor: int) -> Affine:
+    if factor == 1:
+        return a
     return affine(((axis, c * factor) for axis, c in a.terms), dims.mul(a.offset, factor))
 
 
@@ -57,6 +61,10 @@ def shift(a: Affine, offset: Dim) -> Affine:
 
 def compose(outer: Affine, inner: Mapping[str, Affine]) -> Affine:
     """`outer` with axes replaced by affine forms; axes not in `inner` stay."""
+    if not any(axis in inner for axis, _ in outer.terms):
+        return outer
+    if outer.offset == 0 and len(outer.terms) == 1 and outer.terms[0][1] == 1:
+        return inner[outer.terms[0][0]]
     result = Affine((), outer.offset)
     for axis, coefficient in outer.terms:
         result = add(result, scale(inner.get(axis, axis_index(axis)), coefficient))
@@ -148,8 +156,10 @@ def stemming_from(body: Iterable[Stmt], origin: Origin) -> tuple[Stmt, ...]:
 
 def scalar_from(scalar: Scalar, origin: Origin) -> Scalar:
     """A scalar that stems from `origin`, if it computes or reads something and has no origin yet; without its parts."""
-    if isinstance(scalar, (Apply, Load)) and scalar.origin is None:
-        return replace(scalar, origin=origin)
+    if isinstance(scalar, Apply) and scalar.origin is None:
+        return Apply(scalar.fn, scalar.args, scalar.dtype, origin)
+    if isinstance(scalar, Load) and scalar.origin is None:
+        return Load(scalar.buffer, scalar.index, scalar.dtype, scalar.fill, origin)
     return scalar
 
 
@@ -161,13 +171,19 @@ def substitute_axes(scalar: Scalar, axes: Mapping[str, Affine]) -> Scalar:
 
     def visit(node: Scalar) -> Scalar:
         if isinstance(node, Load):
-            index = tuple(compose(i, axes) if isinstance(i, Affine) else i for i in node.index)
-            return Load(node.buffer, index, node.dtype, node.fill, node.origin)
+            return _reading(node, tuple([compose(i, axes) if isinstance(i, Affine) else i for i in node.index]))
         if isinstance(node, Position):
             return Position(compose(node.affine, axes))
         return node
 
     return map_scalar(scalar, visit)
+
+
+def _reading(load: Load, index: tuple[Index, ...]) -> Load:
+    """The load at another index."""
+    if all(map(is_, index, load.index)):
+        return load
+    return Load(load.buffer, index, load.dtype, load.fill, load.origin)
 
 
 def substitute_axes_block(body: Iterable[Stmt], axes: Mapping[str, Affine]) -> tuple[Stmt, ...]:
@@ -298,8 +314,7 @@ def substitute(scalar: Scalar, parts: Mapping[str, Index]) -> Scalar:
 
     def visit(node: Scalar) -> Scalar:
         if isinstance(node, Load):
-            index = tuple(combine(i, parts) if isinstance(i, Affine) else i for i in node.index)
-            return Load(node.buffer, index, node.dtype, node.fill, node.origin)
+            return _reading(node, tuple([combine(i, parts) if isinstance(i, Affine) else i for i in node.index]))
         return as_scalar(combine(node.affine, parts)) if isinstance(node, Position) else node
 
     return map_scalar(scalar, visit)

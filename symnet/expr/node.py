@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from operator import is_
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -167,9 +168,11 @@ def label(node: Expr, name: str | None) -> Expr:
 
 def rebuild(node: Expr, args: Sequence[Expr]) -> Expr:
     """The same operation on other operands; keeps the name of the value."""
-    if all(new is old for new, old in zip(args, node.args, strict=True)):
+    if all(map(is_, args, node.args)):
         return node
-    new = make(node.declaration, args, node.attrs)
+    new = _nodes.get((node.op, *map(id, args), node._key[-1]))
+    if new is None:
+        new = make(node.declaration, args, node.attrs)
     if node._label is not None and new._label is None:
         label(new, node._label)
     lineage.note(node, new)

@@ -7,6 +7,7 @@ from operator import is_
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from symnet.errors import DTypeError, IndexOutOfRange, UnknownName, UsageError
+from symnet.expr.collecting import uncollected
 from symnet.expr.node import Expr
 from symnet.expr.traverse import substitute
 from symnet.ops.random import numbered
@@ -114,6 +115,7 @@ class Function:
         """The arrays that the compiled code reads; simplifying may have left some unused."""
         return {name: arrays[name] for name in code.metadata["entries"]["call"]["inputs"]}
 
+    @uncollected()
     def _compiled(self, sizes: Mapping[str, int], profile: bool = False) -> Code:
         missing = [name for name in self._dims if name not in sizes]
         if missing:
