@@ -29,6 +29,7 @@ class Target:
     registers: int
     l1_bytes: int = 32 * 1024
     l2_bytes: int = 1024 * 1024
+    l3_bytes: int = 16 * 1024 * 1024
 
     def lanes(self, dtype: str) -> int:
         """How many values of `dtype` one vector register holds."""
@@ -62,12 +63,12 @@ def target(name: str = "native") -> Target:
         vector_bytes, registers = 16, 32
     else:
         vector_bytes, registers = 16, 16
-    l1, l2 = _cache_bytes(0) or 32 * 1024, _cache_bytes(2) or 1024 * 1024
-    return Target(name, triple, llvm.get_host_cpu_name(), features.flatten(), vector_bytes, registers, l1, l2)
+    l1, l2, l3 = _cache_bytes(0) or 32 * 1024, _cache_bytes(2) or 1024 * 1024, _cache_bytes(3) or 16 * 1024 * 1024
+    return Target(name, triple, llvm.get_host_cpu_name(), features.flatten(), vector_bytes, registers, l1, l2, l3)
 
 
 def _cache_bytes(index: int) -> int | None:
-    """Size of the first core's cache `index` (0: first-level data, 2: second level) as Linux reports it."""
+    """Size of the first core's cache `index` (0: first-level data, 2: second level, 3: third) as Linux reports it."""
     path = f"/sys/devices/system/cpu/cpu0/cache/index{index}/size"
     if not os.path.exists(path):
         return None

@@ -39,12 +39,35 @@ class Walk:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """Lines that are fetched while the sums are made: of so many arrays, `offsets` bytes behind pointers to them.
+
+    steps   how many k there are for it; where a call has fewer, some lines are left out
+    """
+
+    arrays: int
+    offsets: tuple[int, ...]
+    steps: int
+
+    @property
+    def shift(self) -> int:
+        """Every 2^shift k another line, so that there are k enough for all."""
+        return max(0, (self.steps // len(self.offsets)).bit_length() - 1)
+
+    @property
+    def table(self) -> list[int]:
+        """The offset for each number of k still to do, divided by 2^shift."""
+        last = len(self.offsets) - 1
+        return [self.offsets[min(number, last)] for number in range((self.steps >> self.shift) + 1)]
+
+
+@dataclass(frozen=True)
 class Microkernel:
     """One function `void @name(ptr left, ptr right, i64 steps, ptr tile, i64 left_step, i64 right_step, i64 columns)`.
 
     `steps` is how often the outermost loop runs, `left_step` and `right_step` are its bytes from one time to the next;
     `columns` is how many columns exist from here on. Each of the last three is a parameter only where it is not known:
-    see the fields.
+    see the fields. After them come pointers to what is fetched ahead.
 
     left_row     bytes from one row of the left operand to the next
     tile_row     bytes from one row of the result to the next
@@ -54,6 +77,7 @@ class Microkernel:
     may_be_empty whether there can be no k at all
     fused        whether the target has fused multiply-add
     origins      of the sums, and of what stores them
+    ahead        what is fetched ahead (by a microkernel with a single loop)
     """
 
     name: str
@@ -69,6 +93,7 @@ class Microkernel:
     may_be_empty: bool = False
     fused: bool = True
     origins: tuple[Origin, Origin] = (None, None)
+    ahead: Ahead | None = None
 
     @property
     def parameters(self) -> list[tuple[str, str]]:
@@ -80,6 +105,8 @@ class Microkernel:
             result.append(("i64", "right_step"))
         if self.columns == "runtime":
             result.append(("i64", "columns"))
+        if self.ahead is not None:
+            result += [("ptr readonly", f"ahead{number}") for number in range(self.ahead.arrays)]
         return result
 
     def text(self) -> str:
@@ -104,7 +131,27 @@ class _Writer:
         with fn.stemming_from(micro.origins[1]):
             for cell in self.cells:
                 fn.do(f"store {self.kind} {results[cell]}, ptr {self.place(cell)}, align {BYTES[micro.dtype]}")
-        return fn.finish()
+        return self.table() + fn.finish()
+
+    def table(self) -> str:
+        """Which line is fetched when, as a constant."""
+        if self.micro.ahead is None:
+            return ""
+        table = self.micro.ahead.table
+        entries = ", ".join(f"i64 {offset}" for offset in table)
+        return f"@{self.fn.name}.ahead = private constant [{len(table)} x i64] [{entries}]\n\n"
+
+    def fetch(self, todo: str) -> None:
+        """Ask for the lines whose turn it is when so many k are still to do."""
+        fn, ahead = self.fn, self.micro.ahead
+        if ahead is None:
+            return
+        number = fn.value(f"lshr i64 {todo}, {ahead.shift}")
+        entry = fn.value(f"getelementptr [{len(ahead.table)} x i64], ptr @{fn.name}.ahead, i64 0, i64 {number}")
+        offset = fn.value(f"load i64, ptr {entry}, align 8")
+        for array in range(ahead.arrays):
+            at = fn.value(f"getelementptr i8, ptr %ahead{array}, i64 {offset}")
+            fn.do(f"call void @llvm.prefetch.p0(ptr {at}, i32 0, i32 3, i32 1)")
 
     def sums(self) -> Sums:
         """The loops over k; gives the names of the sums after them."""
@@ -146,6 +193,7 @@ class _Writer:
             fn.do(f"{name} = phi {self.kind} [ {first}, %{before} ], [ {following}, %{last} ]")
             sums[row, vector] = name
         if innermost:
+            self.fetch(f"%todo{mark}")
             sums = self.steps(f"%left{mark}.k", f"%right{mark}.k", sums, masks)
         else:
             fn.do(f"br label %loop{level + 1}")

@@ -4,6 +4,7 @@
     merge     the same with fewer and longer axes
     plan      what is decided before a line is written; `choose` decides it, by a model of costs or as it is told
     emit      the function: shares, blocks, tiles; `pack` and `epilogue` write what comes before and after the sums
+    ahead     what the microkernel fetches for the epilogue while it sums
     frame     what the writers share
 
 The innermost loop is `codegen.llvm.microkernel`, the sizes of its tile come from `codegen.llvm.tiles`. One call uses at

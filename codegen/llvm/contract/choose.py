@@ -1,46 +1,28 @@
-"""Makes the plan of a contraction: of the ways to run it, the one that a model of costs finds cheapest.
-
-Reading an operand in place costs nothing as long as the caches deliver it. They do not when neighbours in k lie a
-multiple of a large power of two apart, so that few of them fit a cache at once, or far apart in an operand larger than
-the second-level cache. Packing costs some cycles for each element, which pays when many tiles use what is packed.
-"""
+"""Makes the plan of a contraction: of the ways to run it, the one that a model of costs finds cheapest."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from itertools import product, zip_longest
 
+from codegen.llvm.contract.costs import Costs
 from codegen.llvm.contract.plan import Choice, Plan, left_layout, right_layout
-from codegen.llvm.contract.problem import Contraction, Operand, runs_along
-from codegen.llvm.contract.ways import RIGHT, Way, Ways, places
-from codegen.llvm.microkernel import looped
-from codegen.llvm.tiles import CALL, Tile
-from codegen.loops.grammar import Axis, Load, Store, stores
+from codegen.llvm.contract.problem import Contraction
+from codegen.llvm.contract.ways import RIGHT, Way
+from codegen.llvm.tiles import Tile
+from codegen.loops.grammar import Axis
 from codegen.target import Target
 from symnet.errors import CompilerBug
 
-STACK = 256 * 1024
+STACK = 896 * 1024
 """The most bytes of stack that one call of a contraction uses."""
-LEFT, SUMS = 96 * 1024, 88 * 1024
+LEFT, SUMS = 128 * 1024, 480 * 1024
 """The most bytes of packed rows, and of sums that wait for the next block of k."""
 
-PERIOD, WAYS = 4096, 8
-"""Of the first-level cache: bytes after which addresses compete for a place, lines in such a place."""
 THREADS = (1, 1, 2, 4)
 """A plan is chosen for how it does with these numbers of threads together."""
-
-FAR, CONFLICT = 4.0, 6.0
-"""Cycles for each k and tile that wait for an operand in place: far apart in much memory; few fit the cache at once."""
-VECTOR, SCALAR = 3.2, 4.0
-"""Cycles to pack a vector, or a single element; FURTHER times as many from beyond the second-level cache."""
-FURTHER = 4
-STREAM = 0.1
-"""Cycles for a byte from beyond the second-level cache."""
-TURN = 12
-"""Cycles for the end of a loop of the microkernel inside another."""
 
 WORTH = 2.0
 """A plan is worth a measurement if the model finds it at most this many times as dear as the cheapest."""
@@ -111,7 +93,7 @@ def _tile_axes(problem: Contraction) -> list[tuple[Axis, Axis]]:
     return pairs
 
 
-class _Planner(Ways):
+class _Planner(Costs):
     """Plans for one choice of tile axes, the pair with this number."""
 
     def __init__(self, problem: Contraction, target: Target, row: Axis, col: Axis, number: int) -> None:
@@ -120,10 +102,10 @@ class _Planner(Ways):
 
     def choices(self, tile: Tile) -> Iterator[tuple[float, Choice]]:
         """The cheapest choice for every way of reading the operands with a tile, with its cost."""
-        for left, right in product(self.left_modes, self.right_modes(tile)):
-            way = Way(tile, left, right, self.depth(tile, left, right))
-            if self.walkable(way):
-                yield min(self.divisions(way), key=lambda one: (one[0], one[1].row_tiles, one[1].col_tiles))
+        modes = product(self.left_modes, self.right_modes(tile))
+        ways = (Way(tile, left, right, depth) for left, right in modes for depth in self.depths(tile, left, right))
+        for way in filter(self.walkable, ways):
+            yield min(self.divisions(way), key=lambda one: (one[0], one[1].row_tiles, one[1].col_tiles))
 
     def way(self, choice: Choice) -> Way:
         tile = Tile(choice.rows, choice.vectors, self.lanes)
@@ -160,8 +142,6 @@ class _Planner(Ways):
             needed += one.col_tiles * right_layout(tile, steps, self.size)[1]
         return needed <= STACK
 
-    # --- costs ---
-
     def least(self, tile: Tile) -> float:
         """What any plan with this tile costs at least, in the terms of `divisions`."""
         down, across = tile.count(self.rows, self.columns)
@@ -171,14 +151,11 @@ class _Planner(Ways):
         """Ways to cut the tiles into shares, with the cost of running it so."""
         down, across = way.tile.count(self.rows, self.columns)
         most_down, most_across = self.most(way, down, across)
-        each = self.tile_cost(way)
         left, right = self.packing(way)
-        from_left, from_right = self.streams(way)
         for row_tiles, col_tiles in product(_splits(down, most_down), _splits(across, most_across)):
             shares = self.batch * math.ceil(down / row_tiles) * math.ceil(across / col_tiles)
-            work = row_tiles * col_tiles * each + row_tiles * left + col_tiles * right
-            if not way.depth.whole:  # each block of k comes from memory once for a share
-                work += row_tiles * from_left + col_tiles * from_right
+            work = row_tiles * col_tiles * self.tile_cost(way, row_tiles, col_tiles)
+            work += row_tiles * left + col_tiles * right + self.runs(way)
             cost = sum(math.ceil(shares / threads) * threads * work for threads in THREADS)
             tile, depth = way.tile, way.depth
             yield (
@@ -201,75 +178,6 @@ class _Planner(Ways):
         sums = SUMS // (tile.rows * tile.columns * self.size)
         most_down = max(1, min(down, down_fit, sums))
         return most_down, max(1, min(across, across_fit, sums // most_down))
-
-    def tile_cost(self, way: Way) -> float:
-        """Cycles for one tile: the sums, what waits for memory, sums put away between blocks of k, the epilogue."""
-        tile = way.tile
-        again = (way.depth.blocks - 1) * (CALL + 2 * tile.rows * tile.vectors)
-        again += TURN * self.turns(way)
-        return tile.cost(self.steps, self.per_vector) + self.steps * self.waiting(way) + again
-
-    def turns(self, way: Way) -> int:
-        """How often a loop of the microkernel comes to its end inside another."""
-        counts = [math.prod(self.value(axis.extent) for axis in level.axes) for level in self.levels(way)]
-        return sum(math.prod(counts[: at + 1]) for at in range(looped(counts) - 1))
-
-    def waiting(self, way: Way) -> float:
-        """Cycles for each k and tile in which an operand that is read in place does not arrive in time."""
-        wait = 0.0
-        if way.left == "place":
-            between = self.left.strides.get(self.row.name, 0)
-            assert isinstance(between, int)
-            if self.scattered_left and self.columns > 2 * way.tile.columns:
-                wait += FAR if way.depth.whole else FAR / 4
-            wait += CONFLICT * (self.kept(self.bytes_between(self.left)) < way.depth.steps)
-            wait += CONFLICT * (way.tile.rows > WAYS * places(between * self.size, PERIOD))
-        if way.right == "place" and self.rows > 2 * way.tile.rows:
-            wait += CONFLICT * (self.kept(self.bytes_between(self.right)) < way.depth.steps)
-        return wait
-
-    def streams(self, way: Way) -> tuple[float, float]:
-        """Cycles to bring the rows of a tile, and the columns of a tile, from memory; none where they stay in cache."""
-        left = way.left == "place" and self.far(self.rows)
-        right = way.right == "place" and self.far(self.columns)
-        byte = self.steps * self.size * STREAM
-        return left * way.tile.rows * byte, right * way.tile.columns * byte
-
-    def packing(self, way: Way) -> tuple[float, float]:
-        """Cycles to pack the left operand for a tile of rows, and the right operand for a panel of columns."""
-        left = self.steps * way.tile.rows * (FURTHER if self.far(self.rows) else 1)
-        right = self.steps * way.tile.columns * (FURTHER if self.far(self.columns) else 1)
-        each_left = {
-            "place": 0.0,
-            "along k": VECTOR / self.useful_lanes(self.run_of_k(self.left)),
-            "along rows": VECTOR / self.useful_lanes(way.tile.rows),
-            "scalar": SCALAR,
-        }
-        each_right = {
-            "place": 0.0,
-            "along k": VECTOR / self.useful_lanes(self.run_of_k(self.right)),
-            "along columns": VECTOR / self.lanes if self.right_along_columns else SCALAR,
-        }
-        return left * each_left[way.left], right * each_right[way.right]
-
-    def run_of_k(self, one: Operand) -> int:
-        """How many k are contiguous in an operand."""
-        return self.steps if self.step(one) == 1 else max(1, self.value(self.inner[-1].extent))
-
-    def useful_lanes(self, count: int) -> float:
-        """How many lanes of a vector hold something, when `count` values are cut into vectors."""
-        return count / max(1, math.ceil(count / self.lanes))
-
-    @cached_property
-    def per_vector(self) -> float:
-        """Cycles of the epilogue for one vector of sums: a few, or many where a store is scattered."""
-        return 4.0 + sum(1.0 if self.runs_along_columns(one) else 2.0 * self.lanes for one in self.stores())
-
-    def stores(self) -> Iterator[Store]:
-        return stores(self.problem.epilogue)
-
-    def runs_along_columns(self, store: Store) -> bool:
-        return runs_along(Load(store.buffer, store.index, self.dtype), self.col.name, self.program)
 
 
 def _splits(count: int, most: int) -> set[int]:

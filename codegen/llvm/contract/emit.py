@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from codegen.llvm.builder import FunctionText
+from codegen.llvm.contract.ahead import fetched_ahead
 from codegen.llvm.contract.choose import plan
 from codegen.llvm.contract.epilogue import Epilogue
 from codegen.llvm.contract.frame import Frame, Span
@@ -87,6 +88,7 @@ class _Writer:
         self.epilogue = Epilogue(frame)
         self.packer = Packer(frame)
         self.origins = (body[0].origin, body[-1].origin if self.epilogue.direct else body[0].origin)
+        self.read_ahead, self.ahead = fetched_ahead(frame.problem, frame.plan, target)
         self.micro = self._microkernel(target, self.tile.rows, "tile")
         self.microkernels = [self.micro]
         if self.plan.row_edge == "single":
@@ -112,6 +114,7 @@ class _Writer:
             may_be_empty=not all(isinstance(axis.extent, int) and axis.extent for axis in chosen.inner),
             fused=target.fma,
             origins=self.origins,
+            ahead=self.ahead if rows == self.tile.rows else None,
         )
 
     def _walks(self) -> tuple[Walk, ...]:
@@ -278,6 +281,8 @@ class _Writer:
                 arguments.append(self.frame.times(self.scope.dim(step), self.frame.size).typed)
         if micro.columns == "runtime":
             arguments.append(column.stop.typed)
+        if micro.ahead is not None:
+            arguments += [f"ptr {self.frame.load_address(load).text}" for load in self.read_ahead]
         self.fn.do(f"call void @{micro.name}({', '.join(arguments)})")
 
     def _packed_rows(self, row: Span) -> Value:

@@ -45,9 +45,7 @@ class Epilogue:
     def address(self) -> Value:
         """Where the microkernel stores the sums of the tile at the present position."""
         assert self.store is not None
-        strides, offset = linear(self.store, self.frame.problem.program)
-        terms = {axis: self.scope.dim(stride) for axis, stride in strides.items()}
-        return self.frame.address(self.store.buffer, terms, self.scope.dim(offset))
+        return self.frame.load_address(self.store)
 
     def emit(self, row: Span, column: Span, sums: Value) -> None:
         """Run the statements on the tile at `sums`: full vectors of columns first, then the rest under a mask."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from codegen.llvm.builder import MEMORY_TYPE, FunctionText
 from codegen.llvm.contract.plan import Plan
-from codegen.llvm.contract.problem import Contraction, Operand
+from codegen.llvm.contract.problem import Contraction, Operand, linear
 from codegen.llvm.scope import Scope, Value, index
-from codegen.loops.grammar import Axis
+from codegen.loops.grammar import Axis, Load
 from symnet.expr.dtypes import BYTES
 
 
@@ -113,6 +113,12 @@ class Frame:
         assert operand.load is not None
         strides = {axis: self.scope.dim(stride) for axis, stride in operand.strides.items()}
         return self.address(operand.load.buffer, strides, self.scope.dim(operand.offset))
+
+    def load_address(self, load: Load) -> Value:
+        """Where a load with affine indices reads at the present position of every axis."""
+        strides, offset = linear(load, self.problem.program)
+        terms = {axis: self.scope.dim(stride) for axis, stride in strides.items()}
+        return self.address(load.buffer, terms, self.scope.dim(offset))
 
     # --- loops ---
 

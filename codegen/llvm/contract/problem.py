@@ -23,6 +23,7 @@ from codegen.loops.grammar import (
     Ref,
     Scalar,
     Stmt,
+    Store,
     subscalars,
 )
 from codegen.loops.rewrite import map_scalar
@@ -128,8 +129,8 @@ def operand(value: Scalar, program: Program) -> Operand:
     return Operand(value, None, {}, 0)
 
 
-def linear(load: Load, program: Program) -> tuple[dict[str, Dim], Dim]:
-    """The position of a load's element as strides for each axis and an offset; data-dependent indices are left out."""
+def linear(load: Load | Store, program: Program) -> tuple[dict[str, Dim], Dim]:
+    """The position of an element as strides for each axis and an offset; data-dependent indices are left out."""
     shape = program.buffers[load.buffer].shape
     strides: dict[str, Dim] = {}
     offset: Dim = 0

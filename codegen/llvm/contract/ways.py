@@ -7,11 +7,12 @@ in loops of known lengths, as the windows of a convolution do.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from codegen.llvm.contract.plan import Depth, LeftMode, Level, RightMode, left_layout
+from codegen.llvm.contract.plan import Depth, LeftMode, Level, RightMode, left_layout, right_layout
 from codegen.llvm.contract.problem import Contraction, Operand, axes_in, linear, operand, runs_along
 from codegen.llvm.tiles import Tile, candidates
 from codegen.loops.grammar import Axis, Load, subscalars
@@ -22,12 +23,12 @@ from symnet.expr.dims import Dim
 from symnet.expr.dtypes import BYTES
 
 WHOLE = 160 * 1024
-"""The most bytes of one packed operand with which the sum over k is not cut, when the other operand is in place."""
-RIGHT = 64 * 1024
-"""Where it is cut, the most bytes of packed columns."""
-BOTH = 128
-"""The most k in a block when both operands are packed."""
-NEAR = 384 * 1024
+"""The most bytes that are packed for one tile when the sum over k is not cut."""
+RIGHT = 256 * 1024
+"""The most bytes of packed columns."""
+BLOCKS = (128, 256, 384)
+"""Lengths of the blocks of k where something is packed."""
+TOGETHER = 384 * 1024
 """Of operands in place that are larger than the second-level cache, the bytes in a block of k."""
 LINE = 64
 """Bytes of a line of the first-level cache."""
@@ -171,25 +172,22 @@ class Ways:
         count = dimension.product(inner.extent for inner in level.axes)
         return left == dimension.mul(level.left, count) and right == dimension.mul(level.right, count)
 
-    def depth(self, tile: Tile, left: LeftMode, right: RightMode) -> Depth:
-        """How k is cut: not at all while what is packed fits, else so that it does."""
-        left_bytes = math.ceil(left_layout(left, tile, BOTH, self.size)[2] / BOTH)
-        right_bytes = tile.columns * self.size
-        if left != "place" and right != "place":
-            whole = most = BOTH
-        elif right != "place":
-            whole, most = WHOLE // right_bytes, RIGHT // right_bytes
-            if left == "place" and self.scattered_left:  # few lines of it are used at a time, and soon again
-                whole = most = min(BOTH, most, self.kept(self.bytes_between(self.left)))
-        elif left != "place":
-            whole, most = WHOLE // left_bytes, min(BOTH, self.kept(self.bytes_between(self.right)))
-        elif len(self.inner) > 1 and (self.far(self.rows) or self.far(self.columns)):
-            whole = most = max(self.lanes, NEAR // self.size // (self.rows + self.columns))
-        else:
-            whole = most = self.steps
+    def depths(self, tile: Tile, left: LeftMode, right: RightMode) -> Iterator[Depth]:
+        """The ways to cut k: not at all while what is packed for a tile fits, and into blocks of some lengths."""
+        left_bytes = left_layout(left, tile, self.steps, self.size)[2] if left != "place" else 0
+        right_bytes = right_layout(tile, self.steps, self.size)[1] if right != "place" else 0
+        if max(left_bytes, right_bytes) <= WHOLE:
+            yield self.cut(0, self.value(self.inner[0].extent))
+        lengths = set(BLOCKS)
+        if left == right == "place":
+            lengths = {max(self.lanes, TOGETHER // self.size // (self.rows + self.columns))}
+        for most in sorted(lengths):
+            if most < self.steps:
+                yield self.blocks(most)
+
+    def blocks(self, most: int) -> Depth:
+        """Blocks of at most `most` k."""
         extents = [self.value(axis.extent) for axis in self.inner]
-        if whole >= self.steps:
-            return self.cut(0, extents[0])
         following = [math.prod(extents[at + 1 :]) for at in range(len(extents))]
         split = next(at for at, count in enumerate(following) if count <= most)
         chunk = math.ceil(extents[split] / math.ceil(extents[split] * following[split] / most))
@@ -208,11 +206,6 @@ class Ways:
     def bytes_between(self, one: Operand) -> int:
         """Bytes from one k to the next of an operand that can be read in place."""
         return abs(self.value(one.strides.get(self.inner[-1].name, 0))) * self.size
-
-    @property
-    def scattered_left(self) -> bool:
-        """Whether the left operand in place has every k on another line, in more memory than the cache holds."""
-        return self.bytes_between(self.left) >= LINE and self.far(self.rows)
 
     def far(self, other: int) -> bool:
         """Whether an operand of so many rows or columns is larger than the second-level cache."""

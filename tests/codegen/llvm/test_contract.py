@@ -17,6 +17,7 @@ from codegen.llvm.contract.choose import STACK, plan
 from codegen.llvm.contract.merge import merge
 from codegen.llvm.contract.plan import Plan
 from codegen.llvm.contract.problem import contraction
+from codegen.llvm.microkernel import Ahead
 from codegen.loops.grammar import Kernel, Program
 from codegen.loops.parse import parse
 from codegen.target import target
@@ -460,13 +461,21 @@ def test_blocks_of_k(layout: str) -> None:
 
 def test_what_is_packed() -> None:
     """Operands are read in place unless that is impossible, or slow: the rows of one lie on one line of the cache."""
-    plain = planned(product(64, 784, 256))
+    plain = planned(product(64, 784, 250))
     assert (plain.left_mode, plain.right_mode, plain.depth.whole) == ("place", "place", True)
-    gradient = planned(product(784, 64, 256, "TN"))
-    assert (gradient.left_mode, gradient.right_mode) == ("place", "place")
+    gradient = planned(product(784, 64, 250, "TN"))
+    assert gradient.left_mode == "place"
     transposed = planned(product(64, 784, 256, "NT"))
     assert transposed.right_mode == "along k"
     assert planned(product(2048, 2048, 2048)).right_mode == "along columns"
+
+
+def test_long_sums_are_cut() -> None:
+    """A long sum into few results is made in blocks of k, with what is packed for many tiles."""
+    for text in (product(1024, 8192, 256, "TN"), product(256, 4096, 4096), product(256, 4096, 4096, "NT")):
+        chosen = planned(text)
+        assert not chosen.depth.whole, text
+        assert chosen.row_tiles * chosen.col_tiles >= 16, text
 
 
 @pytest.mark.parametrize("name", ["native", "x86-64-v3", "x86-64-v2"])
@@ -479,6 +488,28 @@ def test_stack_is_bounded(name: str) -> None:
         text = product(rows, inner, cols, layout, dtype)
         used = sum(int(size) for size in re.findall(r"alloca \[(\d+) x i8\]", text_of(text, name)))
         assert used <= STACK, f"{rows} x {inner} x {cols} {layout} {dtype}: {used} bytes"
+
+
+@pytest.mark.parametrize("inner", [3, 40, 130])
+def test_what_the_epilogue_reads_is_fetched_ahead(inner: int) -> None:
+    """Arrays larger than the second-level cache, read row by row after the sums; small ones are not worth it."""
+    update = "P[r, c] = P[r, c] - f32(0.1) * (acc + V[r, c])\n    C[r, c] = acc"
+    for rows, cols, layout in ((700, 500, "TN"), (701, 517, "NN")):
+        state = f"  buffer P: f32[{rows}, {cols}] parameter\n  buffer V: f32[{rows}, {cols}] state"
+        text = product(rows, inner, cols, layout, epilogue=update, buffers=state)
+        assert text_of(text).count("@llvm.prefetch") == 2
+        check(text, seed=inner)
+    small = product(70, inner, 50, "TN", epilogue=update, buffers=state.replace("701, 517", "70, 50"))
+    assert "@llvm.prefetch" not in text_of(small)
+
+
+def test_lines_are_fetched_once_each() -> None:
+    """Counting down from the last k, every line of a tile has its turn."""
+    for steps, lines in ((256, 28), (100, 7), (20, 28), (28, 28), (1, 3)):
+        ahead = Ahead(3, tuple(64 * line for line in range(lines)), steps)
+        asked = [ahead.table[todo >> ahead.shift] for todo in range(steps, 0, -1)]
+        assert len(set(asked)) >= min(lines, steps) - 1, (steps, lines)
+        assert set(asked) <= set(ahead.offsets)
 
 
 def test_given_tile() -> None:

@@ -1,0 +1,49 @@
+"""Fetching ahead: what the epilogue of a tile reads from beyond the caches is asked for while its products are summed.
+
+An update such as Adam's reads and writes three arrays as large as the weights. Rows of a tile are too short, and too
+far from each other, for the processor to see them coming; so the microkernel asks for a line of each every few k.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from codegen.llvm.contract.plan import Plan
+from codegen.llvm.contract.problem import Contraction, linear
+from codegen.llvm.contract.ways import LINE
+from codegen.llvm.microkernel import Ahead, looped
+from codegen.loops.grammar import Affine, Load, loads
+from codegen.target import Target
+from symnet.expr import dims as dimension
+from symnet.expr.dtypes import BYTES
+
+
+def fetched_ahead(problem: Contraction, plan: Plan, target: Target) -> tuple[list[Load], Ahead | None]:
+    """What the epilogue reads from afar, one load for each array, and in what order the lines of a tile are fetched.
+
+    Only arrays whose rows are equally far apart are fetched together, and nothing by a microkernel of several loops.
+    """
+    found: dict[str, tuple[Load, int]] = {}
+    size = 0
+    for load in loads(problem.epilogue):
+        step = _row_step(load, problem, plan)
+        if step is not None and load.buffer not in found:
+            found[load.buffer] = load, step
+            shape = problem.program.buffers[load.buffer].shape
+            size += dimension.evaluate(dimension.product(shape), problem.program.dims) * BYTES[load.dtype]
+    if size <= target.l2_bytes or not plan.depth.whole or looped([None] * len(plan.levels)) > 1:
+        return [], None
+    step = Counter(step for _, step in found.values()).most_common(1)[0][0]
+    together = [load for load, its_step in found.values() if its_step == step]
+    row = range(0, plan.tile.columns * BYTES[together[0].dtype], LINE)
+    lines = tuple(number * step + line for number in range(plan.tile.rows) for line in row)
+    return together, Ahead(len(together), lines, plan.depth.steps)
+
+
+def _row_step(load: Load, problem: Contraction, plan: Plan) -> int | None:
+    """Bytes from row to row of what is read once for every result, its columns side by side; else None."""
+    if load.fill is not None or not all(isinstance(part, Affine) for part in load.index):
+        return None
+    strides, _ = linear(load, problem.program)
+    step = strides.get(plan.row.name)
+    return step * BYTES[load.dtype] if strides.get(plan.col.name) == 1 and isinstance(step, int) else None

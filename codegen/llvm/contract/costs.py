@@ -1,0 +1,186 @@
+"""What a contraction costs when it is run a way: cycles of one core, for a tile and for what is packed.
+
+A tile's products and the lines that they wait for overlap. How many lines, and from how far, depends on what is packed
+and on what is used again soon enough: the columns of a panel by tile after tile of rows, the rows by panel after panel.
+Lines come slower when they compete for few places of a cache (neighbours in k a multiple of a large power of two
+apart), and from memory when each is on another page. Packing costs some cycles for each element, which pays when many
+tiles use what is packed. The constants were fitted to several hundred plans of two dozen products (Zen 5, one core).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+
+from codegen.llvm.contract.problem import Operand, linear, runs_along
+from codegen.llvm.contract.ways import LINE, Way, Ways, places
+from codegen.llvm.microkernel import looped
+from codegen.llvm.tiles import CALL
+from codegen.loops.grammar import Load, Store, stores
+
+PERIOD, WAYS = 4096, 12
+"""Of the first-level cache: bytes after which addresses compete for a place, lines in such a place."""
+L1 = 15 / 16
+"""The share of the first-level cache that a panel of columns, a tile of rows or sums may take."""
+NEAR, FAR, FARTHEST = 1.4, 3.2, 7.0
+"""Cycles for a line from the second-level cache, the third, and from memory."""
+PAGE, PAGES = 4096, 3.0
+"""Bytes of a page; how much longer lines from memory take when each k is on another page."""
+LONG, HOP = 512, 2.0
+"""How much longer lines take, in blocks of more k, that compete for few places of the first-level cache."""
+NORM = 2.5
+"""Sums and the lines they wait for overlap: the time of both is their norm of this order."""
+SUM, FAR_SUM = 2.0, 7.0
+"""Cycles to fetch and put away a vector of sums, in the first-level cache or beyond it."""
+RUN = 25.0
+"""Cycles to begin a run of memory that is on another page than the one before."""
+CROWDED, CROWD = 8, 50.0
+"""Rows of a result at one place of the first-level cache beyond which each vector takes so many cycles more."""
+VECTOR, SCALAR = 2.8, 1.5
+"""Cycles to pack a vector, or a single element, from the second-level cache."""
+SCATTERED = 8.0
+"""Cycles for each lane of a vector that is stored element by element."""
+LINE_APART = 4.0
+"""Cycles for a line of a row in place that lies on another page than its neighbours: nothing fetches it ahead."""
+TURN = 12
+"""Cycles for the end of a loop of the microkernel inside another."""
+
+
+class Costs(Ways):
+    """The costs of the ways to run a contraction with one choice of tile axes."""
+
+    def tile_cost(self, way: Way, row_tiles: int, col_tiles: int) -> float:
+        """Cycles for one tile: the sums, what they wait for, sums put away between blocks of k, the epilogue."""
+        tile = way.tile
+        if way.depth.whole and col_tiles == 1:  # shares follow each other down the rows
+            row_tiles, col_tiles = tile.count(self.rows, self.columns)
+        waiting = self.left_lines(way, row_tiles, col_tiles) + self.right_lines(way, row_tiles)
+        each: float = (tile.step() ** NORM + waiting**NORM) ** (1 / NORM)
+        vectors = tile.rows * tile.vectors
+        ends = vectors * self.per_vector + CALL
+        if not way.depth.whole:
+            near = row_tiles * col_tiles * vectors * LINE <= self.l1_bytes
+            ends += way.depth.blocks * (CALL + vectors * (SUM if near else FAR_SUM))
+        if len(self.problem.epilogue) == 1:  # sums go straight to the result
+            ends += CROWD * tile.vectors * max(0, tile.rows - CROWDED * places(self.result_step, PERIOD))
+        if way.left == "place":
+            ends += LINE_APART * tile.rows * self.lines_apart
+        return self.steps * each + ends + TURN * self.turns(way)
+
+    def left_lines(self, way: Way, row_tiles: int, col_tiles: int) -> float:
+        """Cycles for each k in which a tile's lines of the left operand come from beyond the first-level cache.
+
+        A line that tiles of rows share comes from far once and from near for the others.
+        """
+        rows, steps = way.tile.rows, way.depth.steps
+        if way.left != "place":
+            return 0.0 if row_tiles == 1 else rows * self.size / LINE * NEAR
+        between = abs(self.value(self.left.strides.get(self.row.name, 0))) * self.size
+        step = self.bytes_between(self.left)
+        once = rows * min(1.0, between / LINE) * min(1.0, step / LINE)
+        lines = min(rows, 1 + (rows - 1) * between / LINE) * min(1.0, step / LINE)
+        far = self.reach(self.left, self.rows)
+        in_l1 = row_tiles == 1 and lines * steps * LINE <= self.l1_bytes and WAYS * places(step, PERIOD) >= steps
+        in_l2 = row_tiles * lines * steps * LINE <= self.target.l2_bytes / 2 and self.kept(step) >= steps
+        again = 0.0 if in_l1 else NEAR * lines if in_l2 else far * once
+        crowded = max(0, rows - WAYS * places(between, PERIOD)) if between >= LINE else 0
+        first = far * once + NEAR * (lines - once)
+        return (first + again * (col_tiles - 1)) / col_tiles + crowded * NEAR
+
+    def right_lines(self, way: Way, row_tiles: int) -> float:
+        """The same of the right operand, whose columns the tiles of rows share."""
+        vectors, steps = way.tile.vectors, way.depth.steps
+        in_l1 = vectors * steps * LINE <= self.l1_bytes
+        if way.right != "place":
+            return 0.0 if in_l1 else vectors * NEAR
+        step = self.bytes_between(self.right)
+        hops = HOP if steps > LONG and places(step, PERIOD) <= WAYS else 1.0
+        far = self.reach(self.right, self.columns)
+        again = NEAR if self.kept(step) >= steps else far
+        if in_l1 and WAYS * places(step, PERIOD) >= steps:
+            again = 0.0
+        return hops * vectors * (far + again * (row_tiles - 1)) / row_tiles
+
+    def distance(self, other: int) -> float:
+        """Cycles for a line of an operand with so many rows or columns, which comes from as near as all of it fits."""
+        size = other * self.steps * self.size
+        return NEAR if size <= self.target.l2_bytes else FAR if size <= self.target.l3_bytes / 4 else FARTHEST
+
+    @property
+    def l1_bytes(self) -> float:
+        return self.target.l1_bytes * L1
+
+    def reach(self, one: Operand, other: int) -> float:
+        """Cycles for a line of an operand in place: longer from memory where each k is on another page."""
+        distance = self.distance(other)
+        return distance * PAGES if distance == FARTHEST and self.bytes_between(one) >= PAGE else distance
+
+    @cached_property
+    def lines_apart(self) -> int:
+        """Lines of a row of the left operand in place that the tile before has not brought, where rows lie on pages
+        of their own and another axis would have had them closer: those of the last place of a window."""
+        steps = {axis: abs(self.value(step)) for axis, step in self.left.strides.items()}
+        row = steps.get(self.row.name, 0)
+        nearest = min((steps[axis.name] for axis in self.grid if axis.name in steps), default=0)
+        if row * self.size < PAGE or not 0 < nearest < row:
+            return 0
+        lines = 1
+        for axis in self.inner:
+            step, extent = steps.get(axis.name, 0), self.value(axis.extent)
+            if step != nearest:
+                lines *= extent if step * self.size >= LINE else math.ceil(extent * step * self.size / LINE)
+        return lines
+
+    def turns(self, way: Way) -> int:
+        """How often a loop of the microkernel comes to its end inside another."""
+        counts = [math.prod(self.value(axis.extent) for axis in level.axes) for level in self.levels(way)]
+        return sum(math.prod(counts[: at + 1]) for at in range(looped(counts) - 1))
+
+    def packing(self, way: Way) -> tuple[float, float]:
+        """Cycles to pack the left operand for a tile of rows, and the right operand for a panel of columns."""
+        left = self.steps * way.tile.rows * self.distance(self.rows) / NEAR
+        right = self.steps * way.tile.columns * self.distance(self.columns) / NEAR
+        each_left = {
+            "place": 0.0,
+            "along k": VECTOR / self.useful_lanes(self.run_of_k(self.left)),
+            "along rows": VECTOR / self.useful_lanes(way.tile.rows),
+            "scalar": SCALAR,
+        }
+        each_right = {
+            "place": 0.0,
+            "along k": VECTOR / self.useful_lanes(self.run_of_k(self.right)),
+            "along columns": VECTOR / self.lanes if self.right_along_columns else SCALAR,
+        }
+        return left * each_left[way.left], right * each_right[way.right]
+
+    def runs(self, way: Way) -> float:
+        """Cycles to begin what is packed k after k and comes from memory: for every k, a share has one run of it."""
+        left = way.left == "along rows" and self.far(self.rows) and self.bytes_between(self.left) >= PAGE
+        right = way.right == "along columns" and self.far(self.columns) and self.bytes_between(self.right) >= PAGE
+        return self.steps * RUN * (left + right)
+
+    def run_of_k(self, one: Operand) -> int:
+        """How many k are contiguous in an operand."""
+        return self.steps if self.step(one) == 1 else max(1, self.value(self.inner[-1].extent))
+
+    def useful_lanes(self, count: int) -> float:
+        """How many lanes of a vector hold something, when `count` values are cut into vectors."""
+        return count / max(1, math.ceil(count / self.lanes))
+
+    @cached_property
+    def per_vector(self) -> float:
+        """Cycles of the epilogue for one vector of sums: a few, or many where a store is scattered."""
+        return 4.0 + sum(1.0 if self.runs_along_columns(one) else SCATTERED * self.lanes for one in self.stores())
+
+    @cached_property
+    def result_step(self) -> int:
+        """Bytes from one row of the results to the next."""
+        rows = (linear(one, self.program)[0].get(self.row.name, 0) for one in self.stores())
+        return max((abs(self.value(step)) for step in rows), default=0) * self.size
+
+    def stores(self) -> Iterator[Store]:
+        return stores(self.problem.epilogue)
+
+    def runs_along_columns(self, store: Store) -> bool:
+        return runs_along(Load(store.buffer, store.index, self.dtype), self.col.name, self.program)
