@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 KEEPS_PAGES = dict.fromkeys(("MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), "2000000000")
 """A malloc that never gives memory back: fresh pages cost PyTorch more than some of its arithmetic."""
+ALL = ("",)
+"""A part of every name."""
 JAX_CACHE = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0"}
 
 
@@ -17,7 +19,7 @@ class Contestant:
     environment  variables of its process
     interpreter  whose Python it runs in: the option `--python interpreter=PATH`
     cache        the variable that names the folder of what it keeps between processes
-    slow         only when asked for: it takes minutes to start
+    slow         parts of the names of workloads at which it takes minutes, and runs only when asked for
     only         parts of the names of the workloads that it can do; all without any
     """
 
@@ -27,7 +29,7 @@ class Contestant:
     environment: dict[str, str] = field(default_factory=dict)
     interpreter: str = ""
     cache: str = ""
-    slow: bool = False
+    slow: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
 
     @property
@@ -42,11 +44,11 @@ CONTESTANTS = (
     Contestant("PyTorch eager, kept pages", "train", "torch_side:eager", KEEPS_PAGES),
     Contestant("PyTorch channels last, kept pages", "train", "torch_side:channels_last", KEEPS_PAGES,
                only=("CNN", "ResNet")),
-    Contestant("PyTorch compiled", "train", "torch_side:compiled", KEEPS_PAGES, slow=True),
+    Contestant("PyTorch compiled", "train", "torch_side:compiled", KEEPS_PAGES, slow=ALL),
     Contestant("JAX jit", "train", "jax_side:jit"),
-    Contestant("JAX scan", "train", "jax_side:scan"),
+    Contestant("JAX scan", "train", "jax_side:scan", slow=("CNN", "ResNet")),
     Contestant("TensorFlow function", "train", "tensorflow_side:function", interpreter="tensorflow"),
-    Contestant("TensorFlow XLA", "train", "tensorflow_side:xla", interpreter="tensorflow"),
+    Contestant("TensorFlow XLA", "train", "tensorflow_side:xla", interpreter="tensorflow", slow=("LSTM", "GRU")),
     Contestant("PyTensor numba", "train", "pytensor_side:step", interpreter="pytensor", only=("MLP",)),
     Contestant("symnet in place", "loss", "symnet_side:loss_in_place"),
     Contestant("symnet function", "loss", "symnet_side:loss"),
@@ -72,7 +74,7 @@ CONTESTANTS = (
     Contestant("onnxruntime", "product", "onnx_side:products", interpreter="onnxruntime"),
     Contestant("symnet step", "start", "symnet_side:step", cache="SYMNET_CACHE"),
     Contestant("PyTorch eager", "start", "torch_side:eager"),
-    Contestant("PyTorch compiled", "start", "torch_side:compiled", cache="TORCHINDUCTOR_CACHE_DIR", slow=True),
+    Contestant("PyTorch compiled", "start", "torch_side:compiled", cache="TORCHINDUCTOR_CACHE_DIR", slow=ALL),
     Contestant("JAX jit", "start", "jax_side:jit", JAX_CACHE, cache="JAX_COMPILATION_CACHE_DIR"),
     Contestant("TensorFlow function", "start", "tensorflow_side:function", interpreter="tensorflow"),
 )  # fmt: skip
@@ -84,6 +86,7 @@ def chosen(kind: str, name: str, wanted: list[str], slow: bool) -> list[Contesta
         one
         for one in CONTESTANTS
         if one.kind == kind
-        and (any(part.lower() in one.name.lower() for part in wanted) if wanted else slow or not one.slow)
+        and (not wanted or any(part.lower() in one.name.lower() for part in wanted))
+        and (slow or not any(part in name for part in one.slow))
         and (not one.only or any(part in name for part in one.only))
     ]

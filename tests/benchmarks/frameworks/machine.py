@@ -31,7 +31,7 @@ for name in sys.argv[1:]:
 
 def about(interpreters: Mapping[str, str]) -> dict[str, Any]:
     """{"processor", "cores", "features", "caches", "versions"}"""
-    fields = {}
+    fields: dict[str, str] = {}
     information = Path("/proc/cpuinfo")
     for line in information.read_text(encoding="utf-8").splitlines() if information.exists() else ():
         name, _, value = line.partition(":")
@@ -61,5 +61,5 @@ def _versions(interpreters: Mapping[str, str]) -> dict[str, str]:
         python = interpreters.get(peer) if peer else sys.executable
         if python:
             out = subprocess.run([python, "-c", VERSIONS, *packages], capture_output=True, text=True, check=True)
-            found.update(line.split() for line in out.stdout.splitlines())
+            found.update((name, number) for name, number in map(str.split, out.stdout.splitlines()))
     return found

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import onnxruntime
+import onnxruntime  # type: ignore[import-not-found]
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.benchmarks.frameworks.job import Job, Setting

@@ -63,7 +63,7 @@ def _machine(machine: dict[str, Any]) -> str:
 
 def section(results: Sequence[Result], threads: int, target: str) -> str:
     """The tables of one setting: a row for each workload, the means, and what lies behind."""
-    found = {result.workload: result for result in results}
+    found = {work.name: result for work in WORKLOADS for result in results if result.workload == work.name}
     restricted = "" if target == "native" else f", all restricted to {target}"
     lines = [f"## {threads} thread{'s' if threads > 1 else ''}{restricted}", ""]
     header = (
@@ -79,7 +79,7 @@ def section(results: Sequence[Result], threads: int, target: str) -> str:
         "memory",
         "PyTorch",
     )
-    rows = [_row(found[work.name]) if work.name in found else _missing(work.name, work.goal) for work in WORKLOADS]
+    rows = [_row(found[work.name]) if work.name in found else _missing(work.title, work.goal) for work in WORKLOADS]
     lines += [*markdown([header, *rows]), "", _means(results)]
     lines += ["", "### What bounds it", ""]
     lines += [f"- **{r.workload}**: {r.bound()}" for r in found.values() if r.bound()]
@@ -140,7 +140,7 @@ def _means(results: Iterable[Result]) -> str:
         return "No training step was measured beside a peer."
     beside = f", {geometric_mean(eager):.2f} × PyTorch eager" if eager else ""
     return (
-        f"Geometric mean over the {len(best)} training steps: {geometric_mean(best):.2f} × the best peer{beside}; "
+        f"Geometric mean over the training steps ({len(best)}): {geometric_mean(best):.2f} × the best peer{beside}; "
         f"the least is {min(best):.2f} × the best peer."
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytensor
-import pytensor.tensor as pt
+import pytensor  # type: ignore[import-not-found]
+import pytensor.tensor as pt  # type: ignore[import-not-found]
 
 from tests.benchmarks.frameworks.job import Job, Setting
 from tests.benchmarks.frameworks.workloads import Training

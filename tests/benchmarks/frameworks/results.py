@@ -13,6 +13,8 @@ from typing import Any
 from tests.benchmarks.frameworks.process import Taken
 
 EAGER = "PyTorch eager"
+NOTE = 36
+"""How many characters of what a kernel computes are shown."""
 
 
 @dataclass
@@ -69,25 +71,30 @@ class Result:
     def _share(self, work: str, most: str) -> float | None:
         if self.ours is None or not (profile := self.ours.profile) or not profile[most]:
             return None
-        return float(profile[work] / medians(self.ours)[0] / profile[most])
+        return float(profile[work] / sum(medians(self.ours)) / profile[most])
 
     def bound(self) -> str:
-        """One sentence on where the time of a step goes, and what keeps its longest kernels from being faster."""
-        if self.ours is None or not (profile := self.ours.profile) or not profile["kernels"]:
+        """Where the time of a step goes and what keeps its longest kernels from being faster; of parts, their speeds."""
+        if self.ours is None or not (profile := self.ours.profile):
             return ""
+        if len(self.parts) > 1:
+            speeds = zip(profile["parts"], medians(self.ours), self.parts, strict=True)
+            (least, slow), *_, (most, fast) = sorted((flops / t / profile["peak"], name) for flops, t, name in speeds)
+            return f"From {least:.0%} of the FMA peak at {slow} to {most:.0%} at {fast}."
         kernels = sorted(profile["kernels"], key=lambda kernel: -kernel["time"])
         total = sum(kernel["time"] for kernel in kernels) or 1.0
         shares = {kind: sum(k["time"] for k in kernels if k["bound"] == kind) / total for kind in BOUNDS}
-        parts = [f"{share:.0%} {BOUNDS[kind]}" for kind, share in shares.items() if share >= 0.005]
+        parts = [f"{BOUNDS[kind]} ({share:.0%})" for kind, share in shares.items() if share >= 0.005]
         longest = "; ".join(f"{_called(k)} {k['time'] / total:.0%} ({_speed(k)})" for k in kernels[:3])
-        return f"Of the kernels' time {', '.join(parts)}. Longest: {longest}."
+        return f"The kernels' time is bound by {', '.join(parts)}. Longest: {longest}."
 
 
-BOUNDS = {"compute": "is bound by arithmetic", "memory": "by memory", "latency": "by latency"}
+BOUNDS = {"compute": "arithmetic", "memory": "memory", "latency": "latency"}
 
 
 def _called(kernel: dict[str, Any]) -> str:
-    return f"`{kernel['name']}`" + (f", {kernel['note']}," if kernel["note"] else "")
+    note = kernel["note"] if len(kernel["note"]) <= NOTE else kernel["note"][: NOTE - 1] + "…"
+    return f"`{kernel['name']}: {note}`"
 
 
 def _speed(kernel: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -154,7 +155,8 @@ def products(work: Products, setting: Setting) -> Job:
         a, b = (sn.transpose(x) if t else x for x, t in zip(inputs, turned, strict=True))
         function = Function(inputs, [a @ b], True, threads=setting.threads, target=setting.target)
         figures = sample(function(*stored))
-        code, memory, times = function._compiled({}), function._instance.memory, work.times(number)
+        code: Any = function._compiled({})
+        memory, times = function._instance.memory, work.times(number)
         threads, keep = code.threads("call"), (loaded, function)
         enter = ctypes.cast(code._run, ctypes.c_void_p).value
 
@@ -166,11 +168,19 @@ def products(work: Products, setting: Setting) -> Job:
 
         return run
 
-    return Job([part(number) for number in range(len(work.parts))])
+    def profile() -> dict[str, Any]:
+        """The operations of each product, and what the machine can do by the profile of one of them."""
+        inputs = [sn.input(name, (512, 512)) for name in "ab"]
+        function = Function(inputs, [inputs[0] @ inputs[1]], True, threads=setting.threads, target=setting.target)
+        about = told(function.profile(*(np.ones((512, 512), np.float32) for _ in inputs)))
+        each = [2 * math.prod(work.sizes(number)[:3]) for number in range(len(work.parts))]
+        return {**about, "kernels": [], "bytes": 0, "flops": sum(each), "parts": each, "bandwidth": 0.0}
+
+    return Job([part(number) for number in range(len(work.parts))], profile)
 
 
 def told(profile: Any, begin: str = "") -> dict[str, Any]:
-    """What is kept of a profile: sums, what the machine can do, and of each kernel whose name begins so, its figures."""
+    """What is kept of a profile: the kernels whose names begin so, their sums, and what the machine can do."""
     keys = ("name", "note", "runs", "time", "flops", "bytes", "of_peak", "of_bandwidth", "bound")
     kernels = [
         {key: getattr(kernel, key) for key in keys} for kernel in profile.kernels if kernel.name.startswith(begin)

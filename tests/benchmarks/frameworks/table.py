@@ -10,7 +10,7 @@ from tests.benchmarks.frameworks.results import Result, geometric_mean, medians,
 
 def show(result: Result) -> str:
     """A line for each contestant, or for each part a line with a column for each contestant; then what bounds it."""
-    title = f"{result.title}   ({result.threads} threads, {result.target}, {result.rounds} rounds)"
+    title = f"{result.title}   (threads {result.threads}, target {result.target}, rounds {result.rounds})"
     body = _parts(result) if len(result.parts) > 1 else _contestants(result)
     notes = [f"  ({name} left out: {reason})" for name, reason in result.left_out.items()]
     if result.bound():

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+import tensorflow as tf  # type: ignore[import-untyped]
 
 from tests.benchmarks.frameworks import tensorflow_networks
 from tests.benchmarks.frameworks.job import Job, Setting

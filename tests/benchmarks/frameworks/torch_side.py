@@ -75,7 +75,7 @@ def loss(work: CrossEntropy, setting: Setting) -> Job:
             value = torch.nn.functional.cross_entropy(z, y)
             value.backward()
         assert z.grad is not None
-        return [float(value), *sample(z.grad.numpy())]
+        return [float(value.detach()), *sample(z.grad.numpy())]
 
     return Job([run])
 

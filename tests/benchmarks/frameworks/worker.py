@@ -37,6 +37,7 @@ def main(make: str, name: str, setting: Setting) -> None:
     first = time.perf_counter() - started
     answer(first=first, peak=memory("VmHWM"), above=memory("VmHWM") - before)
     answer(figures=figures + [list(map(float, part())) for part in job.parts[1:]])
+    most = memory("VmHWM")
     for line in sys.stdin:
         if line.strip() == "profile":
             answer(profile=job.profile() if job.profile else None)
@@ -48,7 +49,8 @@ def main(make: str, name: str, setting: Setting) -> None:
         else:
             job.parts[part]()
             seconds = (time.perf_counter() - started) / work.times(part)
-        answer(seconds=seconds, peak=memory("VmHWM"), above=memory("VmHWM") - before)
+            most = memory("VmHWM")
+        answer(seconds=seconds, peak=most, above=most - before)
 
 
 if __name__ == "__main__":
