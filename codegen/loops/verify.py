@@ -92,8 +92,8 @@ class _Verified:
     def has(self, kernel: Kernel, outer: tuple[str, ...]) -> bool:
         if id(kernel) not in self.kernels or self.kernels[id(kernel)][1] != outer:
             return False
-        accesses = (*loads(kernel.body), *stores(kernel.body)) if self.changed else ()
-        return not any(access.buffer in self.changed for access in accesses)
+        names = {load.buffer for load in loads(kernel.body)} | {store.buffer for store in stores(kernel.body)}
+        return self.changed.isdisjoint(names)
 
 
 def _items(program: Program, items: tuple[Item, ...], outer: tuple[str, ...], verified: _Verified) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from codegen.loops.grammar import Sequence, forget, kernels, loads, stores
 from codegen.loops.interpret import run
 from codegen.loops.parse import parse
 from codegen.loops.text import show
@@ -100,6 +104,38 @@ def test_verifier_refuses(old: str, new: str, message: str) -> None:
     assert old in SOFTMAX
     with pytest.raises(CompilerBug, match=message):
         verify(parse(SOFTMAX.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("buffer", "change"),
+    [("z", {"dtype": "float64"}), ("loss", {"role": "input"}), ("y", {"shape": ("N", 7)}), ("p", {"shape": (7,)})],
+)
+def test_a_kernel_over_changed_buffers_is_verified_again(buffer: str, change: dict[str, Any]) -> None:
+    before = verify(parse(SOFTMAX))
+    assert verify(before, before) is before
+    buffers = {**before.buffers, buffer: replace(before.buffers[buffer], **change)}
+    with pytest.raises(CompilerBug):
+        verify(replace(before, buffers=buffers), before)
+    without = {name: kept for name, kept in before.buffers.items() if name != buffer}
+    with pytest.raises(CompilerBug):
+        verify(replace(before, buffers=without), before)
+
+
+def test_a_kernel_that_has_changed_is_verified_again() -> None:
+    before = verify(parse(SOFTMAX))
+    first, second = before.items
+    with pytest.raises(CompilerBug, match="not in scope"):
+        verify(replace(before, items=(first, replace(second, axes=()))), before)
+    with pytest.raises(CompilerBug, match="another axis or dimension"):  # the same kernel inside a loop of its axis
+        verify(replace(before, items=(first, Sequence(second.axes[0], (second,)))), before)
+
+
+def test_loads_and_stores_are_those_of_the_block_that_is_asked() -> None:
+    bodies = [kernel.body for kernel in kernels(parse(SOFTMAX).items)]
+    for _ in range(2):
+        assert [[load.buffer for load in loads(body)] for body in bodies] == [["y", "y"], ["z", "z", "z", "y", "z"]]
+        assert [[store.buffer for store in stores(body)] for body in bodies] == [[], ["p", "loss"]]
+        forget()
 
 
 @pytest.mark.parametrize(("old", "new"), [("exp(z[n, i] - m)", "exq(z[n, i] - m)"), ("m = max", "m : max")])
