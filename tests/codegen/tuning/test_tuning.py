@@ -46,7 +46,7 @@ def run(module: Module, choices: Choices | None, threads: int) -> dict[str, byte
     rng, memory = np.random.default_rng(3), Memory()
     memory.reserve(code.metadata["arena"], keep=0)
     inputs = {
-        name: rng.standard_normal([SIZES.get(str(dim), dim) for dim in shape]).astype(dtype)
+        name: rng.standard_normal([dim if isinstance(dim, int) else SIZES[dim] for dim in shape]).astype(dtype)
         for name, (shape, dtype) in sorted(code.signature("call").items())
     }
     return {name: value.tobytes() for name, value in code.run("call", memory, inputs, SIZES).items()}
