@@ -25,6 +25,8 @@ from tests.benchmarks.frameworks.results import Result, load, save
 from tests.benchmarks.frameworks.table import show
 from tests.benchmarks.frameworks.workloads import WORKLOADS, Workload
 
+NAMES = [work.name for work in WORKLOADS]
+
 
 def measured(work: Workload, options: argparse.Namespace) -> Result:
     setting = Setting(options.threads, options.target)
@@ -41,7 +43,7 @@ def main() -> None:
         print(f"wrote {PAGE}")
         return
     for work in WORKLOADS:
-        if not options.names or any(part.lower() in work.name.lower() for part in options.names):
+        if not options.names or any(selects(part, work.name) for part in options.names):
             result = measured(work, options)
             print(f"\n{show(result)}", flush=True)
             if options.json:
@@ -51,9 +53,14 @@ def main() -> None:
                 save(options.json, about(options.interpreters), [*others, result])
 
 
+def selects(text: str, name: str) -> bool:
+    """A whole name selects one workload, a part of names all that have it."""
+    return text == name if text in NAMES else text.lower() in name.lower()
+
+
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="PART", help=f"of {', '.join(work.name for work in WORKLOADS)}")
+    parser.add_argument("names", nargs="*", metavar="PART", help=f"or whole, of {', '.join(NAMES)}")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--target", default="native", choices=list(RESTRICTIONS))

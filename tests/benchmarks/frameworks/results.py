@@ -74,7 +74,7 @@ class Result:
         return float(profile[work] / sum(medians(self.ours)) / profile[most])
 
     def bound(self) -> str:
-        """Where the time of a step goes and what keeps its longest kernels from being faster; of parts, their speeds."""
+        """Where the time of a step goes and what keeps its longest kernels from being faster; of parts, the speeds."""
         if self.ours is None or not (profile := self.ours.profile):
             return ""
         if len(self.parts) > 1:
