@@ -76,7 +76,7 @@ class Request:
         names = {buffer["buffer"]: buffer["name"] for buffer in about["buffers"]}
         about["table"] = library.table.names(names)
         for name, sharing in library.sharing.items():
-            about["entries"][name]["parallel"] = sharing.pays
+            about["entries"][name] |= {"parallel": sharing.pays, "parallel_repeated": sharing.repeated}
             for kernel in about["entries"][name]["kernels"]:
                 kernel["shared"] = sharing.pays and kernel["name"] in sharing.shared
         about["target"] = {"name": self.target.name, "triple": self.target.triple, "cpu": self.target.cpu}

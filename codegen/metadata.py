@@ -14,7 +14,7 @@ from symnet.expr import dims as dimension
 from symnet.expr.dtypes import BYTES
 from symnet.expr.node import Expr
 
-FORMAT = 1
+FORMAT = 2
 """Number of the form of the metadata; part of the cache's key."""
 
 
@@ -25,10 +25,10 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
     dims     named dimension -> capacity                 hyper  names of the hyperparameters (float64 scalars)
     buffers  [{name, buffer, dtype, shape, role, offset, init}]: inputs, and what a caller reads or writes in the
              arena; `name` is the user's (an output's: that of its buffer), `buffer` the loop program's
-    entries  name -> {inputs, outputs (name -> buffer), checks (messages), symbol, parallel, kernels}; `parallel` says
-             whether more than one thread pays; kernels: [{name, note, shared, runs, flops, products, functions,
-             bytes, dtype}] in the order in which they run: `shared` says whether several threads run it, the others
-             are its `codegen.costs.Costs`
+    entries  name -> {inputs, outputs (name -> buffer), checks (messages), symbol, parallel, parallel_repeated,
+             kernels}; `parallel` says whether more than one thread pays for one call, `parallel_repeated` in a loop
+             over batches; kernels: [{name, note, shared, runs, flops, products, functions, bytes, dtype}] in the order
+             in which they run: `shared` says whether several threads run it, the others are its `codegen.costs.Costs`
     """
     binding = bind(module)
     leaves = {buffer.name: node for node, buffer in binding.leaves.items()}
@@ -48,6 +48,7 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
             "checks": list(program.checks),
             "symbol": f"sn_{name}",
             "parallel": False,
+            "parallel_repeated": False,
             "kernels": _kernels(program),
         }
     return {

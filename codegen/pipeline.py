@@ -10,6 +10,7 @@ from codegen.loops.grammar import Program, forget
 from codegen.loops.text import show
 from codegen.loops.verify import verify
 from codegen.lower import lower
+from codegen.passes.bands import BANDS
 from codegen.passes.borders import BORDERS
 from codegen.passes.core import Pass
 from codegen.passes.dead import DEAD
@@ -41,7 +42,7 @@ PASSES: tuple[Pass, ...] = (
     # less memory
     REGISTERS, DEAD, HISTORY, REUSE, DEAD,
     # how it runs
-    BORDERS, OPERANDS, NAMES, SCHEDULE, MEMORY,
+    BORDERS, OPERANDS, NAMES, SCHEDULE, BANDS, MEMORY,
 )  # fmt: skip
 """In order; each record says in one line what the pass does. `inline` comes again for what hoisting left."""
 

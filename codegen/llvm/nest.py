@@ -98,11 +98,12 @@ class _Nest:
     def _parts(self, scope: Scope, axis: Axis) -> Value:
         """Into how many pieces a shared axis is cut."""
         extent = scope.dim(axis.extent)
-        if axis is not self.work.vector:
+        piece = self._chunk if axis is self.work.vector else self.work.band
+        if piece == 1:
             return extent
         if extent.is_constant:
-            return index(-(-int(extent.text) // self._chunk))
-        return scope.operate("udiv", scope.add(extent, index(self._chunk - 1)), index(self._chunk))
+            return index(-(-int(extent.text) // piece))
+        return scope.operate("udiv", scope.add(extent, index(piece - 1)), index(piece))
 
     def _shares(self) -> None:
         """The loop over the shares of this call, and everything inside."""
@@ -113,6 +114,11 @@ class _Nest:
             chunk = index(self._chunk)
             stop = self.scope.minimum(self.scope.mul(hi, chunk), self.scope.dim(self.work.vector.extent))
             self._loops(self.work.rest, (self.scope.mul(lo, chunk), stop))
+        elif self.work.band > 1:
+            (rows,), band = self.work.shared, index(self.work.band)
+            stop = self.scope.minimum(self.scope.mul(hi, band), self.scope.dim(rows.extent))
+            with self.scope.loop(rows.name, self.scope.mul(lo, band), stop):
+                self._loops(self.work.rest, None)
         else:
             with self.scope.level(), self.fn.loop("%lo", "%hi", stem="share") as share:
                 piece = self._decompose(Value(share, "int64", 1, self.scope.depth))

@@ -48,12 +48,14 @@ class Partition:
     """How the axes of a kernel are dealt with: `shared` ones are flattened into shares, `rest` are loops inside one.
 
     vector  the one of them that runs in lanes, if any       merged  axes that became part of it, 0 throughout
+    band    positions of the one shared axis in a share
     """
 
     shared: tuple[Axis, ...]
     rest: tuple[Axis, ...]
     vector: Axis | None
     merged: tuple[str, ...]
+    band: int = 1
 
 
 def partition(kernel: Kernel, program: Program) -> Partition:
@@ -63,11 +65,15 @@ def partition(kernel: Kernel, program: Program) -> Partition:
     chosen = vector_axes(kernel)
     if parallel > len(axes):
         raise CompilerBug(f"kernel {kernel.name}: {parallel} parallel axes of {len(axes)}")
-    if axes and axes[-1].name in chosen:
+    if kernel.schedule.band:  # the shared axis stays what it is
+        if axes[1:] and axes[-1].name in chosen:
+            rest, merged = merge(program, kernel.body, axes[1:])
+            axes = (axes[0], *rest)
+    elif axes and axes[-1].name in chosen:
         axes, merged = merge(program, kernel.body, axes)
     vector = next((axis for axis in axes if axis.name in chosen), None)
     parallel = min(parallel, len(axes))
-    return Partition(axes[:parallel], axes[parallel:], vector, merged)
+    return Partition(axes[:parallel], axes[parallel:], vector, merged, max(1, kernel.schedule.band))
 
 
 def vector_axes(kernel: Kernel) -> frozenset[str]:

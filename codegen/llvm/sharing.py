@@ -38,10 +38,15 @@ from symnet.expr.dtypes import BYTES
 
 MATH_COST = 8.0
 """A transcendental function, in simple vector operations."""
-SHARE_ABOVE = 6_000.0
+SHARE_ABOVE = 3_000.0
 """The least cost at which a kernel is shared out: what is saved must exceed two barriers of some 0.3 µs."""
 THREADS_ABOVE = 60_000.0
 """The least cost of the shared kernels of an entry at which more than one thread pays."""
+MEETING = 3_600.0
+"""What the shared kernels have to cost for each barrier (0.3 µs, as long as 1200 such operations), where threads are
+awake: then two of them gain half as much again as they lose."""
+ROUND = 3
+"""Barriers of each round of a loop over batches, and those of a check."""
 
 
 def cost(kernel: Kernel, program: Program, lanes: int = 16) -> float:
@@ -132,17 +137,21 @@ def _slabs(kernel: Kernel, access: Load | Store, program: Program) -> tuple[obje
 
     Holds for a kernel shared out along a single axis that is an index of the access by itself.
     """
-    if kernel.schedule.form != "nest":
+    if kernel.schedule.band:
+        axis = kernel.axes[0]
+    elif kernel.schedule.form != "nest":
         return None
-    work = partition(kernel, program)
-    if len(work.shared) != 1 or work.shared[0] is work.vector:
-        return None
-    axis, buffer = work.shared[0], program.buffers[access.buffer]
+    else:
+        work = partition(kernel, program)
+        if len(work.shared) != 1 or work.shared[0] is work.vector:
+            return None
+        (axis,) = work.shared
+    buffer = program.buffers[access.buffer]
     alone = Affine(((axis.name, 1),))
     if alone not in access.index:
         return None
     root = program.buffers[buffer.view_of or buffer.name]
-    return axis.extent, root.name, buffer.shape, access.index.index(alone)
+    return axis.extent, kernel.schedule.band, root.name, buffer.shape, access.index.index(alone)
 
 
 @dataclass
@@ -152,11 +161,13 @@ class Sharing:
     shared    names of the kernels that are shared out; the others run on thread 0
     barriers  names of the kernels before which all threads meet
     pays      whether running on more than one thread is worth it
+    repeated  the same for an entry that is run again and again, whose threads need not be woken
     """
 
     shared: frozenset[str]
     barriers: set[str] = field(default_factory=set)
     pays: bool = False
+    repeated: bool = False
 
 
 def plan(program: Program, choices: Choices | None = None) -> Sharing:
@@ -167,11 +178,15 @@ def plan(program: Program, choices: Choices | None = None) -> Sharing:
     total = sum(costs[name][1] for name in shared)
     result = Sharing(frozenset(shared), set(), total >= THREADS_ABOVE and program.name not in choices.alone)
     _walk(program, program.items, [], result)
+    awake = total >= MEETING * (len(result.barriers) + ROUND) and program.name not in choices.alone
+    result.repeated = result.pays or awake
     return result
 
 
 def _is_shared(kernel: Kernel, program: Program, cost: float, choices: Choices) -> bool:
     decided = choices.of(kernel, program).shared
+    if kernel.schedule.band:  # what the threads of one kernel of a run do, those of the next rely on
+        return True
     return bool(kernel.schedule.parallel) and (cost >= SHARE_ABOVE if decided is None else decided)
 
 

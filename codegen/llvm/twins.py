@@ -56,6 +56,7 @@ def shape_of(kernel: Kernel, program: Program) -> Shape:
         schedule.vector and walk.axis(schedule.vector),
         tuple(tuple(map(walk.axis, group)) for group in (schedule.batch, schedule.rows, schedule.cols, schedule.inner)),
         schedule.tile,
+        schedule.band,
     )
     known = signature(kernel, program)
     memory: Hashable = tuple(

@@ -214,6 +214,8 @@ class Schedule:
     parallel  how many of the kernel's leading axes are flattened and shared among threads (0: one thread runs it).
     vector    the axis, of the kernel or of an inner loop or reduction, that runs in vector lanes; None: scalar code.
     tile      rows and columns of the register tile of a contraction.
+    band      with one parallel axis, how many of its positions are a share; 0: as it comes. Kernels of equal bands give
+              the same positions to the same threads.
     """
 
     form: Literal["nest", "contract"] = "nest"
@@ -224,6 +226,7 @@ class Schedule:
     cols: tuple[str, ...] = ()
     inner: tuple[str, ...] = ()
     tile: tuple[int, int] | None = None
+    band: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -392,8 +392,8 @@ def _schedule(text: str) -> Schedule:
             chosen["form"] = "contract"
         elif key == "tile":
             chosen["tile"] = tuple(map(int, value.split("x")))
-        elif key == "parallel":
-            chosen["parallel"] = int(value)
+        elif key in ("parallel", "band"):
+            chosen[key] = int(value)
         elif key == "vector":
             chosen["vector"] = value
         else:

@@ -101,6 +101,8 @@ def schedule(chosen: Schedule) -> str:
         words.append(f"tile={chosen.tile[0]}x{chosen.tile[1]}")
     if chosen.parallel:
         words.append(f"parallel={chosen.parallel}")
+    if chosen.band:
+        words.append(f"band={chosen.band}")
     if chosen.vector:
         words.append(f"vector={chosen.vector}")
     return f" [{' '.join(words)}]" if words else ""

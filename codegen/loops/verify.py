@@ -328,6 +328,8 @@ class _KernelRules:
         chosen, self.stmt = self.kernel.schedule, None
         if chosen.parallel > len(self.kernel.axes):
             raise self.fail(f"{chosen.parallel} parallel axes of {len(self.kernel.axes)}")
+        if chosen.band < 0 or (chosen.band and (chosen.parallel != 1 or chosen.vector == self.kernel.axes[0].name)):
+            raise self.fail("a band is of the one parallel axis, which does not run in lanes")
         inner = [a.name for s in statements(self.kernel.body) if isinstance(s, (Loop, Reduce)) for a in s.axes]
         known = {axis.name for axis in self.kernel.axes} | set(inner)
         for name in (*chosen.batch, *chosen.rows, *chosen.cols, *chosen.inner, *filter(None, [chosen.vector])):

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codegen.loops.grammar import Buffer, Program, conditions, loads, stores
+from codegen.loops.grammar import Buffer, Kernel, Program, conditions, loads, stores
 from codegen.loops.grammar import kernels as kernels_of
 from codegen.passes.core import Pass, capacity, storage
 from symnet.expr.dtypes import BYTES
 
 OWN_OUTPUT = 1 << 20
 """Bytes from which an output is the caller's memory."""
+
+KEPT_APART = 256 * 1024
+"""Bytes of scratch up to which no two buffers share a place where kernels are in bands, which then need not wait."""
 
 ALIGNMENT = 128
 """Bytes: two cache lines, so that a line fetched with its neighbour belongs to one buffer."""
@@ -48,9 +51,13 @@ def size(program: Program, buffer: Buffer) -> int:
 
 
 def lifetimes(program: Program) -> dict[str, tuple[int, int]]:
-    """For each scratch buffer the first and last item that touches it; a loop over kernels is one item."""
+    """For each scratch buffer the first and last item that touches it; a loop over kernels is one item, and so are
+    kernels in bands that follow each other, as threads are at different ones of them at the same time."""
     found: dict[str, tuple[int, int]] = {}
-    for position, item in enumerate(program.items):
+    position, banded = -1, False
+    for item in program.items:
+        before, banded = banded, isinstance(item, Kernel) and item.schedule.band > 0
+        position += not (before and banded)
         touched: dict[str, None] = {}
         touched.update((storage(program, name), None) for name in conditions((item,)))
         for kernel in kernels_of((item,)):
@@ -66,6 +73,9 @@ def _place_scratch(program: Program, base: int) -> dict[str, int]:
     """Best fit, the largest buffers first: each takes the smallest gap among those alive at the same time."""
     alive = lifetimes(program)
     sizes = {name: size(program, program.buffers[name]) for name in alive}
+    banded = any(kernel.schedule.band for kernel in kernels_of(program.items))
+    if banded and sum(sizes.values()) <= KEPT_APART:
+        alive = dict.fromkeys(alive, (0, len(program.items)))
     order = sorted(alive, key=lambda name: (-sizes[name], alive[name]))
     placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
     offsets: dict[str, int] = {}

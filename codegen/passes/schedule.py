@@ -27,7 +27,7 @@ from codegen.passes.core import Pass, Roles, bound_axes, contraction, cost, is_c
 SERIAL_WORK = 50_000
 """Operations on elements below which a kernel is not worth a barrier (about 0.3 µs): one thread runs it."""
 
-SERIAL_MACS = 150_000
+SERIAL_MACS = 60_000
 """Multiply-adds below which the same holds for a contraction."""
 
 CONTRACT_MACS = 512

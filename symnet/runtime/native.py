@@ -110,6 +110,7 @@ class NativeCode(Code):
         entries = metadata["entries"]
         self._entry = {name: functions[about["symbol"]] for name, about in entries.items()}
         self._threads = {name: threads if about["parallel"] else 1 for name, about in entries.items()}
+        self._repeated = {name: threads if about["parallel_repeated"] else 1 for name, about in entries.items()}
         self._slot = {name: i for i, name in enumerate(metadata["table"])}
         self._inputs = {n.removeprefix("input:"): i for n, i in self._slot.items() if n.startswith("input:")}
         self._given_slots = {n.removeprefix("output:"): i for n, i in self._slot.items() if n.startswith("output:")}
@@ -171,7 +172,7 @@ class NativeCode(Code):
         batch: int,
         dim: str,
     ) -> tuple[dict[str, Array], int]:
-        threads, count = self._threads[entry], len(rows)
+        threads, count = self._repeated[entry], len(rows)
         steps = -(-count // batch)
         sizes = self.sizes_of(entry, {**data, **fixed})
         outputs = self.metadata["entries"][entry]["outputs"]

@@ -86,6 +86,8 @@ def _tile_axes(problem: Contraction) -> list[tuple[Axis, Axis]]:
     rows = problem.roles["rows"] or (Axis("row", 1),)
     cols = problem.roles["cols"] or (Axis("col", 1),)
     pairs = [*product(rows, cols), *product(cols, rows)]
+    if problem.band is not None:
+        pairs = [(row, col) for row, col in pairs if row.name == problem.band[0]]
     if problem.vector is not None:
         pairs = [(row, col) for row, col in pairs if col.name == problem.vector]
     if not pairs:
@@ -152,7 +154,9 @@ class _Planner(Costs):
         down, across = way.tile.count(self.rows, self.columns)
         most_down, most_across = self.most(way, down, across)
         left, right = self.packing(way)
-        for row_tiles, col_tiles in product(_splits(down, most_down), _splits(across, most_across)):
+        band = self.problem.band
+        heights = _splits(down, most_down) if band is None else {band[1] // way.tile.rows}
+        for row_tiles, col_tiles in product(heights, _splits(across, most_across)):
             shares = self.batch * math.ceil(down / row_tiles) * math.ceil(across / col_tiles)
             work = row_tiles * col_tiles * self.tile_cost(way, row_tiles, col_tiles)
             work += row_tiles * left + col_tiles * right + self.runs(way)

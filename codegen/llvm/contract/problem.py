@@ -43,6 +43,7 @@ class Contraction:
     shared    names of the axes along which threads may divide the work
     vector    the axis that has to run in vector lanes; None leaves the choice
     tile      rows and columns that the register tile has to have; None leaves the choice
+    band      the axis that threads divide and how many of its positions a share has; None leaves the choice
     program   knows every buffer, aliases included
     aliases   buffer under another shape -> the buffer itself
     """
@@ -56,6 +57,7 @@ class Contraction:
     vector: str | None
     tile: tuple[int, int] | None
     program: Program
+    band: tuple[str, int] | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -85,8 +87,9 @@ def contraction(kernel: Kernel, program: Program) -> Contraction:
     if sorted(axes) != sorted(name for names in named.values() for name in names):
         raise CompilerBug(f"kernel {kernel.name}: the roles {named} must name each of {sorted(axes)} once")
     shared = frozenset(axis.name for axis in kernel.axes[: schedule.parallel])
+    band = (kernel.axes[0].name, schedule.band) if schedule.band else None
     return Contraction(
-        kernel.name, roles, first.name, product, kernel.body[1:], shared, schedule.vector, schedule.tile, program
+        kernel.name, roles, first.name, product, kernel.body[1:], shared, schedule.vector, schedule.tile, program, band
     )
 
 

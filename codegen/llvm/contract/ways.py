@@ -88,6 +88,9 @@ class Ways:
 
     def tiles(self) -> list[Tile]:
         """The tile that the schedule asks for, or those worth a closer look."""
+        if self.problem.band is not None:
+            most = self.problem.band[1]
+            return [t for t in candidates(self.target, self.dtype, most, self.columns) if most % t.rows == 0]
         if self.problem.tile is None:
             return candidates(self.target, self.dtype, self.rows, self.columns)
         rows, columns = self.problem.tile

@@ -1,0 +1,87 @@
+"""Bands: kernels that follow each other on the same rows give the same rows to the same threads.
+
+What one kernel writes for a row, the next one reads for that row: the layers of a small network on the samples of a
+batch, forward and back. Shared out each in its own way, threads would have to meet after every kernel, which takes as
+long as the kernels do. In bands of equally many rows they need not meet at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from codegen.loops.grammar import Affine, Item, Kernel, Load, Program, Store, loads, stores
+from codegen.passes.core import Pass, is_check, storage, volume
+from codegen.passes.schedule import iterations
+
+MOST = 2_000_000
+"""Iterations of a kernel above which meeting costs little beside it, and tiles may be chosen freely."""
+LEAST = 50_000
+"""Iterations of a run of kernels below which one thread does them."""
+
+
+def bands(program: Program) -> Program:
+    """Kernels in runs, with the same band in the schedule of all of a run."""
+    items = _visit(program, program.items)
+    return program if items == program.items else replace(program, items=items)
+
+
+def _visit(program: Program, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    result: list[Item] = []
+    run: list[Kernel] = []
+    for item in items:
+        if isinstance(item, Kernel) and _joins(program, run, item):
+            run.append(item)
+            continue
+        result += _banded(program, run)
+        run = [item] if isinstance(item, Kernel) and _joins(program, [], item) else []
+        if not run:
+            result.append(item if isinstance(item, Kernel) else replace(item, items=_visit(program, item.items)))
+    return (*result, *_banded(program, run))
+
+
+def _banded(program: Program, run: list[Kernel]) -> list[Kernel]:
+    if len(run) < 2 or sum(iterations(program, kernel) for kernel in run) < LEAST:
+        return run
+    rows = volume(program, run[0].axes[:1])
+    band = 16 if rows % 32 == 0 else 8
+    return [replace(kernel, schedule=replace(kernel.schedule, parallel=1, band=band)) for kernel in run]
+
+
+def _joins(program: Program, run: list[Kernel], kernel: Kernel) -> bool:
+    """Whether a kernel works on rows one by one, those of the run if there is one, on what that has made of them."""
+    if not kernel.axes or is_check(kernel) or iterations(program, kernel) > MOST:
+        return False
+    rows, chosen = kernel.axes[0], kernel.schedule
+    if volume(program, (rows,)) < 16 or chosen.vector == rows.name or any(s.accumulate for s in stores(kernel.body)):
+        return False
+    if chosen.form == "contract" and (chosen.rows != (rows.name,) or chosen.batch or chosen.tile is not None):
+        return False
+    return all(earlier.axes[0].extent == rows.extent and _apart(program, earlier, kernel) for earlier in run)
+
+
+def _apart(program: Program, first: Kernel, second: Kernel) -> bool:
+    """Whether all that one of two kernels writes and the other touches belongs to the same row in both."""
+    touched: dict[str, list[Load | Store]] = {}
+    for access in _accesses(first):
+        touched.setdefault(storage(program, access.buffer), []).append(access)
+    for access in _accesses(second):
+        for earlier in touched.get(storage(program, access.buffer), ()):
+            if isinstance(access, Load) and isinstance(earlier, Load):
+                continue
+            one, two = _place(earlier, first.axes[0].name), _place(access, second.axes[0].name)
+            if earlier.buffer != access.buffer or one is None or one != two:
+                return False
+    return True
+
+
+def _accesses(kernel: Kernel) -> list[Load | Store]:
+    return [*loads(kernel.body), *stores(kernel.body)]
+
+
+def _place(access: Load | Store, axis: str) -> int | None:
+    """Which index is the row by itself."""
+    alone = Affine(((axis, 1),))
+    return access.index.index(alone) if alone in access.index else None
+
+
+BANDS = Pass("bands", "give the rows that several kernels work on to the same threads", bands)
