@@ -226,7 +226,7 @@ def _branch(program: Program, item: Branch, pending: Pending, result: Sharing) -
 
 
 def _conflict(pending: Pending, shared: bool, touched: list[Span]) -> bool:
-    for earlier_shared, earlier in pending:
+    for earlier_shared, earlier in reversed(pending):  # what has just been written is what is read most often
         if not shared and not earlier_shared:
             continue
         for a in earlier:

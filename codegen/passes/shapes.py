@@ -52,6 +52,9 @@ class _Refinement:
         self.program = program
         self.buffers = dict(program.buffers)
         self.names = Names((*program.buffers, *program.dims))
+        self.views: dict[tuple[str, Shape], str] = {}  # an array and a shape -> its name under that shape
+        for buffer in self.buffers.values():
+            self.views.setdefault((self.storage(buffer.name), buffer.shape), buffer.name)
 
     def block(self, items: tuple[Item, ...], outer: tuple[str, ...]) -> tuple[Item, ...]:
         result: list[Item] = []
@@ -108,12 +111,10 @@ class _Refinement:
     def view(self, buffer: str, shape: Shape) -> str:
         """The array under this shape, made when there is none yet."""
         root = self.buffers[self.storage(buffer)]
-        for other in self.buffers.values():
-            if other.shape == shape and self.storage(other.name) == root.name:
-                return other.name
-        name = self.names.fresh(f"{root.name}_view")
-        self.buffers[name] = Buffer(name, root.dtype, shape, root.role, root.name)
-        return name
+        if (root.name, shape) not in self.views:
+            name = self.views[root.name, shape] = self.names.fresh(f"{root.name}_view")
+            self.buffers[name] = Buffer(name, root.dtype, shape, root.role, root.name)
+        return self.views[root.name, shape]
 
 
 @dataclass(frozen=True)
