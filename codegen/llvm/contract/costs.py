@@ -17,7 +17,7 @@ from codegen.llvm.contract.problem import Operand, linear, runs_along
 from codegen.llvm.contract.ways import LINE, Way, Ways, places
 from codegen.llvm.microkernel import looped
 from codegen.llvm.tiles import CALL
-from codegen.loops.grammar import Load, Store, stores
+from codegen.loops.grammar import Affine, Load, Store, stores
 
 PERIOD, WAYS = 4096, 12
 """Of the first-level cache: bytes after which addresses compete for a place, lines in such a place."""
@@ -80,6 +80,7 @@ class Costs(Ways):
         step = self.bytes_between(self.left)
         once = rows * min(1.0, between / LINE) * min(1.0, step / LINE)
         lines = min(rows, 1 + (rows - 1) * between / LINE) * min(1.0, step / LINE)
+        once, lines = min(once, self.window(rows)), min(lines, self.window(rows))
         far = self.reach(self.left, self.rows)
         in_l1 = row_tiles == 1 and lines * steps * LINE <= self.l1_bytes and WAYS * places(step, PERIOD) >= steps
         in_l2 = row_tiles * lines * steps * LINE <= self.target.l2_bytes / 2 and self.kept(step) >= steps
@@ -87,6 +88,23 @@ class Costs(Ways):
         crowded = max(0, rows - WAYS * places(between, PERIOD)) if between >= LINE else 0
         first = far * once + NEAR * (lines - once)
         return (first + again * (col_tiles - 1)) / col_tiles + crowded * NEAR
+
+    def window(self, rows: int) -> float:
+        """Different lines for each k that so many rows of the left operand in place have, where they are windows that
+        share most of theirs; infinite where they are not."""
+        extents = {self.row.name: rows, **{axis.name: self.value(axis.extent) for axis in self.inner}}
+        assert self.left.load is not None
+        spans: list[int] = []
+        windowed = False
+        for part in self.left.load.index:
+            assert isinstance(part, Affine)
+            moving = [(extents[name], abs(step)) for name, step in part.terms if name in extents]
+            reach = 1 + sum((extent - 1) * step for extent, step in moving)
+            spans.append(min(reach, math.prod(extent for extent, _ in moving)))
+            windowed |= len(moving) > 1
+        if not windowed:
+            return math.inf
+        return math.prod(spans[:-1]) * math.ceil(spans[-1] * self.size / LINE) / self.steps
 
     def right_lines(self, way: Way, row_tiles: int) -> float:
         """The same of the right operand, whose columns the tiles of rows share."""
