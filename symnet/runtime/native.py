@@ -28,6 +28,9 @@ _WORKER = ctypes.CFUNCTYPE(None, _POINTER, _I64)
 
 SYNC_BYTES = 1024
 MOST_THREADS = 1024
+LONG_LOOP = 5000
+"""Batches from which a loop of small steps is spread over threads: it takes the system some milliseconds to give a
+thread that has slept a processor of its own, and until then two threads on one processor wait for each other."""
 ARGUMENTS = (
     "sync", "entry", "table", "slots", "rows", "batch", "first", "last", "dim_slot", "order", "arrays", "records",
     "reached",
@@ -172,8 +175,9 @@ class NativeCode(Code):
         batch: int,
         dim: str,
     ) -> tuple[dict[str, Array], int]:
-        threads, count = self._repeated[entry], len(rows)
+        count = len(rows)
         steps = -(-count // batch)
+        threads = (self._repeated if steps >= LONG_LOOP else self._threads)[entry]
         sizes = self.sizes_of(entry, {**data, **fixed})
         outputs = self.metadata["entries"][entry]["outputs"]
         left = {name: self.view(buffer, memory, sizes) for name, buffer in outputs.items()}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 import symnet as sn
 from codegen.loops.grammar import Program, kernels
 from codegen.loops.parse import parse
 from codegen.passes.bands import BANDS
 from codegen.passes.schedule import SCHEDULE
+from symnet.runtime import native
 from tests.codegen.llvm.native import Native, agree
 
 LAYERS = """\
@@ -48,12 +50,12 @@ def test_rows_of_a_run_are_in_bands() -> None:
 
 
 def test_threads_meet_only_where_rows_are_mixed(rng: np.random.Generator) -> None:
-    native = Native(scheduled())
-    assert native.sharing.barriers == {"total"}
+    compiled = Native(scheduled())
+    assert compiled.sharing.barriers == {"total"}
     w, v = (rng.normal(size=shape).astype(np.float32) for shape in ((40, 48), (24, 40)))
     for rows in (64, 33, 16, 3, 1):
         memory = {"x": rng.normal(size=(rows, 48)).astype(np.float32), "w": w, "v": v}
-        agree("", memory, {"N": rows}, 1e-4, native)
+        agree("", memory, {"N": rows}, 1e-4, compiled)
 
 
 def trained(threads: int) -> tuple[Any, Any]:
@@ -68,7 +70,8 @@ def trained(threads: int) -> tuple[Any, Any]:
     return program, program.fit(data, epochs=2, progress=False)
 
 
-def test_the_same_bits_on_any_number_of_threads() -> None:
+def test_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "LONG_LOOP", 1)
     (one, losses), *others = (trained(threads) for threads in (1, 2, 3))
     assert one.code("step").metadata["entries"]["step"]["parallel_repeated"]
     for program, found in others:
