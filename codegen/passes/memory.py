@@ -23,6 +23,10 @@ KEPT_APART = 256 * 1024
 ALIGNMENT = 128
 """Bytes: two cache lines, so that a line fetched with its neighbour belongs to one buffer."""
 
+LARGE, STAGGER = 8192, 3 * ALIGNMENT
+"""Large buffers are followed by some bytes more: arrays whose sizes are powers of two would otherwise begin at the same
+place of a page and of the caches, and elements of the same number, which are used together, drive each other out."""
+
 
 def plan(program: Program) -> Program:
     """The program with an offset for every buffer that lives in the arena."""
@@ -47,7 +51,8 @@ def size(program: Program, buffer: Buffer) -> int:
     elements = 1
     for dim in buffer.shape:
         elements *= capacity(program, dim)
-    return -(-max(elements, 1) * BYTES[buffer.dtype] // ALIGNMENT) * ALIGNMENT
+    aligned = -(-max(elements, 1) * BYTES[buffer.dtype] // ALIGNMENT) * ALIGNMENT
+    return aligned + STAGGER if aligned >= LARGE else aligned
 
 
 def lifetimes(program: Program) -> dict[str, tuple[int, int]]:

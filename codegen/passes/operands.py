@@ -4,13 +4,16 @@
 
 borders  `x` is read beyond its edges, with a test at every element. Where it cannot have room for zeros around it
          itself (an input), a copy with a border is read in place, by all contractions that reach equally far.
-columns  where `k` is to run in vectors, `w` has its elements far apart. A copy has them side by side.
+columns  where `k` is to run in vectors, `w` has its elements far apart. A copy has them side by side, in panels: what
+         a tile of results reads is one run of memory. Weights of a recurrence are copied once, before its steps.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from codegen.loops.grammar import (
     Apply,
@@ -22,19 +25,33 @@ from codegen.loops.grammar import (
     Load,
     Program,
     Reduce,
+    Sequence,
     Store,
     stores,
 )
-from codegen.loops.rewrite import axis_index
+from codegen.loops.rewrite import add, axis_index, scale, substitute_axes, substitute_axes_block
 from codegen.lower.names import Names
 from codegen.passes.borders import Reach, inside, reach
-from codegen.passes.core import Pass, axes_in, contraction, effects, plain_axis, storage, volume
+from codegen.passes.core import (
+    Effects,
+    Pass,
+    axes_in,
+    bound_axes,
+    capacity,
+    contraction,
+    effects,
+    plain_axis,
+    storage,
+    volume,
+)
 from symnet.expr.dims import Dim
 
 COLUMNS = 512
 """In how many products every element of a copy should be that transposes."""
 FEWEST = 8
 """Columns that are worth a vector."""
+PANEL = 32
+"""Columns of a panel, where there are whole ones."""
 
 
 def operands(program: Program) -> Program:
@@ -43,14 +60,24 @@ def operands(program: Program) -> Program:
     return replace(program, items=items, buffers=copying.buffers) if copying.made else program
 
 
+@dataclass
+class _Steps:
+    """A sequence of steps: how many there are, the storage that they write, and what is copied before them."""
+
+    number: int
+    written: frozenset[str]
+    before: list[Kernel] = field(default_factory=list)
+
+
 class _Copying:
-    """The copies of one program."""
+    """The copies of one program; `around` are the sequences around what is looked at, the innermost last."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.names = Names((*program.buffers, *program.dims))
         self.buffers = dict(program.buffers)
         self.made = False
+        self.around: list[_Steps] = []
 
     def items(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
         """The items with the copies that they read, each before its first reader; what changes is copied anew."""
@@ -60,12 +87,19 @@ class _Copying:
             if isinstance(item, Kernel):
                 copies, item = self.reading(item, bordered)
                 result += copies
+            elif isinstance(item, Sequence):
+                self.around.append(_Steps(capacity(self.program, item.axis.extent), self.effects(item).writes))
+                item = replace(item, items=self.items(item.items))
+                result += self.around.pop().before
             else:
                 item = replace(item, items=self.items(item.items))
             result.append(item)
-            written = effects(replace(self.program, buffers=self.buffers), item).writes
+            written = self.effects(item).writes
             bordered = {r: copy for r, copy in bordered.items() if storage(self.program, r.buffer) not in written}
         return tuple(result)
+
+    def effects(self, item: Item) -> Effects:
+        return effects(replace(self.program, buffers=self.buffers), item)
 
     def reading(self, kernel: Kernel, bordered: dict[Reach, Buffer]) -> tuple[list[Kernel], Kernel]:
         """Kernels that copy what pays, and the kernel that reads the copies."""
@@ -74,39 +108,66 @@ class _Copying:
             return [], kernel
         axes = (*kernel.axes, *first.axes)
         copies: list[Kernel] = []
-        read = [self.operand(one, kernel, axes, bordered, copies) for one in _loads(first.value)]
-        if all(new is old for new, old in zip(read, first.value.args, strict=True)):
-            return [], kernel
-        self.made = True
-        value = replace(first.value, args=tuple(read))
-        return copies, replace(kernel, body=(replace(first, value=value), *kernel.body[1:]))
-
-    def operand(
-        self, load: Load, kernel: Kernel, axes: tuple[Axis, ...], bordered: dict[Reach, Buffer], copies: list[Kernel]
-    ) -> Load:
-        """How an operand is read; a kernel that makes what it reads is added to `copies`."""
-        beyond = reach(self.program, load, axes)
-        if beyond and beyond.pays(self.program, axes):
-            if beyond not in bordered:
-                bordered[beyond] = self.buffer(f"{load.buffer}_border", load, beyond.shape(self.program))
-                copies.append(_with_border(load, beyond, bordered[beyond]))
-            return Load(bordered[beyond].name, inside(load.index, beyond.before), load.dtype, origin=load.origin)
+        read = [self.bordered(one, axes, bordered, copies) for one in _loads(first.value)]
+        if any(new is not old for new, old in zip(read, first.value.args, strict=True)):
+            self.made = True
+            value = replace(first.value, args=tuple(read))
+            kernel = replace(kernel, body=(replace(first, value=value), *kernel.body[1:]))
         column = _column(kernel)
-        if column is not None and self.wants_columns(load, column, axes):
-            order = sorted((axis for axis in axes if axis.name in axes_in(load.index)), key=lambda axis: axis == column)
-            copy = self.buffer(f"{load.buffer}_columns", load, tuple(axis.extent for axis in order))
-            index = tuple(axis_index(axis.name) for axis in order)
-            store = Store(copy.name, index, load, origin=load.origin)
-            copies.append(Kernel(copy.name, tuple(order), (store,), note=f"the columns of {load.buffer} side by side"))
-            return Load(copy.name, index, load.dtype, origin=load.origin)
-        return load
+        for load in read if column is not None else ():
+            steps = self.steady(load, axes)
+            if column is not None and self.wants_columns(load, column, axes, math.prod(one.number for one in steps)):
+                self.made = True
+                copy, kernel = self.side_by_side(load, column, kernel)
+                (steps[-1].before if steps else copies).append(copy)
+        return copies, kernel
 
-    def wants_columns(self, load: Load, column: Axis, axes: tuple[Axis, ...]) -> bool:
-        """Whether an operand has the columns, but not side by side, and is used often enough."""
+    def steady(self, load: Load, axes: tuple[Axis, ...]) -> list[_Steps]:
+        """The sequences around, from the innermost outwards, in whose steps an operand is always the same."""
+        if not axes_in(load.index) <= {axis.name for axis in axes}:
+            return []
+        read = self.buffers[load.buffer].view_of or load.buffer
+        return list(takewhile(lambda steps: read not in steps.written, reversed(self.around)))
+
+    def side_by_side(self, load: Load, column: Axis, kernel: Kernel) -> tuple[Kernel, Kernel]:
+        """A kernel that copies an operand, its columns side by side, and the kernel that reads the copy."""
+        columns: tuple[Axis, ...] = (column,)
+        places = {column.name: axis_index(column.name)}
+        if isinstance(column.extent, int) and column.extent > PANEL and column.extent % PANEL == 0:
+            panel = Axis(self.names.fresh(f"{column.name}.panel"), column.extent // PANEL)
+            columns = (panel, replace(column, extent=PANEL))
+            places = {column.name: add(scale(axis_index(panel.name), PANEL), axis_index(column.name))}
+        own = [axis for axis in (*kernel.axes, *bound_axes(kernel.body)) if axis.name in axes_in(load.index)]
+        order = (*columns[:-1], *(axis for axis in own if axis != column), columns[-1])
+        copy = self.buffer(f"{load.buffer}_columns", load, tuple(axis.extent for axis in order))
+        index = tuple(axis_index(axis.name) for axis in order)
+        read = substitute_axes(load, places)
+        first, *rest = substitute_axes_block(kernel.body, places)
+        assert isinstance(first, Reduce)
+        assert isinstance(first.value, Apply)
+        made = Load(copy.name, index, load.dtype, origin=load.origin)
+        value = replace(first.value, args=tuple(made if one == read else one for one in first.value.args))
+        axes = tuple(part for axis in kernel.axes for part in (columns if axis == column else (axis,)))
+        note = f"the columns of {load.buffer} side by side"
+        copying = Kernel(copy.name, order, (Store(copy.name, index, read, origin=load.origin),), note=note)
+        return copying, replace(kernel, axes=axes, body=(replace(first, value=value), *rest))
+
+    def bordered(self, load: Load, axes: tuple[Axis, ...], bordered: dict[Reach, Buffer], copies: list[Kernel]) -> Load:
+        """How an operand is read; if from a copy with a border that is not there yet, it is added to `copies`."""
+        beyond = reach(self.program, load, axes)
+        if not beyond or not beyond.pays(self.program, axes):
+            return load
+        if beyond not in bordered:
+            bordered[beyond] = self.buffer(f"{load.buffer}_border", load, beyond.shape(self.program))
+            copies.append(_with_border(load, beyond, bordered[beyond]))
+        return Load(bordered[beyond].name, inside(load.index, beyond.before), load.dtype, origin=load.origin)
+
+    def wants_columns(self, load: Load, column: Axis, axes: tuple[Axis, ...], steps: int) -> bool:
+        """Whether an operand has the columns, but not side by side, and is used often enough in so many steps."""
         own = tuple(axis for axis in axes if axis.name in axes_in(load.index))
         if column not in own or plain_axis(load.index[-1]) == column.name or load.fill is not None:
             return False
-        often = volume(self.program, axes) >= COLUMNS * volume(self.program, own)
+        often = steps * volume(self.program, axes) >= COLUMNS * volume(self.program, own)
         return often and volume(self.program, (column,)) >= FEWEST
 
     def buffer(self, name: str, load: Load, shape: tuple[Dim, ...]) -> Buffer:

@@ -135,6 +135,40 @@ def test_columns_come_side_by_side() -> None:
     assert count(program) == 5
 
 
+RECURRENCE = """\
+program recurrence
+  dim N <= 6
+  buffer w: f64[96, 40] parameter
+  buffer h: f64[131, N, 40] output
+  buffer z: f64[130, N, 96] scratch
+
+  kernel start (n: N, j: 40):
+    h[0, n, j] = 0.5
+
+  for t: 130:
+    kernel gates (n: N, i: 96):
+      acc = sum(j: 40) h[t, n, j] * w[i, j]
+      z[t, n, i] = acc
+    kernel carry (n: N, j: 40):
+      h[t + 1, n, j] = tanh(z[t, n, j] + z[t, n, j + 56])
+"""
+
+
+def test_weights_of_a_recurrence_are_copied_once_before_its_steps() -> None:
+    program = through(RECURRENCE, OPERANDS)
+    names = [item.name if isinstance(item, Kernel) else "steps" for item in program.items]
+    assert names == ["start", "w_columns", "steps"]
+    assert program.buffers["w_columns"].shape == (3, 40, 32), "in panels of 32 columns"
+
+
+def test_weights_that_the_steps_change_are_copied_in_each_if_at_all() -> None:
+    changing = RECURRENCE.replace("w: f64[96, 40] parameter", "w: f64[96, 40] state").replace(
+        "    kernel carry", "    kernel change (i: 96, j: 40):\n      w[i, j] = 0.99 * w[i, j]\n\n    kernel carry"
+    )
+    program = through(changing, OPERANDS)
+    assert not any(name.startswith("w_columns") for name in program.buffers)
+
+
 def test_contractions_in_order_stay_as_they_are() -> None:
     text = """\
 program product

@@ -266,6 +266,15 @@ def test_memory_never_overlaps_while_alive(seed: int) -> None:
     assert total < sum(size(program, b) for b in placed), "nothing is reused"
 
 
+def test_large_buffers_do_not_begin_at_the_same_place_of_a_page() -> None:
+    """Arrays of 64 KB, one after the other: elements of the same number must not drive each other out of a cache."""
+    lines = ["program memory", *(f"  buffer b{i}: f32[128, 128] state" for i in range(6))]
+    lines += ["  kernel all (i: 128, j: 128):", "    b0[i, j] = " + " + ".join(f"b{i}[i, j]" for i in range(1, 6))]
+    program = MEMORY.run(parse("\n".join(lines) + "\n"))
+    places = {(buffer.offset or 0) % 4096 for buffer in program.buffers.values()}
+    assert len(places) == 6
+
+
 def test_memory_holds_the_capacity_whatever_the_sign_of_a_dimension() -> None:
     text = """\
 program sizes
