@@ -123,6 +123,8 @@ class Costs(Ways):
     def distance(self, other: int) -> float:
         """Cycles for a line of an operand with so many rows or columns, which comes from as near as all of it fits."""
         size = other * self.steps * self.size
+        if size <= self.l1_bytes / 2:
+            return 0.0
         return NEAR if size <= self.target.l2_bytes else FAR if size <= self.target.l3_bytes / 4 else FARTHEST
 
     @property
@@ -140,7 +142,8 @@ class Costs(Ways):
         of their own and another axis would have had them closer: those of the last place of a window."""
         steps = {axis: abs(self.value(step)) for axis, step in self.left.strides.items()}
         row = steps.get(self.row.name, 0)
-        nearest = min((steps[axis.name] for axis in self.grid if axis.name in steps), default=0)
+        apart = {axis.name for axis in self.problem.roles["batch"]}
+        nearest = min((steps[axis.name] for axis in self.grid if axis.name in steps and axis.name not in apart), default=0)
         if row * self.size < PAGE or not 0 < nearest < row:
             return 0
         lines = 1
@@ -157,8 +160,8 @@ class Costs(Ways):
 
     def packing(self, way: Way) -> tuple[float, float]:
         """Cycles to pack the left operand for a tile of rows, and the right operand for a panel of columns."""
-        left = self.steps * way.tile.rows * self.distance(self.rows) / NEAR
-        right = self.steps * way.tile.columns * self.distance(self.columns) / NEAR
+        left = self.steps * way.tile.rows * max(self.distance(self.rows) / NEAR, 1.0)
+        right = self.steps * way.tile.columns * max(self.distance(self.columns) / NEAR, 1.0)
         each_left = {
             "place": 0.0,
             "along k": VECTOR / self.useful_lanes(self.run_of_k(self.left)),
