@@ -133,9 +133,7 @@ class Scope:
             yield position
 
     @contextmanager
-    def in_lanes(
-        self, axis: str, base: Value, lanes: int, mask: Value | None, aligned: bool = False
-    ) -> Iterator[None]:
+    def in_lanes(self, axis: str, base: Value, lanes: int, mask: Value | None, aligned: bool = False) -> Iterator[None]:
         """`axis` runs in lanes from position `base` on; `mask` says which lanes count.
 
         `aligned` says that `base` is known to be a multiple of `lanes`.

@@ -143,7 +143,9 @@ class Costs(Ways):
         steps = {axis: abs(self.value(step)) for axis, step in self.left.strides.items()}
         row = steps.get(self.row.name, 0)
         apart = {axis.name for axis in self.problem.roles["batch"]}
-        nearest = min((steps[axis.name] for axis in self.grid if axis.name in steps and axis.name not in apart), default=0)
+        nearest = min(
+            (steps[axis.name] for axis in self.grid if axis.name in steps and axis.name not in apart), default=0
+        )
         if row * self.size < PAGE or not 0 < nearest < row:
             return 0
         lines = 1
