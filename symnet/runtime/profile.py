@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 FUNCTION_FLOPS = 32
 """What a division, a root or a transcendental function counts for in `KernelProfile.bound`: about as many
 multiply-adds, times two, as a vector processor does in the time of one. It is in no figure that is shown."""
+CERTAIN = 1.0
+"""Microseconds from which the counted time of a kernel is good enough to tell what the machine can do."""
 NEAR = 0.25
 """A kernel is bound by arithmetic or by memory when it reaches this share of what the machine can do there."""
 
@@ -190,9 +192,12 @@ def make(
 
 
 def _at_least(machine: Machine, kernels: Sequence[Counted]) -> Machine:
-    """What a kernel has done, the machine can do, also where less was measured (other programs ran meanwhile)."""
+    """What a kernel has done, the machine can do, also where less was measured (other programs ran meanwhile).
+
+    Kernels of less than `CERTAIN` tell nothing: the time of one that takes less than a tick is no time at all.
+    """
     flops = dict(machine.flops)
-    for kernel in kernels:
+    for kernel in (kernel for kernel in kernels if kernel.time >= CERTAIN):
         flops[kernel.dtype] = max(flops[kernel.dtype], kernel.flops / _seconds(kernel))
     return replace(machine, flops=flops)
 
