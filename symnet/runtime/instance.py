@@ -12,7 +12,7 @@ from symnet.expr import dims
 from symnet.runtime.arrays import Array, as_array
 from symnet.runtime.code import Code
 from symnet.runtime.lock import lock
-from symnet.runtime.memory import Memory
+from symnet.runtime.memory import Lent, Memory
 
 
 class Instance:
@@ -24,7 +24,7 @@ class Instance:
     """
 
     def __init__(self) -> None:
-        self.memory, self.lock = Memory(), lock()
+        self.memory, self.lock, self._copies = Memory(), lock(), Lent()
         self.codes: dict[str, Code] = {}
         self.persistent: dict[str, Mapping[str, Any]] = {}
 
@@ -49,9 +49,12 @@ class Instance:
                 self.write(name, value)
 
     def snapshot(self) -> Array:
-        """A copy of the bytes of all that persists: the start of the arena."""
+        """A copy of the bytes of all that persists, the start of the arena, on memory that is used again."""
         with self.lock:
-            return self.memory.bytes[: self._persistent_bytes()].copy()
+            persistent = self.memory.bytes[: self._persistent_bytes()]
+            copy = self._copies.array(persistent.shape, "uint8")
+            copy[...] = persistent
+            return copy
 
     def restore(self, snapshot: Array) -> None:
         """Make all that persists what it was."""

@@ -50,7 +50,6 @@ CONTESTANTS = (
     Contestant("TensorFlow function", "train", "tensorflow_side:function", interpreter="tensorflow"),
     Contestant("TensorFlow XLA", "train", "tensorflow_side:xla", interpreter="tensorflow", slow=("LSTM", "GRU")),
     Contestant("PyTensor numba", "train", "pytensor_side:step", interpreter="pytensor", only=("MLP",)),
-    Contestant("symnet in place", "loss", "symnet_side:loss_in_place"),
     Contestant("symnet function", "loss", "symnet_side:loss"),
     Contestant("PyTorch eager", "loss", "torch_side:loss"),
     Contestant("PyTorch eager, kept pages", "loss", "torch_side:loss", KEEPS_PAGES),

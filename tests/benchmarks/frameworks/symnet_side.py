@@ -48,27 +48,11 @@ def step(work: Training, setting: Setting) -> Job:
 
 
 def loss(work: CrossEntropy, setting: Setting) -> Job:
-    """As a user calls it: loss and gradient are new arrays."""
     function, (z, y) = _loss(work, setting), work.data()
 
     def run() -> list[float]:
         for _ in range(work.steps):
             value, gradient = function(z, y)
-        return [float(value), *sample(gradient)]
-
-    return Job([run], lambda: told(function.profile(z, y)))
-
-
-def loss_in_place(work: CrossEntropy, setting: Setting) -> Job:
-    """As inside a training step: the gradient stays in the program's memory."""
-    function, (z, y) = _loss(work, setting), work.data()
-    code, arrays, memory = function._compiled({}), {"in0": z, "in1": y}, function._instance.memory
-    outputs = code.metadata["entries"]["call"]["outputs"]
-
-    def run() -> list[float]:
-        for _ in range(work.steps):
-            assert not code.call("call", memory, arrays, {})
-        value, gradient = (code.view(outputs[name], memory, {}) for name in ("out0", "out1"))
         return [float(value), *sample(gradient)]
 
     return Job([run], lambda: told(function.profile(z, y)))

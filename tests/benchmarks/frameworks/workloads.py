@@ -196,19 +196,19 @@ def _mlp(
 def _resnet(name: str, widths: tuple[int, ...], batch: int) -> Training:
     settings = {"lr": 0.05, "momentum": 0.9, "weight_decay": 5e-4}
     network = partial(networks.resnet, widths=widths, blocks=1)
-    return Training(name=name, network=network, sample=(3, 32, 32), batch=batch, steps=2, optimizer="SGD",
+    return Training(name=name, network=network, sample=(3, 32, 32), batch=batch, steps=6, optimizer="SGD",
                     settings=settings, goal=1.5)  # fmt: skip
 
 
 def _recurrent(name: str, kind: str, length: int, hidden: int) -> Training:
     network = partial(networks.recurrent, kind=kind, inputs=32, hidden=hidden)
-    return Training(name=name, network=network, sample=(length, 32), batch=64, steps=2, optimizer="RMSprop",
+    return Training(name=name, network=network, sample=(length, 32), batch=64, steps=8, optimizer="RMSprop",
                     settings={"lr": 1e-3, "alpha": 0.99}, goal=2.0)  # fmt: skip
 
 
 def _gpt(name: str, size: int, layers: int, context: int, batch: int) -> Training:
     network = partial(networks.gpt, kinds=96, size=size, heads=size // 32, layers=layers, context=context)
-    return Training(name=name, network=network, sample=(context,), batch=batch, steps=2, optimizer="AdamW", kinds=96,
+    return Training(name=name, network=network, sample=(context,), batch=batch, steps=8, optimizer="AdamW", kinds=96,
                     settings={"lr": 1e-3, "weight_decay": 0.01}, classes=96, targets=context, goal=2.0)  # fmt: skip
 
 
@@ -220,7 +220,7 @@ def _start(work: Training, warm: bool) -> StartUp:
 TRAINING = (
     _mlp("tiny MLP", (128, 64, 32, 10), 32, 300, "SGD", 3.0, lr=0.05),
     _mlp("MLP", (784, 512, 512, 10), 128, 40, "Adam", 1.5, lr=1e-3),
-    _mlp("wide MLP", (1024, 4096, 4096, 1024), 256, 2, "Adam", 1.5, lr=1e-4),
+    _mlp("wide MLP", (1024, 4096, 4096, 1024), 256, 8, "Adam", 1.5, lr=1e-4),
     Training(name="CNN", network=partial(networks.cnn, channels=1, first=32, second=64, hidden=128),
              sample=(1, 28, 28), batch=64, steps=8, optimizer="Adam", settings={"lr": 1e-3}, goal=2.0),
     _resnet("ResNet 16-32-64", (16, 32, 64), 64),
