@@ -29,13 +29,14 @@ class InterpretedCode(Code):
         given: Mapping[str, Array] | None = None,
     ) -> int:
         program = self.programs[entry]
+        given = given or self.given_memory(entry, sizes)
         arrays: dict[str, Array] = {}
         for name, about in self.buffers.items():
             if about["buffer"] not in program.buffers:
                 continue
             if about["role"] == "input":
                 arrays[about["buffer"]] = inputs[name]
-            elif given is not None and name in given:
+            elif name in given:
                 arrays[about["buffer"]] = given[name]
             else:
                 arrays[about["buffer"]] = self.view(name, memory, sizes)

@@ -65,7 +65,8 @@ class Code(ABC):
     ) -> int:
         """Run an entry once; 0, or 1 + the code of the check that failed (nothing persistent was changed then).
 
-        `given` is the memory of the outputs that are not in the arena, by buffer name (`given_memory`).
+        `given` is the memory of the outputs that are not in the arena, by buffer name (`given_memory`); without it,
+        these outputs are lost.
         """
 
     def given_memory(self, entry: str, sizes: Mapping[str, int]) -> dict[str, Array]:

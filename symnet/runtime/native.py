@@ -159,10 +159,12 @@ class NativeCode(Code):
         given: Mapping[str, Array] | None = None,
     ) -> int:
         threads = self._threads[entry]
+        if self._given[entry] and not given:
+            given = self.given_memory(entry, sizes)  # nobody looks at these outputs, but they are written
         with self._pool.lock:
             table = self._fill(memory, inputs, sizes, threads)
-            for name, array in (given or {}).items():
-                self._table[self._given_slots[name]] = array.__array_interface__["data"][0]
+            for name in self._given[entry]:
+                self._table[self._given_slots[name]] = (given or {})[name].__array_interface__["data"][0]
             return int(self._run(self._pool.address, self._entry[entry], table, threads))
 
     def epoch(

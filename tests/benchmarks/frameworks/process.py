@@ -124,7 +124,7 @@ class Process:
                 return found
         _, errors = self._process.communicate()
         told = [line for line in errors.splitlines() if line.strip()]
-        raise LeftOut(told[-1].strip()[:200] if told else "it ended without a word")
+        raise LeftOut(told[-1].strip()[:200] if told else f"it ended without a word ({self._process.returncode})")
 
 
 def compared(

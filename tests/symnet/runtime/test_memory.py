@@ -44,3 +44,16 @@ def test_large_outputs_are_the_callers(backend: str, rng: np.random.Generator) -
     np.testing.assert_array_equal(part, 2 * given[:3])
     np.testing.assert_allclose(total, given.sum(dtype=np.float64), atol=0.05)
     first[:] = 0  # it can be written to
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numpy"])
+def test_large_outputs_that_nobody_wants(backend: str, rng: np.random.Generator) -> None:
+    """Without memory for them they are lost; what else the entry gives is there."""
+    x = sn.input("x", ("N", 1024))
+    twice = sn.function([x], [2 * x, sn.max(x)], backend=backend)
+    given = rng.normal(size=(300, 1024)).astype(np.float32)
+    sizes = {"N": 300}
+    code, memory = twice._compiled(sizes), twice._instance.memory
+    assert [code.buffers[name]["offset"] is None for name in ("out0", "out1")] == [True, False]
+    assert code.call("call", memory, {"in0": given}, sizes) == 0
+    assert code.view("out1", memory, sizes) == given.max()
