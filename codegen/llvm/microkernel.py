@@ -76,6 +76,7 @@ class Microkernel:
     accumulates  whether the sums start from what the tile holds, instead of zero
     may_be_empty whether there can be no k at all
     fused        whether the target has fused multiply-add
+    registers    vector registers of the target
     origins      of the sums, and of what stores them
     ahead        what is fetched ahead (by a microkernel with a single loop)
     """
@@ -92,6 +93,7 @@ class Microkernel:
     accumulates: bool = False
     may_be_empty: bool = False
     fused: bool = True
+    registers: int = 32
     origins: tuple[Origin, Origin] = (None, None)
     ahead: Ahead | None = None
 
@@ -208,13 +210,21 @@ class _Writer:
         return sums
 
     def steps(self, left: str, right: str, sums: Sums, masks: Masks) -> Sums:
-        """What is done in the innermost loop: one k, or all those of the short loops inside it one after the other."""
-        short = self.micro.walks[self.looped :]
+        """What is done in the innermost loop: one k, or all those of the short loops inside it one after the other.
+
+        Windows that overlap read elements of the left operand again. Where the registers do not suffice to keep them,
+        each k gets a pointer of its own, of which LLVM does not know that it is the same: it would keep the elements
+        nevertheless, and sums in memory instead.
+        """
+        short, micro = self.micro.walks[self.looped :], self.micro
+        keeps = len(self.cells) + micro.vectors + micro.rows <= micro.registers
         places = list(product(*(range(walk.count or 0) for walk in short)))
         for number, place in enumerate(places, 1):
             from_left = sum(at * (walk.left or 0) for at, walk in zip(place, short, strict=True))
             from_right = sum(at * (walk.right or 0) for at, walk in zip(place, short, strict=True))
             last = number == len(places)
+            if number > 1 and not keeps:
+                left = self.fn.value(f'call ptr asm "", "=r,0"(ptr {left})')
             sums = self.step(left, from_left, right, from_right, sums, masks, last)
         return sums
 

@@ -27,8 +27,13 @@ NEAR, FAR, FARTHEST = 1.4, 3.2, 7.0
 """Cycles for a line from the second-level cache, the third, and from memory."""
 PAGE, PAGES = 4096, 3.0
 """Bytes of a page; how much longer lines from memory take when each k is on another page."""
+APART, CROWDED_LINE = 4, 3.0
+"""Cycles for a line from the second-level cache again and again, as it competes for its place in the first; where what
+is used lies so many times its width apart, and is not one stream."""
 LONG, HOP = 512, 2.0
 """How much longer lines take, in blocks of more k, that compete for few places of the first-level cache."""
+PLACED, LOOKUP = 64, 3.0
+"""Pages whose places in memory a core knows at once; cycles to look up that of another."""
 NORM = 2.5
 """Sums and the lines they wait for overlap: the time of both is their norm of this order."""
 SUM, FAR_SUM = 2.0, 7.0
@@ -60,7 +65,7 @@ class Costs(Ways):
         vectors = tile.rows * tile.vectors
         ends = vectors * self.per_vector + CALL
         if not way.depth.whole:
-            near = row_tiles * col_tiles * vectors * LINE <= self.l1_bytes
+            near = row_tiles * col_tiles * tile.lanes * vectors * self.size <= self.l1_bytes
             ends += way.depth.blocks * (CALL + vectors * (SUM if near else FAR_SUM))
         if len(self.problem.epilogue) == 1:  # sums go straight to the result
             ends += CROWD * tile.vectors * max(0, tile.rows - CROWDED * places(self.result_step, PERIOD))
@@ -87,7 +92,7 @@ class Costs(Ways):
         again = 0.0 if in_l1 else NEAR * lines if in_l2 else far * once
         crowded = max(0, rows - WAYS * places(between, PERIOD)) if between >= LINE else 0
         first = far * once + NEAR * (lines - once)
-        return (first + again * (col_tiles - 1)) / col_tiles + crowded * NEAR
+        return (first + again * (col_tiles - 1)) / col_tiles + crowded * NEAR + self.lookups(way, step)
 
     def window(self, rows: int) -> float:
         """Different lines for each k that so many rows of the left operand in place have, where they are windows that
@@ -108,17 +113,25 @@ class Costs(Ways):
 
     def right_lines(self, way: Way, row_tiles: int) -> float:
         """The same of the right operand, whose columns the tiles of rows share."""
-        vectors, steps = way.tile.vectors, way.depth.steps
-        in_l1 = vectors * steps * LINE <= self.l1_bytes
+        steps, width = way.depth.steps, way.tile.columns * self.size
+        in_l1 = width * steps <= self.l1_bytes
+        lines = width / LINE
         if way.right != "place":
-            return 0.0 if in_l1 else vectors * NEAR
+            return 0.0 if in_l1 else lines * NEAR
         step = self.bytes_between(self.right)
         hops = HOP if steps > LONG and places(step, PERIOD) <= WAYS else 1.0
         far = self.reach(self.right, self.columns)
+        crowded = WAYS * places(step, PERIOD) < steps
         again = NEAR if self.kept(step) >= steps else far
-        if in_l1 and WAYS * places(step, PERIOD) >= steps:
+        if crowded and step >= APART * width:
+            again = max(again, CROWDED_LINE)
+        elif in_l1 and not crowded:
             again = 0.0
-        return hops * vectors * (far + again * (row_tiles - 1)) / row_tiles
+        return hops * lines * (far + again * (row_tiles - 1)) / row_tiles + self.lookups(way, step)
+
+    def lookups(self, way: Way, step: int) -> float:
+        """Cycles to find the page of a k of an operand in place, whose k are `step` bytes apart."""
+        return LOOKUP if step >= PAGE and way.depth.steps > PLACED else 0.0
 
     def distance(self, other: int) -> float:
         """Cycles for a line of an operand with so many rows or columns, which comes from as near as all of it fits."""
@@ -164,16 +177,17 @@ class Costs(Ways):
         """Cycles to pack the left operand for a tile of rows, and the right operand for a panel of columns."""
         left = self.steps * way.tile.rows * max(self.distance(self.rows) / NEAR, 1.0)
         right = self.steps * way.tile.columns * max(self.distance(self.columns) / NEAR, 1.0)
+        vector = VECTOR * self.lanes * self.size / LINE
         each_left = {
             "place": 0.0,
-            "along k": VECTOR / self.useful_lanes(self.run_of_k(self.left)),
-            "along rows": VECTOR / self.useful_lanes(way.tile.rows),
+            "along k": vector / self.useful_lanes(self.run_of_k(self.left)),
+            "along rows": vector / self.useful_lanes(way.tile.rows),
             "scalar": SCALAR,
         }
         each_right = {
             "place": 0.0,
-            "along k": VECTOR / self.useful_lanes(self.run_of_k(self.right)),
-            "along columns": VECTOR / self.lanes if self.right_along_columns else SCALAR,
+            "along k": vector / self.useful_lanes(self.run_of_k(self.right)),
+            "along columns": vector / self.lanes if self.right_along_columns else SCALAR,
         }
         return left * each_left[way.left], right * each_right[way.right]
 

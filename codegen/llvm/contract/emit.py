@@ -113,6 +113,7 @@ class _Writer:
             accumulates=not chosen.depth.whole,
             may_be_empty=not all(isinstance(axis.extent, int) and axis.extent for axis in chosen.inner),
             fused=target.fma,
+            registers=target.registers,
             origins=self.origins,
             ahead=self.ahead if rows == self.tile.rows else None,
         )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from codegen.llvm.jit import assembly
+from codegen.target import target
+from tests.codegen.llvm.native import Native
 from tests.codegen.llvm.test_contract import check, planned, text_of
 
 
@@ -61,6 +66,30 @@ def test_short_loops_are_written_out() -> None:
     micro = text_of(text).split("define")[-1]
     assert micro.count("@llvm.fma") == 9 * plan.tile.rows * plan.tile.vectors
     assert "loop1" not in micro
+
+
+CHANNELS_LAST = """program t
+  buffer x: f32[2, 18, 18, 6] input
+  buffer w: f32[3, 6, 3, 32] input
+  buffer y: f32[2, 16, 16, 32] output
+
+  kernel forward (n:2, u:16, v:16, o:32) [contract batch=n,u rows=v cols=o inner=i,c,j parallel=4 vector=o]:
+    acc = sum(i:3, c:6, j:3) x[n, u + i, v + j, c] * w[i, c, j, o]
+    y[n, u, v, o] = acc
+"""
+
+
+def test_written_out_windows_stay_in_the_registers() -> None:
+    """Windows share elements; where registers are too few to keep them, LLVM must not, or sums go to memory."""
+    machine = target("x86-64-v3")
+    plan = planned(CHANNELS_LAST, machine.name)
+    tile = plan.tile
+    assert (plan.left_mode, len(plan.levels)) == ("place", 3)
+    assert tile.rows * tile.vectors + tile.vectors + tile.rows > machine.registers, "else nothing is shown"
+    written = assembly(Native(CHANNELS_LAST, machine=machine).text, machine)
+    loop = written[written.index("forward.tile:") :].split("retq")[0]
+    assert loop.count("vfmadd") == 9 // 3 * tile.rows * tile.vectors
+    assert not re.search(r"vmovups\s+%ymm\d+, -?\d*\(%rsp\)", loop)
 
 
 def test_far_operands_are_cut_into_blocks() -> None:
