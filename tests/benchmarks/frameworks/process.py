@@ -26,13 +26,14 @@ AVX2 = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2 --xla_cpu_experimental_ynn_fusion_type=",
     "OPENBLAS_CORETYPE": "Haswell",
     "NUMBA_CPU_NAME": "haswell",
     "NUMBA_CPU_FEATURES": "",
 }
 RESTRICTIONS: Mapping[str, Mapping[str, str]] = {"native": {}, "x86-64-v3": AVX2}
-"""How each framework is kept from instructions above a level."""
+"""How each framework is kept from instructions above a level. XLA's library of products knows no level, and is left out:
+with it, JAX multiplies at 235 GFLOP/s on one core, twice what AVX2 can do."""
 UNRESTRICTED = ("onnxruntime",)
 """Has no such setting: left out of restricted runs."""
 DROPPED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE", "SYMNET_THREADS", "SYMNET_CHECK")
