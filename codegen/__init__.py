@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from symnet.runtime.tuning import Tuning
 
 __all__ = [
-    "build", "cache_folder", "compile", "definition_key", "host", "known_tuning", "listings", "remembered", "ticks",
-    "top_bandwidth", "top_flops", "tune",
+    "build", "cache_folder", "compile", "compile_apart", "definition_key", "host", "known_tuning", "listings",
+    "remembered", "ticks", "top_bandwidth", "top_flops", "tune",
 ]  # fmt: skip
 
 BACKENDS = ("llvm", "numpy")
@@ -162,6 +162,21 @@ def definition_key(roots: Sequence[Expr], *about: object) -> str | None:
     from codegen.fingerprint import definition
 
     return definition(roots, *about)
+
+
+def compile_apart(
+    key: str, make: Callable[[], object], module: Module | Deferred, entry: str, target: str, choices: Choices | None
+) -> None:
+    """Fill the cache in a process of its own, where it lacks what is `remembered` under the key: with that, which
+    `make` finds, and with the code of an entry. See `codegen.apart`."""
+    from codegen import apart, cache
+    from codegen.choices import Choices
+    from codegen.library import Request
+    from codegen.target import target as find_target
+
+    if not cache.remembers(key):
+        request = Request(module, (entry,), find_target(target), choices=choices or Choices())
+        apart.fill(lambda: (make(), request.image()))
 
 
 def remembered(key: str, make: Callable[[], Any]) -> Any:

@@ -87,15 +87,34 @@ def write(key: str, metadata: Mapping[str, Any], image: bytes) -> None:
         )
 
 
+def writable() -> bool:
+    """Whether what is stored now is there afterwards."""
+    if _off():
+        return False
+    place = folder()
+    with contextlib.suppress(OSError):
+        place.mkdir(parents=True, exist_ok=True)
+    return os.access(place, os.W_OK | os.X_OK)
+
+
+def remembers(key: str) -> bool:
+    """Whether `remembered` has something under this key."""
+    return not _off() and _path(_name(key)).exists()
+
+
 def remembered(key: str, make: Callable[[], Any]) -> Any:
     """What `make` gives, plain JSON data, kept under a key (any text)."""
-    name = hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
+    name = _name(key)
     found = read(name)
     if found is not None:
         return found[0]["data"]
     data = make()
     write(name, {"data": data}, b"")
     return data
+
+
+def _name(key: str) -> str:
+    return hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
 
 
 def _checked(data: bytes) -> tuple[dict[str, Any], bytes] | None:

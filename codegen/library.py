@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codegen import cache, settings
+from codegen import apart, cache, settings
 from codegen.choices import Choices
 from codegen.fingerprint import fingerprint
 from codegen.spec import Deferred, Module, made_of
@@ -91,6 +91,8 @@ class Request:
         dump, check = settings.dump_folder(), settings.check_level()
         key = self.key()
         found = None if dump or check else cache.read(key)  # those want every stage to happen
+        if found is None and apart.fill(lambda: cache.write(key, *self.compiled())):
+            found = cache.read(key)
         if found is None:
             found = self.compiled(dump)
             cache.write(key, *found)

@@ -75,7 +75,7 @@ def compile(
 
     Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
     """
-    from symnet.nn.init import initial_value
+    from symnet.nn.init import initial_value, zeros
 
     _check_kinds(optimizer, outputs, batch, seed)
     accuracy = check_accuracy(accuracy, "compile")
@@ -104,8 +104,10 @@ def compile(
         compiler.batch, compiler.about, compiler.absent, None if all(map(is_, exact, roots)) else for_unusual_data,
     )  # fmt: skip
     for name, node in compiler.leaves.items():
-        is_seed = node.op == "state" and name == SEED
-        program.instance.write(name, np.asarray(seed, "int64") if is_seed else initial_value(node, int(seed)))
+        if node.op == "state" and name == SEED:
+            program.instance.write(name, np.asarray(seed, "int64"))
+        elif node.attrs["init"] != zeros():  # which new memory is, without taking pages before they are needed
+            program.instance.write(name, initial_value(node, int(seed)))
     if seconds:
         program.tuning = compiler.tuned("step", program.instance)
     return program
@@ -154,7 +156,9 @@ class _Compiler:
         if backend not in BACKENDS:
             raise UsageError(f"compile: there is no backend {backend!r}; known: {', '.join(BACKENDS)}")
         self.definition, self.backend, self.threads, self.target = definition, backend, threads, target
-        facts = Facts.of(self._remembered("facts", lambda: asdict(self.plan.facts())))
+        self.seconds = seconds
+        self.tuning = self._known_tuning("step") if seconds else None
+        facts = Facts.of(self._facts())
         self.leaves = {name: definition.leaves[name] for name in facts.leaves}
         self.hyper = {name: value for name, value in definition.hyper.items() if name in facts.hyper}
         known = definition.optimizer.hyperparameters()
@@ -163,8 +167,18 @@ class _Compiler:
         self.about = About(definition.in_order(facts.inputs), outputs, lambda: self.plan, lambda: Plan(definition))
         dim = batch_dim(definition.loss)
         self.batch = None if dim is None else Batch(dim, _Joins(lambda entry: self._joins(entry, dim)))
-        self.seconds = seconds
-        self.tuning = self._known_tuning("step") if seconds else None
+
+    def _facts(self) -> Any:
+        """What is kept of `Facts`; where it is not known, nothing is, and all that a first step needs is found now."""
+        import codegen
+
+        def facts() -> Any:
+            return self._remembered("facts", lambda: asdict(self.plan.facts()))
+
+        if self.definition.key is not None and self.backend == "llvm":
+            module = self._module("step", self.definition.capacity)
+            codegen.compile_apart(f"{self.definition.key} facts", facts, module, "step", self.target, self._choices)
+        return facts()
 
     @cached_property
     def plan(self) -> Plan:
@@ -190,8 +204,13 @@ class _Compiler:
             threads=self.threads,
             backend=self.backend,
             profile=profile,
-            choices=None if self.tuning is None else self.tuning[1],
+            choices=self._choices,
         )
+
+    @property
+    def _choices(self) -> Choices | None:
+        """What tuning has decided."""
+        return None if self.tuning is None else self.tuning[1]
 
     def _module(self, entry: str, capacity: Mapping[str, int]) -> Module | Deferred:
         """A module that has the entry, as late as possible."""

@@ -321,6 +321,18 @@ class Program:
         """How the outputs of an entry on all rows follow from those on pieces; empty without a batch axis."""
         return self._batch.joins[entry] if self._batch is not None else {}
 
+    def fits_all_checks(self, entry: str, data: Mapping[str, Array]) -> bool:
+        """Whether no check of the entry can fail on any rows of checked `data`, as far as that is quickly seen.
+
+        False as well where to look through the data would take longer than to copy all that persists.
+        """
+        bounds = self._code(entry).bounds(entry)
+        if bounds is None or any(name not in data or isinstance(data[name], np.memmap) for name in bounds):
+            return False
+        if sum(data[name].nbytes for name in bounds) > self.instance.persistent_bytes():
+            return False
+        return all(data[name].min() >= 0 and data[name].max() < size for name, size in bounds.items())
+
     def run_batches(
         self, entry: str, data: Mapping[str, Array], rows: Array, batch: int, done: int = 0
     ) -> dict[str, Array]:

@@ -5,8 +5,9 @@ implement it. The metadata, plain JSON data, says what is in the arena and what 
 
     buffers   [{name, dtype, shape, role, offset, init}]; the offset is in bytes from the start of the arena, None
               for inputs and large outputs, which are the caller's memory
-    entries   name -> {inputs: [buffer names], outputs: {name: buffer name}, checks: [messages]}
-             (a message that begins with "shape: " is that of a `ShapeError`, others are of an `IndexOutOfRange`)
+    entries   name -> {inputs: [names], outputs: {name: buffer name}, checks: [messages], bounds: [[input, size]]}
+             (a message that begins with "shape: " is that of a `ShapeError`, others are of an `IndexOutOfRange`; a
+             check with bounds fails only where an element of the input is outside [0, size); else they are None)
     dims      named dimension -> the largest size this code was compiled for
     arena     bytes
 """
@@ -101,6 +102,16 @@ class Code(ABC):
     def forget_memory(self) -> None:
         """Let go of the memory of the calls before."""
         self._seen.clear()
+
+    def bounds(self, entry: str) -> dict[str, int] | None:
+        """Input -> a size; no check of the entry fails if all elements are in [0, size). None: that does not tell."""
+        found: dict[str, int] = {}
+        for bound in self.metadata["entries"][entry]["bounds"]:
+            if bound is None:
+                return None
+            name, size = bound
+            found[name] = min(size, found.get(name, size))
+        return found
 
     def fail(self, entry: str, code: int, where: str = "") -> None:
         check = str(self.metadata["entries"][entry]["checks"][code - 1])

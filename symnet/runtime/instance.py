@@ -34,7 +34,7 @@ class Instance:
         with self.lock:
             for known in self.codes.values():
                 known.forget_memory()
-            self.memory.reserve(code.metadata["arena"], keep=self._persistent_bytes())
+            self.memory.reserve(code.metadata["arena"], keep=self.persistent_bytes())
             self.persistent.update(persistent)
             self.codes.update(dict.fromkeys(code.metadata["entries"], code))
 
@@ -51,7 +51,7 @@ class Instance:
     def snapshot(self) -> Array:
         """A copy of the bytes of all that persists, the start of the arena, on memory that is used again."""
         with self.lock:
-            persistent = self.memory.bytes[: self._persistent_bytes()]
+            persistent = self.memory.bytes[: self.persistent_bytes()]
             copy = self._copies.array(persistent.shape, "uint8")
             copy[...] = persistent
             return copy
@@ -61,7 +61,8 @@ class Instance:
         with self.lock:
             self.memory.bytes[: snapshot.size] = snapshot
 
-    def _persistent_bytes(self) -> int:
+    def persistent_bytes(self) -> int:
+        """How many bytes from the start of the arena hold what persists."""
         return max((b["offset"] + self._view(b).nbytes for b in self.persistent.values()), default=0)
 
     def _view(self, buffer: Mapping[str, Any]) -> Array:

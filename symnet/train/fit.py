@@ -89,7 +89,7 @@ class _Run:
     def epoch(self, bar: Bar, interrupts: Interrupts) -> bool:
         """One epoch; whether a callback asked to end the training. A bad index or size in arrays undoes it."""
         program, history = self.program, self.history
-        before = None if isinstance(self.train, Stream) else program.instance.snapshot()
+        before = None if isinstance(self.train, Stream) or self._cannot_fail() else program.instance.snapshot()
         done, steps = program.epochs_done, len(history.losses)
         try:
             return self._epoch(bar, interrupts)
@@ -99,6 +99,16 @@ class _Run:
                 program.epochs_done = done
                 history.forget(steps)
             raise
+
+    def _cannot_fail(self) -> bool:
+        """Whether the data plainly has no bad index or size: then nothing is kept by which to undo an epoch."""
+        uses = [(self.entry, self.train)]
+        if self.figures:
+            uses.append(("evaluate", self.train))
+        if self.validation is not None:
+            uses.append(("evaluate", self.validation))
+        arrays = [(entry, source.everything()) for entry, source in uses]
+        return all(data is not None and self.program.fits_all_checks(entry, data) for entry, data in arrays)
 
     def _epoch(self, bar: Bar, interrupts: Interrupts) -> bool:
         program, history = self.program, self.history

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import symnet as sn
+from symnet.errors import IndexOutOfRange
 from symnet.train.sources import Filed, source
 from tests.symnet.train.conftest import BATCH, ROWS, Make, classifier, numbers, regression, rows
 
@@ -235,3 +236,38 @@ def test_a_bad_batch_of_many_leaves_the_ones_before(fresh: Callable[[Make], Any]
     assert caught.value.__notes__ == ["in batch 3 of this epoch"]
     assert program.history.losses == wanted[:2]
     assert program.epochs_done == 0
+
+
+# --- undoing an epoch ----------------------------------------------------------------------------------------------
+
+
+def test_checks_that_no_row_can_fail(fresh: Callable[[Make], Any]) -> None:
+    """What the compiled code tells of its checks decides whether an epoch must be undone after an error."""
+    program, data = fresh(classifier), rows(40)
+    assert program.code("step").bounds("step") == {"y": 3}
+    assert program.fits_all_checks("step", data)
+    for bad in (-1, 3):
+        assert not program.fits_all_checks("step", {**data, "y": np.where(np.arange(40) == 33, bad, data["y"])})
+    many = np.zeros(program.instance.persistent_bytes() // 8 + 1, np.int64)
+    assert not program.fits_all_checks("step", {**data, "y": many})  # to copy what persists is quicker
+
+
+def test_an_index_that_is_computed_has_no_bounds() -> None:
+    x, i = sn.input("x", ("N", 5)), sn.input("i", ("N",), "int64")
+    near = x[sn.arange(x.shape[0]), i * i]
+    program = sn.compile(sn.mean(near * sn.parameter("w", (1,))), sn.optim.SGD(lr=0.1), {}, {"N": 4})
+    assert program.code("step").bounds("step") is None
+    assert not program.fits_all_checks("step", {"x": np.ones((4, 5), np.float32), "i": np.zeros(4, np.int64)})
+
+
+@pytest.mark.parametrize("where", ["train", "validation"])
+def test_a_bad_index_undoes_the_epoch(where: str, fresh: Callable[[Make], Any]) -> None:
+    program, good = fresh(classifier), rows(40)
+    bad = {**good, "y": np.where(np.arange(40) == 33, 3, good["y"])}
+    program.fit(good, progress=False)
+    before = program.instance.snapshot()
+    given = {"data": bad} if where == "train" else {"data": good, "validation": bad}
+    with pytest.raises(IndexOutOfRange):
+        program.fit(**given, progress=False, shuffle=False)
+    np.testing.assert_array_equal(program.instance.snapshot(), before)
+    assert (program.epochs_done, program.history.losses) == (1, [])

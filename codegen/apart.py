@@ -1,0 +1,77 @@
+"""Compiling in a process of its own, which hands over its results through the cache.
+
+Deriving, simplifying and LLVM take tens of megabytes, of code and of memory in pieces, that nothing would give back
+while the program runs. A child takes them along when it ends: who compiles has afterwards no more than who finds
+everything in the cache.
+
+The child is a fork, so it begins with all that is known. That is safe as long as no other thread of Python may hold a
+lock: then, and wherever there are no forks or no cache, `fill` does nothing, and the work is done by whoever finds the
+cache empty. So it is after an error or a warning: what happens in the child happens again here, where the user sees it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from typing import NoReturn
+
+from codegen import cache, settings
+
+WORKER = "symnet-worker"
+"""Threads of this name wait in native code and hold nothing (`symnet.runtime.native`)."""
+
+_inside: list[bool] = []
+"""Not empty in a child."""
+
+
+def fill(work: Callable[[], object]) -> bool:
+    """Run `work`, which fills the cache, in a child process, and wait for it; whether it was done."""
+    if not _possible():
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # some libraries warn of any fork, as locks of their own may be held
+            child = os.fork()
+    except OSError:  # no memory for another process, or no more of them
+        return False
+    if not child:
+        _work(work)
+    try:
+        _, status = os.waitpid(child, 0)
+    except ChildProcessError:  # the user has children waited for elsewhere
+        return True
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    return status == 0
+
+
+def _possible() -> bool:
+    if _inside or sys.platform != "linux" or settings.check_level() or settings.dump_folder():
+        return False
+    here = threading.current_thread()
+    alone = all(thread is here or thread.name == WORKER for thread in threading.enumerate())
+    return alone and cache.writable()
+
+
+def _work(work: Callable[[], object]) -> NoReturn:
+    """What the child does: nothing of it is seen but files in the cache and the status."""
+    status = 1
+    try:
+        _inside.append(True)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        with warnings.catch_warnings():
+            warnings.showwarning = _give_up  # type: ignore[assignment]
+            work()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _give_up(*about: object) -> NoReturn:
+    raise SystemExit
