@@ -29,8 +29,11 @@ CHAINS = 12
 CHUNK = 256
 """Bytes that one iteration of the copy reads, and bytes that it writes."""
 SMALLEST_BLOCK, LARGEST_BLOCK = 1 << 14, 1 << 27
-SECONDS = 0.02
-"""How long one measurement takes; the best of many shots of a twentieth of that counts."""
+SHOT, LEAST, MOST = 0.001, 0.05, 0.5
+"""Seconds: of one shot at least, and of a measurement, of which the best shot counts."""
+STEADY, BETTER = 60, 0.99
+"""A measurement ends when so many shots brought none that takes less than this share of the best one's time: it takes
+the system some milliseconds to give a thread that has slept a processor of its own."""
 
 _MEMORY, _REPEATS, _CHUNKS = range(3)
 """The slots of the table: memory to work on, how often, how many chunks to copy."""
@@ -80,15 +83,16 @@ def _fastest(run: Run, name: str, threads: int, memory: Array, chunks: int) -> f
     """Seconds of one repetition, in the best of many shots."""
     address, table, repeats, best = _loops().addresses[name], np.zeros(3, np.int64), 1, float("inf")
     table[[_MEMORY, _CHUNKS]] = memory.ctypes.data, chunks
-    end = time.perf_counter() + SECONDS
-    while time.perf_counter() < end or best == float("inf"):
+    begin, steady = time.perf_counter(), 0
+    while (spent := time.perf_counter() - begin) < LEAST or (steady < STEADY and spent < MOST):
         table[_REPEATS] = repeats
         started = time.perf_counter()
         run(address, table.ctypes.data, threads)
         seconds = time.perf_counter() - started
-        if seconds < SECONDS / 20 and time.perf_counter() < end:
+        if seconds < SHOT:
             repeats *= 2
         else:
+            steady = 0 if seconds / repeats < BETTER * best else steady + 1
             best = min(best, seconds / repeats)
     return best
 

@@ -10,8 +10,8 @@ tiles use what is packed. The constants were fitted to several hundred plans of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache
 
 from codegen.llvm.contract.problem import Operand, linear, runs_along
 from codegen.llvm.contract.ways import LINE, Way, Ways, places
@@ -85,7 +85,8 @@ class Costs(Ways):
         step = self.bytes_between(self.left)
         once = rows * min(1.0, between / LINE) * min(1.0, step / LINE)
         lines = min(rows, 1 + (rows - 1) * between / LINE) * min(1.0, step / LINE)
-        once, lines = min(once, self.window(rows)), min(lines, self.window(rows))
+        window = self.windows(rows)
+        once, lines = min(once, window), min(lines, window)
         far = self.reach(self.left, self.rows)
         in_l1 = row_tiles == 1 and lines * steps * LINE <= self.l1_bytes and WAYS * places(step, PERIOD) >= steps
         in_l2 = row_tiles * lines * steps * LINE <= self.target.l2_bytes / 2 and self.kept(step) >= steps
@@ -93,6 +94,11 @@ class Costs(Ways):
         crowded = max(0, rows - WAYS * places(between, PERIOD)) if between >= LINE else 0
         first = far * once + NEAR * (lines - once)
         return (first + again * (col_tiles - 1)) / col_tiles + crowded * NEAR + self.lookups(way, step)
+
+    @cached_property
+    def windows(self) -> Callable[[int], float]:
+        """`window`, which is asked again and again for the rows of a few tiles."""
+        return lru_cache(maxsize=None)(self.window)
 
     def window(self, rows: int) -> float:
         """Different lines for each k that so many rows of the left operand in place have, where they are windows that
@@ -170,7 +176,10 @@ class Costs(Ways):
 
     def turns(self, way: Way) -> int:
         """How often a loop of the microkernel comes to its end inside another."""
-        counts = [math.prod(self.value(axis.extent) for axis in level.axes) for level in self.levels(way)]
+        levels = self.levels(way)
+        if len(levels) == 1:
+            return 0
+        counts = [math.prod(self.value(axis.extent) for axis in level.axes) for level in levels]
         return sum(math.prod(counts[: at + 1]) for at in range(looped(counts) - 1))
 
     def packing(self, way: Way) -> tuple[float, float]:

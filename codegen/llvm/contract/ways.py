@@ -60,6 +60,7 @@ class Ways:
         self.rows, self.columns = max(1, self.value(row.extent)), max(1, self.value(col.extent))
         self.steps = max(1, math.prod(self.value(axis.extent) for axis in self.inner))
         self.batch = math.prod(self.value(axis.extent) for axis in self.grid)
+        self._levels: dict[tuple[bool, bool, int], tuple[Level, ...]] = {}
 
     def value(self, dim: Dim) -> int:
         return dimension.evaluate(dim, self.program.dims)
@@ -153,9 +154,15 @@ class Ways:
 
     def levels(self, way: Way) -> tuple[Level, ...]:
         """The loops of the microkernel over one block of k."""
+        key = (way.left == "place", way.right == "place", way.depth.split)
+        if key not in self._levels:
+            self._levels[key] = self._found_levels(*key)
+        return self._levels[key]
+
+    def _found_levels(self, left_in_place: bool, right_in_place: bool, split: int) -> tuple[Level, ...]:
         found: list[Level] = []
-        placed = [(one, mode == "place") for one, mode in ((self.left, way.left), (self.right, way.right))]
-        for axis in reversed(self.inner[way.depth.split :]):
+        placed = ((self.left, left_in_place), (self.right, right_in_place))
+        for axis in reversed(self.inner[split:]):
             left, right = (one.strides.get(axis.name, 0) if place else 0 for one, place in placed)
             if found and self.runs_on(found[-1], axis, left, right):
                 found[-1] = Level((axis, *found[-1].axes), found[-1].left, found[-1].right)
