@@ -10,6 +10,7 @@ from codegen.llvm.math.coefficients import ERF, ERF_SMALL, ERFCX, ERFCX_LEVEL, E
 from codegen.llvm.math.exponential import expm1_reduced, reduce, scaled
 from codegen.llvm.math.values import (
     Value,
+    fast_two_sum,
     magnitude,
     multiply_add,
     polynomial,
@@ -42,12 +43,39 @@ INVERSE_SQRT_PI = 0.5641895835477563
 
 
 def erfc(x: Value) -> Value:
-    """In float64 for float32 too: a float32 coefficient would be off by half a unit of the result."""
+    """Of float32, by what an operation loses where the target fuses multiply and add, and otherwise in float64."""
+    if x.dtype == "float32" and x.body.fma:
+        return _erfc_of_single(x)
     size, end = magnitude(x), ERFC_IS_ZERO[x.dtype]
     wide = _wide(select(size > end, end, size))
     large = _times_exp_of_square(_erfcx(wide, x.dtype), wide, -1.0)
     result = select(wide < ERFC_SMALL, _one_minus_erf(wide), large)
     return _narrow(select(x < 0.0, 2.0 - result, result), x.dtype)
+
+
+def _erfc_of_single(x: Value) -> Value:
+    """erfc of a float32 by float32 alone: what rounding loses of both sides of the quotient and of x^2 is added at
+    the end, where it is small beside the result."""
+    size, end = magnitude(x), ERFC_IS_ZERO["float32"]
+    within = select(size > end, end, size)
+    small = 1.0 - multiply_add(size, polynomial(size * size, ERF["float32"]), size)
+    middle, divisor = within + ERFCX_MIDDLE, multiply_add(within, 2.0, 1.0)
+    inverse = 1.0 / (middle * divisor)
+    t = (within - ERFCX_MIDDLE) * (divisor * inverse)
+    rest = polynomial(t, ERFCX["float32"])
+    level, level_lost = fast_two_sum(rest.body.splat(ERFCX_LEVEL, "float32"), rest)
+    divisor_lost = multiply_add(within, 2.0, 1.0 - divisor)
+    inverse = middle * inverse
+    quotient = level * inverse
+    missing = multiply_add(-quotient, divisor, level) + multiply_add(-quotient, divisor_lost, level_lost)
+    square = within * within
+    square_lost = multiply_add(within, within, -square)
+    k, r = reduce(-square)
+    power = expm1_reduced(r - square_lost)
+    lost = missing * inverse
+    large = scaled(multiply_add(quotient, power, multiply_add(lost, power, lost)) + quotient, k)
+    result = select(size < ERFC_SMALL, small, large)
+    return select(x < 0.0, 2.0 - result, result)
 
 
 def erfcx(x: Value) -> Value:
