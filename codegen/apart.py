@@ -24,6 +24,9 @@ from codegen import cache, settings
 WORKER = "symnet-worker"
 """Threads of this name wait in native code and hold nothing (`symnet.runtime.native`)."""
 
+MOST, WORTH = 4, 100_000
+"""Processes that compile one program, and the length of the LLVM text for which one more pays."""
+
 _inside: list[bool] = []
 """Not empty in a child."""
 
@@ -49,6 +52,39 @@ def fill(work: Callable[[], object]) -> bool:
         os.waitpid(child, 0)
         raise
     return status == 0
+
+
+def processes(text: str) -> int:
+    """How many processes are worth their start for compiling an LLVM module: several in a child that has processors to
+    itself, as a process with threads is not split without need."""
+    return min(len(os.sched_getaffinity(0)), MOST, 1 + len(text) // WORTH) if _inside else 1
+
+
+def beside(work: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Begin `work` in a child; the function that waits for what it gives."""
+    source, target = os.pipe()
+    try:
+        child = os.fork()
+    except OSError:
+        os.close(source)
+        os.close(target)
+        return work
+    if not child:
+        _work(lambda: _sent(work(), target))
+    os.close(target)
+
+    def wait() -> bytes:
+        with os.fdopen(source, "rb") as pipe:
+            found = pipe.read()
+        _, status = os.waitpid(child, 0)
+        return work() if status else found
+
+    return wait
+
+
+def _sent(data: bytes, target: int) -> None:
+    with os.fdopen(target, "wb") as pipe:
+        pipe.write(data)
 
 
 def _possible() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ class Request:
         return fingerprint(self.given, self.only, self.target, self.profile, *decided, jit.VERSION)
 
     def compiled(self, dump: str = "") -> tuple[dict[str, Any], bytes]:
-        """The metadata and the object file. `dump` is a folder for its texts."""
+        """The metadata and the object files one after the other, whose sizes it tells; texts go to the folder `dump`."""
         from codegen.llvm import jit
         from codegen.metadata import metadata
 
@@ -84,7 +85,8 @@ class Request:
             stem = Path(dump) / f"{self.module.name}.{'-'.join(self.only)}"
             stem.with_name(f"{stem.name}.ll").write_text(library.text, encoding="utf-8")
             stem.with_name(f"{stem.name}.s").write_text(jit.assembly(library.text, self.target), encoding="utf-8")
-        return about, jit.compile_object(library.text, self.target)
+        images = jit.compile_objects(library.pieces(apart.processes(library.text)), self.target)
+        return {**about, "objects": list(map(len, images))}, b"".join(images)
 
     def image(self) -> tuple[dict[str, Any], bytes]:
         """What `compiled` gives, from the cache where it is there."""
@@ -113,7 +115,9 @@ class Library:
         self._request = request
         self.metadata, image = request.image()
         symbols = [entry["symbol"] for entry in self.metadata["entries"].values()]
-        self._code = jit.Loaded(image, [*symbols, *self._counters(), *EXPORTS])
+        ends = list(accumulate(self.metadata["objects"]))
+        first, *others = (image[begin:end] for begin, end in pairwise([0, *ends]))
+        self._code = jit.Loaded(first, [*symbols, *self._counters(), *EXPORTS], others)
         self.functions: Mapping[str, int] = self._code.addresses
 
     def _counters(self) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
 
+from codegen import apart
 from codegen.target import Target
 from symnet.errors import CompilerBug
 
@@ -58,6 +59,13 @@ def compile_object(text: str, target: Target) -> bytes:
     return bytes(machine(target).emit_object(optimised(text, target)))
 
 
+def compile_objects(texts: Sequence[str], target: Target) -> list[bytes]:
+    """The object files of several modules, each compiled by a process of its own."""
+    machine(target)
+    others = [apart.beside(partial(compile_object, text, target)) for text in texts[1:]]
+    return [compile_object(texts[0], target), *(wait() for wait in others)]
+
+
 def assembly(text: str, target: Target) -> str:
     """The assembly language of an LLVM module."""
     return str(machine(target).emit_assembly(optimised(text, target)))
@@ -66,9 +74,11 @@ def assembly(text: str, target: Target) -> str:
 class Loaded:
     """Machine code in this process; it stays as long as this object lives."""
 
-    def __init__(self, image: bytes, names: Iterable[str]) -> None:
-        """Load an object file and look up `names`."""
-        builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
+    def __init__(self, image: bytes, names: Iterable[str], others: Iterable[bytes] = ()) -> None:
+        """Load an object file, and others that it calls, and look up `names`."""
+        builder = llvm.JITLibraryBuilder().add_current_process()
+        for one in (image, *others):
+            builder.add_object_img(one)
         for name in names:
             builder.export_symbol(name)
         with _lock:

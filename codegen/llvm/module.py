@@ -22,15 +22,37 @@ from codegen.target import Target
 class LibraryText:
     """A library before it becomes machine code.
 
-    text     the LLVM module               table    the slots of the table its entries take
+    helpers  the mathematical functions    bodies   function -> the text of a kernel, which has it and others
+    driver   entries and the runtime       table    the slots of the table the entries take
     sharing  entry -> which of its kernels run on several threads, and whether that pays
     symbols  entry -> its kernels in order -> the function that does their work
     """
 
-    text: str
+    helpers: str
+    bodies: Mapping[str, str]
+    driver: str
     table: Slots
     sharing: Mapping[str, Sharing]
     symbols: Mapping[str, Mapping[str, str]]
+
+    @property
+    def text(self) -> str:
+        """The LLVM module."""
+        return "\n".join([self.helpers, *self.bodies.values(), self.driver])
+
+    def pieces(self, count: int) -> list[str]:
+        """The same as so many modules that take about equally long to compile; the first has the entries."""
+        groups: list[dict[str, str]] = [{} for _ in range(count)]
+        loads = [len(self.driver), *[0] * (count - 1)]
+        for name, body in sorted(self.bodies.items(), key=lambda item: -len(item[1])):
+            least = loads.index(min(loads))
+            groups[least][name] = body
+            loads[least] += len(body)
+        shared = [_shared(name, body) for group in groups[1:] for name, body in group.items()]
+        declared = [line for _, declarations in shared for line in declarations]
+        texts = iter(text for text, _ in shared)
+        others = ["\n".join([self.helpers, *(next(texts) for _ in group)]) for group in groups[1:]]
+        return ["\n".join([self.helpers, *declared, *groups[0].values(), self.driver]), *others]
 
 
 def library_text(
@@ -59,8 +81,15 @@ def library_text(
         entries.append(emit_constants(program))
         entries.append(emit_entry(program, texts, table, sharing[program.name], profile, marked, meets))
     helpers = math.definitions(kernel_texts.helpers, target.fma)
-    parts = [helpers, *kernel_texts.bodies, *entries, runtime_text(target.triple)]
-    return LibraryText("\n".join(parts), table, sharing, symbols)
+    driver = "\n".join([*entries, runtime_text(target.triple)])
+    return LibraryText(helpers, kernel_texts.bodies, driver, table, sharing, symbols)
+
+
+def _shared(name: str, body: str) -> tuple[str, list[str]]:
+    """The text of a kernel that is called from another module, and what declares its functions there."""
+    called = re.compile(rf"^define internal (\w+ @{re.escape(name)}(?:\.parts)?\(.*\)) nounwind {{$", re.MULTILINE)
+    declared = [f"declare hidden {found} nounwind" for found in called.findall(body)]
+    return called.sub(r"define hidden \1 nounwind {", body), declared
 
 
 class _Kernels:
@@ -68,7 +97,7 @@ class _Kernels:
 
     def __init__(self, target: Target, choices: Choices) -> None:
         self.target, self.choices = target, choices
-        self.bodies: list[str] = []
+        self.bodies: dict[str, str] = {}
         self.helpers: set[tuple[str, str, int]] = set()
         self._known: dict[Hashable, tuple[Shape, KernelText]] = {}
 
@@ -81,7 +110,7 @@ class _Kernels:
         text = self._text(kernel, program)
         symbol = f"{program.name}.{kernel.name}"
         body = re.sub(rf"@{re.escape(kernel.name)}(?=[.(])", f"@{symbol}", text.text)
-        self.bodies.append(body)
+        self.bodies[symbol] = body
         self.helpers |= text.helpers
         text = replace(text, name=symbol, text=body)
         self._known[shape.key] = shape, text

@@ -10,8 +10,10 @@ import threading
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import symnet as sn
 from codegen import apart, cache
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
@@ -110,3 +112,36 @@ def test_a_program_has_the_same_bits_wherever_it_is_compiled(own_cache: Path) ->
         found[way] = done.stdout.rpartition(" ")
     assert found["child"][0] == found["here"][0]
     assert (found["child"][2], found["here"][2]) == ("False\n", "True\n")
+
+
+@LINUX
+def test_a_library_in_several_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels in modules of their own, compiled by processes of their own, give the same bits."""
+    x, w = sn.input("x", ("N", 7)), sn.input("w", (7, 5))
+    y = sn.tanh(x @ w)
+    single, several = (sn.function([x, w], [y, sn.sum(y), sn.exp(x)]) for _ in range(2))
+    rng = np.random.default_rng(0)
+    given = rng.normal(size=(9, 7)).astype("float32"), rng.normal(size=(7, 5)).astype("float32")
+    monkeypatch.setenv("SYMNET_CACHE", "off")
+    expected = single(*given)
+    monkeypatch.setattr(apart, "_inside", [True])
+    monkeypatch.setattr(apart, "WORTH", 100)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(3)))
+    found = several(*given)
+    assert [len(f._compiled({"N": 9}).metadata["objects"]) for f in (single, several)] == [1, 3]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@LINUX
+def test_work_beside_others() -> None:
+    long = b"symnet" * 100_000  # more than a pipe holds
+    waits = [apart.beside(lambda n=n: long[n:]) for n in range(3)]
+    assert [wait() for wait in waits] == [long[n:] for n in range(3)]
+
+    def only_here() -> bytes:
+        if apart._inside:
+            raise ValueError
+        return b"here"
+
+    assert apart.beside(only_here)() == b"here"
