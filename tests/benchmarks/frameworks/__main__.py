@@ -65,7 +65,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--target", default="native", choices=list(RESTRICTIONS))
     parser.add_argument("--only", nargs="*", default=[], metavar="PART", help="of the names of the contestants")
-    parser.add_argument("--slow", action="store_true", help="also what takes minutes, torch.compile above all")
+    parser.add_argument("--slow", action="store_true", help="also what takes minutes, as XLA does for recurrences")
     parser.add_argument("--python", nargs="*", default=[], metavar="PEER=PATH", help="the Python of a peer")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to keep the figures")
     parser.add_argument("--write", type=Path, nargs="*", metavar="FILE", help="make the page from such files")

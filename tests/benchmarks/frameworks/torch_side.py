@@ -64,6 +64,11 @@ def compiled(work: Training, setting: Setting) -> Job:
     return _epochs(torch.compile(step), batches)
 
 
+def compiled_channels_last(work: Training, setting: Setting) -> Job:
+    step, batches = _training(work, setting, torch.channels_last)
+    return _epochs(torch.compile(step), batches)
+
+
 def loss(work: CrossEntropy, setting: Setting) -> Job:
     torch.set_num_threads(setting.threads)
     numbers, labels = work.data()
