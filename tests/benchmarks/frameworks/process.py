@@ -32,8 +32,8 @@ AVX2 = {
     "NUMBA_CPU_FEATURES": "",
 }
 RESTRICTIONS: Mapping[str, Mapping[str, str]] = {"native": {}, "x86-64-v3": AVX2}
-"""How each framework is kept from instructions above a level. XLA's library of products knows no level, and is left out:
-with it, JAX multiplies at 235 GFLOP/s on one core, twice what AVX2 can do."""
+"""How each framework is kept from instructions above a level. XLA's library of products knows no level, and is left
+out: with it, JAX multiplies at 235 GFLOP/s on one core, twice what AVX2 can do."""
 UNRESTRICTED = ("onnxruntime",)
 """Has no such setting: left out of restricted runs."""
 DROPPED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE", "SYMNET_THREADS", "SYMNET_CHECK")
