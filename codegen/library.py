@@ -67,7 +67,7 @@ class Request:
         return fingerprint(self.given, self.only, self.target, self.profile, *decided, jit.VERSION)
 
     def compiled(self, dump: str = "") -> tuple[dict[str, Any], bytes]:
-        """The metadata and the object files one after the other, whose sizes it tells; texts go to the folder `dump`."""
+        """The metadata and the object files one after the other, whose sizes it tells; texts go to `dump`."""
         from codegen.llvm import jit
         from codegen.metadata import metadata
 
