@@ -24,13 +24,13 @@ _PARTS = ("expr", "ops", "derive", "simplify", "accuracy", "optim", "program")
 def fingerprint(module: Module | Deferred, *options: object) -> str:
     """Equal for modules that compile to the same code with the same options, in this and other processes.
 
-    Covers the graphs of all entries, names of leaves and outputs, capacities, and the compiler's own sources.
+    Covers the graphs of all entries, names of leaves and outputs, capacities, precision, and the compiler's sources.
     """
     digest = hashlib.blake2b(digest_size=20)
     if isinstance(module, Deferred):
         digest.update(repr((module.key, options)).encode())
         return digest.hexdigest()
-    digest.update(repr((sources(), options, sorted(module.capacity.items()), module.name)).encode())
+    digest.update(repr((sources(), options, sorted(module.capacity.items()), module.name, module.precision)).encode())
     roots: list[Expr] = []
     for entry in map(module.prepared, module.entries):
         targets = [node.name for node, _ in entry.updates]

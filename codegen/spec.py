@@ -25,13 +25,15 @@ class Entry:
 class Module:
     """Entries that share parameters, state and hyperparameters; `capacity` bounds the size of each named dimension.
 
-    prepare  what is done to an entry before it is lowered; its leaves and the names of its outputs stay
+    prepare    what is done to an entry before it is lowered; its leaves and the names of its outputs stay
+    precision  of the factors of large float32 matrix products: "float32" as they are, "bf16" rounded to bfloat16
     """
 
     name: str
     entries: tuple[Entry, ...]
     capacity: Mapping[str, int] = field(default_factory=dict)
     prepare: Callable[[Entry], Entry] | None = None
+    precision: str = "float32"
 
     def prepared(self, entry: Entry) -> Entry:
         """The entry as it is lowered."""

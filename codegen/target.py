@@ -42,6 +42,11 @@ class Target:
             return True
         return "+fma" in self.features.split(",") or self.cpu in ("x86-64-v3", "x86-64-v4")
 
+    @property
+    def bf16(self) -> bool:
+        """Whether it multiplies pairs of bfloat16 numbers in vectors of 64 bytes, with float32 sums."""
+        return self.vector_bytes == 64 and "+avx512bf16" in self.features.split(",")
+
 
 @lru_cache(maxsize=None)
 def target(name: str = "native") -> Target:

@@ -196,6 +196,22 @@ def _int_power(scope: Scope, args: Sequence[Value], dtype: str) -> Value:
     return scope.select(compare(scope, "less", exponent, zero), inverse, result)
 
 
+def _bf16(scope: Scope, args: Sequence[Value], dtype: str) -> Value:
+    """The nearest bfloat16, ties to even: half of what is cut off is added to the bits, a little less where the last of
+    those that stay is 0. A NaN stays (it could be rounded to infinity), subnormal numbers are zeros."""
+    (a,) = args
+    integer = Value("", "int32", a.lanes).type
+    bits = scope.emit(f"bitcast {a.typed} to {integer}", (a,), "int32", a.lanes)
+    last = scope.operate("and", scope.operate("lshr", bits, const(16, "int32")), const(1, "int32"))
+    raised = scope.operate("add", scope.operate("add", bits, const(0x7FFF, "int32")), last)
+    exponent = scope.operate("and", bits, const(0x7F800000, "int32"))
+    tiny = compare(scope, "equal", exponent, const(0, "int32"))
+    zero = scope.operate("and", bits, const(-1 << 31, "int32"))
+    rounded = scope.select(tiny, zero, scope.operate("and", raised, const(-1 << 16, "int32")))
+    number = scope.emit(f"bitcast {rounded.typed} to {a.type}", (rounded,), dtype, a.lanes)
+    return scope.select(isnan(scope, a), a, number)
+
+
 def _where(scope: Scope, args: Sequence[Value], dtype: str) -> Value:
     return scope.select(*args)
 
@@ -208,6 +224,7 @@ _OTHERS: dict[str, Callable[[Scope, Sequence[Value], str], Value]] = {
     "floordiv": _floordiv,
     "pow": _int_power,
     "where": _where,
+    "bf16": _bf16,
     "cast": lambda scope, args, dtype: cast(scope, args[0], dtype),
     "isnan": lambda scope, args, dtype: isnan(scope, args[0]),
     "logical_not": lambda scope, args, dtype: scope.operate("xor", args[0], const(True, "bool")),

@@ -6,6 +6,8 @@ Each step of k loads `vectors` vectors of the right operand, broadcasts `rows` e
 `rows * vectors` fused multiply-adds; nothing else but two pointer increments is in the loop. The rows of the left
 operand lie a constant number of bytes apart, so that each is an offset in an instruction and needs no register.
 Every element is summed in the order of k, whatever the tile: results do not depend on how work is cut up.
+
+Where an element of either operand is a pair of bfloat16 numbers, those of two k, the multiply-add is of both.
 """
 
 from __future__ import annotations
@@ -79,6 +81,7 @@ class Microkernel:
     registers    vector registers of the target
     origins      of the sums, and of what stores them
     ahead        what is fetched ahead (by a microkernel with a single loop)
+    pairs        whether the elements, which have the size of `dtype`, are pairs of bfloat16 numbers
     """
 
     name: str
@@ -96,6 +99,7 @@ class Microkernel:
     registers: int = 32
     origins: tuple[Origin, Origin] = (None, None)
     ahead: Ahead | None = None
+    pairs: bool = False
 
     @property
     def parameters(self) -> list[tuple[str, str]]:
@@ -261,7 +265,10 @@ class _Writer:
     def multiply_add(self, a: str, b: str, total: str, result: str) -> None:
         """`result = a * b + total`, one instruction where the target has it."""
         fn, kind, micro = self.fn, self.kind, self.micro
-        if not is_float(micro.dtype):
+        if micro.pairs:
+            pairs = ", ".join(f"<32 x bfloat> {fn.value(f'bitcast {kind} {one} to <32 x bfloat>')}" for one in (a, b))
+            fn.do(f"{result} = call {kind} @llvm.x86.avx512bf16.dpbf16ps.512({kind} {total}, {pairs})")
+        elif not is_float(micro.dtype):
             product = fn.value(f"mul {kind} {a}, {b}")
             fn.do(f"{result} = add {kind} {total}, {product}")
         elif micro.fused:

@@ -50,12 +50,14 @@ FUNCTIONS: Mapping[str, int] = {
     "sin": 1, "cos": 1, "tan": 1, "atan": 1, "sinh": 1, "cosh": 1, "cbrt": 1, "erfc": 1, "erfcx": 1, "copysign": 2,
     "lgamma": 1, "digamma": 1, "trigamma": 1, "minimum": 2, "maximum": 2, "equal": 2, "not_equal": 2, "less": 2,
     "less_equal": 2, "greater": 2, "greater_equal": 2, "logical_and": 2, "logical_or": 2, "logical_not": 1, "isnan": 1,
-    "where": 3, "cast": 1, "philox": 5,
+    "where": 3, "cast": 1, "bf16": 1, "philox": 5,
 }  # fmt: skip
 """The scalar functions of the loop program, with NumPy's meaning (NaN passes through maximum and minimum; float
 division by zero gives infinities; `mod` and `floordiv` round down; comparisons give bool). All else is made of these
-before lowering. `philox(seed, step, stream, element, bits)` is the random number that `symnet.ops.philox` defines: of
-int64 operands, the last of them a constant, an int32 for up to 31 bits and else an int64."""
+before lowering. `bf16(x)` is the float32 x rounded to the nearest bfloat16, ties to even, still a float32; what is
+smaller than the least normal number is a zero. `philox(seed, step, stream, element, bits)` is the random number that
+`symnet.ops.philox` defines: of int64 operands, the last of them a constant, an int32 for up to 31 bits and else an
+int64."""
 
 REDUCERS = ("sum", "prod", "max", "min", "argmax", "argmin", "any", "all")
 """`argmax` and `argmin` take one axis and give the first position as an int64; NaN counts as extreme, as in NumPy."""

@@ -230,6 +230,15 @@ def _erf_array(x: Array) -> Array:
     return np.asarray(_erf(x.astype(np.float64)), dtype=np.float64).astype(x.dtype)
 
 
+def _bf16(x: Array) -> Array:
+    """The nearest bfloat16, ties to even: half of what is cut off is added, a little less where the last bit is 0."""
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    rounded = (bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    tiny = bits & np.uint32(0x7F800000) == 0
+    rounded = np.where(tiny, bits & np.uint32(0x80000000), rounded)
+    return np.where(np.isnan(x), np.float32(np.nan), rounded.view(np.float32))
+
+
 RUNNING: Mapping[str, np.ufunc] = {
     "sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum,
     "any": np.logical_or, "all": np.logical_and,
@@ -249,5 +258,5 @@ MEANING: Mapping[str, Callable[..., Array]] = {
     "maximum": np.maximum, "equal": np.equal, "not_equal": np.not_equal, "less": np.less, "less_equal": np.less_equal,
      "greater": np.greater, "greater_equal": np.greater_equal,
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_not": np.logical_not, "isnan": np.isnan,
-    "where": np.where,
+    "where": np.where, "bf16": _bf16,
 }  # fmt: skip

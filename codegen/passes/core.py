@@ -33,11 +33,15 @@ from symnet.expr.dims import Dim
 
 @dataclass(frozen=True)
 class Pass:
-    """One step of the pipeline: a name, one line of what it does, and a function from programs to programs."""
+    """One step of the pipeline: a name, one line of what it does, and a function from programs to programs.
+
+    exact  whether the program computes the same afterwards, up to the order of sums
+    """
 
     name: str
     description: str
     run: Callable[[Program], Program]
+    exact: bool = True
 
 
 def storage(program: Program, buffer: str) -> str:

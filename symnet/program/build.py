@@ -18,7 +18,7 @@ from symnet.expr.node import Expr
 from symnet.ops.random import SEED, numbered
 from symnet.ops.usually import exactly
 from symnet.program.about import About, Output
-from symnet.program.choices import check_accuracy, tuning_seconds
+from symnet.program.choices import check_accuracy, check_precision, tuning_seconds
 from symnet.program.convert import to_dtype
 from symnet.program.definition import Definition, Facts
 from symnet.program.names import batch_dim, check_capacity
@@ -53,6 +53,7 @@ def compile(
     check_finite: bool = False,
     accuracy: str = "auto",
     tune: bool | float = False,
+    precision: str = "float32",
 ) -> Program:
     """Compile forward, loss, backward and update into one native program.
 
@@ -72,6 +73,9 @@ def compile(
     tune       True, or a number of seconds (True: 30): measure other ways to run each kernel of the training step, and
                keep what is faster; results stay the same to the bit. `prog.tuning` tells what was found. It is kept in
                the cache: tuning the same program again takes no time. See docs/tuning.md
+    precision  "float32", or "bf16": factors of large float32 matrix products are rounded to bfloat16 where they are
+               multiplied; their sums and all else, parameters too, stay float32. Faster where the processor has
+               instructions for it. See docs/numerics.md
 
     Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
     """
@@ -79,6 +83,7 @@ def compile(
 
     _check_kinds(optimizer, outputs, batch, seed)
     accuracy = check_accuracy(accuracy, "compile")
+    precision = check_precision(precision, "compile", dtype)
     seconds = tuning_seconds(tune, backend, "compile")
     outputs = dict(outputs or {})
     _check(loss, outputs)
@@ -89,7 +94,7 @@ def compile(
 
     def defined(roots: Sequence[Expr]) -> _Compiler:
         named = dict(zip(outputs, roots[1:], strict=True))
-        definition = Definition(roots[0], named, optimizer, capacity, accuracy)
+        definition = Definition(roots[0], named, optimizer, capacity, accuracy, precision)
         return _Compiler(definition, backend, threads, target, seconds)
 
     def for_unusual_data() -> tuple[Compile, Batch | None, About]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from symnet.errors import UsageError, nearest
+from symnet.errors import Unsupported, UsageError, nearest
 
 ACCURACIES = ("auto", "strict", "off")
+PRECISIONS = ("float32", "bf16")
 TUNING_SECONDS = 30.0
 """What `tune=True` allows."""
 
@@ -17,6 +18,21 @@ def check_accuracy(choice: object, where: str) -> str:
         raise UsageError(
             f"{where}: accuracy is {choice!r}, expected 'auto', 'strict' or 'off'{nearest(str(choice), ACCURACIES)}"
         )
+    return str(choice)
+
+
+def check_precision(choice: object, where: str, dtype: str | None = None) -> str:
+    """The `precision=` of a front door, which computes in `dtype` if that is said."""
+    if choice == "tf32":
+        raise Unsupported(
+            f"{where}: precision='tf32' is for graphics processors; expected 'float32', or 'bf16', which rounds further"
+        )
+    if choice not in PRECISIONS:
+        raise UsageError(
+            f"{where}: precision is {choice!r}, expected 'float32' or 'bf16'{nearest(str(choice), PRECISIONS)}"
+        )
+    if choice == "bf16" and dtype == "float64":
+        raise UsageError(f"{where}: precision='bf16' is of float32 products; leave out dtype='float64', or precision")
     return str(choice)
 
 

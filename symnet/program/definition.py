@@ -37,9 +37,10 @@ class Definition:
         optimizer: Optimizer,
         capacity: Mapping[str, int],
         accuracy: str,
+        precision: str = "float32",
     ) -> None:
         self.loss, self.outputs, self.optimizer = loss, dict(outputs), optimizer
-        self.capacity, self.accuracy = dict(capacity), accuracy
+        self.capacity, self.accuracy, self.precision = dict(capacity), accuracy, precision
         parameters = leaves_by_name(self.values, "parameter")
         leaves_by_name(self.values, "input", "parameter", "state")  # names are unique across kinds
         self.trainable = {name: node for name, node in parameters.items() if node.attrs["trainable"]}
@@ -81,7 +82,7 @@ class Definition:
         """Equal for definitions of the same programs; None where nothing tells (`codegen.definition_key`)."""
         import codegen
 
-        about = (list(self.outputs), sorted(self.capacity.items()), self.accuracy, list(self.hyper))
+        about = (list(self.outputs), sorted(self.capacity.items()), self.accuracy, self.precision, list(self.hyper))
         return codegen.definition_key([*self.roots, *self.stand_ins], *about)
 
 

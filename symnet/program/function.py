@@ -12,7 +12,7 @@ from symnet.expr.node import Expr
 from symnet.expr.traverse import substitute
 from symnet.ops.random import numbered
 from symnet.ops.usually import exactly
-from symnet.program.choices import check_accuracy
+from symnet.program.choices import check_accuracy, check_precision
 from symnet.program.names import leaves_by_name, named_dims
 from symnet.runtime import arrays as checks
 from symnet.runtime.arrays import Array
@@ -40,8 +40,9 @@ class Function:
         threads: int | None = None,
         target: str = "native",
         accuracy: str = "auto",
+        precision: str = "float32",
     ) -> None:
-        self._accuracy = accuracy
+        self._accuracy, self._precision = accuracy, precision
         self.inputs, self._single = tuple(inputs), single
         self._names = [f"in{i}" for i in range(len(self.inputs))]
         self._outputs = [f"out{i}" for i in range(len(outputs))]
@@ -129,7 +130,7 @@ class Function:
             from symnet.simplify import expand
 
             entry = Entry("call", dict(zip(self._outputs, expand(self._roots, self._accuracy != "off"), strict=True)))
-            module = Module("function", (entry,), self._capacity)
+            module = Module("function", (entry,), self._capacity, precision=self._precision)
             code = codegen.compile(module, only=("call",), profile=profile, **self._options)
             if not profile:
                 self._instance.attach(code)
@@ -156,11 +157,21 @@ class Function:
 
 @overload
 def function(
-    inputs: Sequence[Expr], outputs: Expr, backend: str = ..., threads: int | None = ..., accuracy: str = ...
+    inputs: Sequence[Expr],
+    outputs: Expr,
+    backend: str = ...,
+    threads: int | None = ...,
+    accuracy: str = ...,
+    precision: str = ...,
 ) -> Function: ...
 @overload
 def function(
-    inputs: Sequence[Expr], outputs: Sequence[Expr], backend: str = ..., threads: int | None = ..., accuracy: str = ...
+    inputs: Sequence[Expr],
+    outputs: Sequence[Expr],
+    backend: str = ...,
+    threads: int | None = ...,
+    accuracy: str = ...,
+    precision: str = ...,
 ) -> Function: ...
 def function(
     inputs: Sequence[Expr],
@@ -168,6 +179,7 @@ def function(
     backend: str = "llvm",
     threads: int | None = None,
     accuracy: str = "auto",
+    precision: str = "float32",
 ) -> Function:
     """`f = sn.function([x, W], [p])`: compile expressions; `f(x_array, W_array)` gives arrays.
 
@@ -176,8 +188,9 @@ def function(
 
     accuracy  "auto" or "strict": element-wise operations in float32 that lose digits, and that no rule of
               simplification mends, are computed in another way (`sn.accuracy` tells where and how); "off": as they read
+    precision  "float32", or "bf16": what large float32 matrix products multiply is rounded to bfloat16; see `compile`
     """
-    accuracy = check_accuracy(accuracy, "function")
+    accuracy, precision = check_accuracy(accuracy, "function"), check_precision(precision, "function")
     for what, given in (("inputs", inputs), ("outputs", outputs)):
         if not isinstance(given, (list, tuple)) and not (what == "outputs" and isinstance(given, Expr)):
             raise DTypeError(f"function: the {what} are a {type(given).__name__}, expected a list of expressions")
@@ -186,7 +199,7 @@ def function(
     for node in [*inputs, *results]:
         if not isinstance(node, Expr):
             raise DTypeError(f"function: expected expressions, got {type(node).__name__}")
-    return Function(inputs, results, single, backend, threads, accuracy=accuracy)
+    return Function(inputs, results, single, backend, threads, accuracy=accuracy, precision=precision)
 
 
 def _closed(inputs: Sequence[Expr], names: Sequence[str], roots: Sequence[Expr]) -> list[Expr]:

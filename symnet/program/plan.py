@@ -55,7 +55,8 @@ class Plan:
         ]
         self.watched = Watched(entries[0], {str(node.name): by_parameter[node] for node in self.trained})
         self._far_out, self._prepared = accuracy == "strict", dict[str, Entry]()
-        self.module = Module("program", tuple(entries), dict(definition.capacity), self._expanded)
+        capacity, precision = dict(definition.capacity), definition.precision
+        self.module = Module("program", tuple(entries), capacity, self._expanded, precision)
 
     def facts(self) -> Facts:
         """What it takes to run the program, beside its code."""

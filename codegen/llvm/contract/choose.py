@@ -131,6 +131,7 @@ class _Planner(Costs):
             depth=way.depth,
             row_tiles=choice.row_tiles,
             col_tiles=choice.col_tiles,
+            together=self.together,
         )
 
     def fits(self, way: Way, choice: tuple[float, Choice]) -> bool:

@@ -141,7 +141,7 @@ class Costs(Ways):
 
     def distance(self, other: int) -> float:
         """Cycles for a line of an operand with so many rows or columns, which comes from as near as all of it fits."""
-        size = other * self.steps * self.size
+        size = other * self.steps * self.together * self.size
         if size <= self.l1_bytes / 2:
             return 0.0
         return NEAR if size <= self.target.l2_bytes else FAR if size <= self.target.l3_bytes / 4 else FARTHEST
@@ -184,8 +184,9 @@ class Costs(Ways):
 
     def packing(self, way: Way) -> tuple[float, float]:
         """Cycles to pack the left operand for a tile of rows, and the right operand for a panel of columns."""
-        left = self.steps * way.tile.rows * max(self.distance(self.rows) / NEAR, 1.0)
-        right = self.steps * way.tile.columns * max(self.distance(self.columns) / NEAR, 1.0)
+        steps = self.steps * self.together
+        left = steps * way.tile.rows * max(self.distance(self.rows) / NEAR, 1.0)
+        right = steps * way.tile.columns * max(self.distance(self.columns) / NEAR, 1.0)
         vector = VECTOR * self.lanes * self.size / LINE
         each_left = {
             "place": 0.0,
@@ -204,11 +205,11 @@ class Costs(Ways):
         """Cycles to begin what is packed k after k and comes from memory: for every k, a share has one run of it."""
         left = way.left == "along rows" and self.far(self.rows) and self.bytes_between(self.left) >= PAGE
         right = way.right == "along columns" and self.far(self.columns) and self.bytes_between(self.right) >= PAGE
-        return self.steps * RUN * (left + right)
+        return self.steps * self.together * RUN * (left + right)
 
     def run_of_k(self, one: Operand) -> int:
         """How many k are contiguous in an operand."""
-        return self.steps if self.step(one) == 1 else max(1, self.value(self.inner[-1].extent))
+        return self.steps * self.together if self.step(one) == 1 else max(1, self.value(self.inner[-1].extent))
 
     def useful_lanes(self, count: int) -> float:
         """How many lanes of a vector hold something, when `count` values are cut into vectors."""

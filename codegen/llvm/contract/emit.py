@@ -116,6 +116,7 @@ class _Writer:
             registers=target.registers,
             origins=self.origins,
             ahead=self.ahead if rows == self.tile.rows else None,
+            pairs=chosen.together == 2,
         )
 
     def _walks(self) -> tuple[Walk, ...]:
@@ -260,7 +261,7 @@ class _Writer:
         scope.axes[chosen.row.name], scope.axes[chosen.col.name] = row.start, column.start
         left = frame.operand_address(chosen.left) if chosen.left_mode == "place" else self._packed_rows(row)
         right = frame.operand_address(chosen.right) if chosen.right_mode == "place" else self._packed_columns(column)
-        steps = frame.count(chosen.levels[0].axes)
+        steps = frame.ceil_div(frame.count(chosen.levels[0].axes), chosen.together)
         tile = self._sums_of(row, column)
         if chosen.row_edge != "single":
             self._call(self.micro, left, right, steps, tile, column)

@@ -5,6 +5,8 @@ The operand is evaluated like any other scalar expression, through its access ma
 
     left   row after row (`along k`, `scalar`) or k after k (`along rows`)
     right  k after k, the tile's columns next to each other; columns that do not exist are zeros or arbitrary numbers
+
+Where elements are rounded to bfloat16, those of two k that follow each other are one element of what is packed.
 """
 
 from __future__ import annotations
@@ -16,14 +18,17 @@ from functools import partial
 
 from codegen.llvm.builder import vector_type
 from codegen.llvm.contract.frame import Frame, Span
+from codegen.llvm.contract.pairs import pairs_across, pairs_along
 from codegen.llvm.contract.problem import Operand
 from codegen.llvm.scalars import emit_scalar
-from codegen.llvm.scope import Value, index
+from codegen.llvm.scope import Value, const, index
 from codegen.loops.grammar import Scalar
 from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
 from symnet.expr.dtypes import SHORT
 
+Masks = tuple[Value | None, ...]
+"""Of a vector along k, or of the two that are packed into one."""
 Tiles = Callable[[], AbstractContextManager[Span]]
 """Opens a loop over tiles and gives the present one."""
 
@@ -33,7 +38,7 @@ class Packer:
 
     def __init__(self, frame: Frame) -> None:
         self.frame, self.scope, self.plan = frame, frame.scope, frame.plan
-        self.lanes = frame.plan.tile.lanes
+        self.lanes, self.together = frame.plan.tile.lanes, frame.plan.together
         if frame.plan.right_mode == "along k" and frame.plan.right.load is None:
             self.square = frame.scratch(self.lanes * self.lanes * frame.size)
 
@@ -51,12 +56,12 @@ class Packer:
     def _left_along_rows(self, row: Value, place: Value, k: Value) -> None:
         frame, plan, scope = self.frame, self.plan, self.scope
         _, step, _ = plan.left_layout(frame.size)
-        at = frame.at(place, frame.times(k, step))
+        at = frame.at(place, self._at(k, step))
         whole = isinstance(plan.row.extent, int) and plan.row.extent % self.lanes == 0 == plan.tile.rows % self.lanes
         for vector in range(math.ceil(plan.tile.rows / self.lanes)):
             base = scope.add(row, index(vector * self.lanes))
             mask = None if whole else self._mask(frame.extent(plan.row), base)
-            value = self._vector(plan.left.value, plan.row.name, base, mask)
+            value = self._across(plan.left.value, plan.row.name, base, mask)
             self._put(value, frame.at(at, index(vector * self.lanes * frame.size)))
 
     def _left_along_k(self, row: Value, place: Value) -> None:
@@ -73,7 +78,7 @@ class Packer:
                     self._put(emit_scalar(scope, plan.left.value), frame.at(at, frame.times(k, step)))
                 return
             for k, read in self._along_k(plan.left, plan.left_step):
-                self._put(read(), frame.at(at, frame.times(k, step)))
+                self._put(read(), frame.at(at, self._at(k, step)))
 
     # --- right ---
 
@@ -89,11 +94,11 @@ class Packer:
     def _right_along_columns(self, column: Value, place: Value, k: Value) -> None:
         frame, plan, scope = self.frame, self.plan, self.scope
         step, _ = plan.right_layout(frame.size)
-        at = frame.at(place, frame.times(k, step))
+        at = frame.at(place, self._at(k, step))
         for vector in range(plan.tile.vectors):
             base = scope.add(column, index(vector * self.lanes))
             mask = None if plan.col_edge == "exact" else self._mask(frame.extent(plan.col), base)
-            value = self._vector(plan.right.value, plan.col.name, base, mask)
+            value = self._across(plan.right.value, plan.col.name, base, mask)
             self._put(value, frame.at(at, index(vector * self.lanes * frame.size)))
 
     def _right_along_k(self, column: Value, place: Value) -> None:
@@ -104,7 +109,7 @@ class Packer:
             corner, first_column = frame.at(place, frame.times(first, frame.size)), scope.add(column, first)
             for k, read in self._along_k(plan.right, plan.right_step):
                 rows = self._columns_of_square(first_column, read)
-                self._put_transposed(rows, frame.at(corner, frame.times(k, step)), step)
+                self._put_transposed(rows, frame.at(corner, self._at(k, step)), step)
 
     def _columns_of_square(self, column: Value, read: Callable[[], Value]) -> list[str]:
         """Vectors along k, one for each of the columns from `column` on; those past the last are copies of it.
@@ -155,16 +160,24 @@ class Packer:
 
     # --- shared ---
 
+    def _at(self, k: Value, step: int) -> Value:
+        """The bytes before number `k`, a multiple of `together`, with `step` bytes between packed elements."""
+        return self.frame.times(k, step // self.together)
+
     @contextmanager
     def _each_k(self, stop: int) -> Iterator[Value]:
-        """Loops over the inner axes of the block up to number `stop`; gives the number of k before the position."""
+        """Loops over the inner axes of the block up to number `stop`; gives the number of k before the position.
+
+        What is packed together is one position of the last axis.
+        """
         frame, plan, scope = self.frame, self.plan, self.scope
         axes = plan.inner[plan.depth.split : stop]
         with ExitStack() as loops:
             total = index(0)
             for number, axis in enumerate(axes, plan.depth.split):
                 start, end = frame.k_from[axis.name], frame.k_to[axis.name]
-                scope.axes[axis.name] = position = loops.enter_context(frame.loop(start, end, stem="k"))
+                by = self.together if number == len(plan.inner) - 1 else 1
+                scope.axes[axis.name] = position = loops.enter_context(frame.loop(start, end, by, stem="k"))
                 following: Dim = dimension.product(inner.extent for inner in plan.inner[number + 1 :])
                 total = scope.add(total, scope.mul(scope.sub(position, start), scope.dim(following)))
             yield total
@@ -177,41 +190,70 @@ class Packer:
         """
         frame, scope, inner = self.frame, self.scope, self.plan.inner
         if operand.load is not None and step == 1 and len(inner) > 1:
-            for base, mask in self._vectors(index(0), frame.steps(), whole=False):
-                yield base, partial(self._run, operand, base, mask)
+            for base, masks in self._vectors(index(0), frame.steps(), whole=False):
+                yield base, partial(self._joined, partial(self._run, operand), base, masks)
             return
         start, stop = frame.k_from[inner[-1].name], frame.k_to[inner[-1].name]
         with self._each_k(len(inner) - 1) as k:
-            for base, mask in self._vectors(start, stop, self._whole_vectors()):
+            for base, masks in self._vectors(start, stop, self._whole_vectors()):
                 before = scope.add(k, scope.sub(base, start))
-                yield before, partial(self._vector, operand.value, inner[-1].name, base, mask)
+                yield before, partial(self._joined, partial(self._vector, operand.value, inner[-1].name), base, masks)
 
-    def _vectors(self, start: Value, stop: Value, whole: bool) -> Iterator[tuple[Value, Value | None]]:
-        """Vectors from start to stop, for each its first position and mask: a loop, then what is left over.
+    def _vectors(self, start: Value, stop: Value, whole: bool) -> Iterator[tuple[Value, Masks]]:
+        """Vectors from start to stop, for each its first position and masks: a loop, then what is left over.
 
         `whole` says that there is nothing left over.
         """
+        length = self.lanes * self.together
         scope, count = self.scope, self.scope.sub(stop, start)
         if whole:
             full = count
         elif count.is_constant:
-            full = index(int(count.text) // self.lanes * self.lanes)
+            full = index(int(count.text) // length * length)
         else:
-            full = scope.operate("and", count, index(-self.lanes))
+            full = scope.operate("and", count, index(-length))
         middle = scope.add(start, full)
         if full.text != "0":
-            with self.frame.loop(start, middle, self.lanes, stem="k") as base:
-                yield base, None
+            with self.frame.loop(start, middle, length, stem="k") as base:
+                yield base, (None,) * self.together
         if full.text != count.text:
             left_over = scope.sub(stop, middle)
             with self.frame.when(scope.operate("icmp sgt", left_over, index(0), "bool")):
-                yield middle, scope.prefix_mask(left_over, self.lanes)
+                parts = (scope.sub(left_over, index(before)) for before in range(0, length, self.lanes))
+                yield middle, tuple(scope.prefix_mask(part, self.lanes) for part in parts)
 
     def _whole_vectors(self) -> bool:
         """Whether every block of k is whole vectors along the last inner axis, as far as numbers tell."""
         depth, extent = self.plan.depth, self.plan.inner[-1].extent
         cut = not depth.whole and depth.split == len(self.plan.inner) - 1
-        return isinstance(extent, int) and extent % self.lanes == 0 and not (cut and depth.chunk % self.lanes)
+        length = self.lanes * self.together
+        return isinstance(extent, int) and extent % length == 0 and not (cut and depth.chunk % length)
+
+    def _joined(self, read: Callable[[Value, Value | None], Value], first: Value, masks: Masks) -> Value:
+        """A packed vector along k from position `first` on, of what `read` gives at a position under a mask."""
+        bases = (self.scope.add(first, index(number * self.lanes)) for number in range(self.together))
+        parts = [read(base, mask) for base, mask in zip(bases, masks, strict=True)]
+        return parts[0] if self.together == 1 else pairs_along(self.scope, *parts)
+
+    def _across(self, value: Scalar, axis: str, base: Value, mask: Value | None) -> Value:
+        """A packed vector of the operand at consecutive positions of its row or column axis, for the present k.
+
+        Of a pair whose second k does not exist, that is a zero.
+        """
+        if self.together == 1:
+            return self._vector(value, axis, base, mask)
+        scope, last = self.scope, self.plan.inner[-1]
+        k, end = scope.axes[last.name], self.frame.k_to[last.name]
+        following = scope.add(k, index(1))
+        even = isinstance(last.extent, int) and last.extent % 2 == 0
+        low = self._vector(value, axis, base, mask)
+        scope.axes[last.name] = following if even else scope.minimum(following, scope.sub(end, index(1)))
+        high = self._vector(value, axis, base, mask)
+        scope.axes[last.name] = k
+        if not even:
+            exists = scope.operate("icmp slt", following, end, "bool")
+            high = scope.select(exists, high, const(0.0, high.dtype))
+        return pairs_across(scope, low, high)
 
     def _run(self, operand: Operand, k: Value, mask: Value | None) -> Value:
         """A vector of an operand that is one run of memory along k, from number `k` of the block on."""

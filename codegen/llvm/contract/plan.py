@@ -28,7 +28,7 @@ RightMode = Literal["place", "along columns", "along k"]
 class Depth:
     """How the sum over k is cut: blocks of `chunk` positions of inner axis `split`, the axes after it in full.
 
-    steps   the most k in a block
+    steps   the most steps of the microkernel in a block: k, or pairs of k (see `Plan.together`)
     blocks  how many there are at the largest sizes; with one, sums never leave the registers
     """
 
@@ -89,6 +89,7 @@ class Plan:
     left_step   elements from one k to the next, of a left operand that is packed along k; likewise right_step
     levels      the loops of the microkernel over one block of k, outermost first
     row_tiles, col_tiles    tiles in a share
+    together    how many k lie in each element of a packed operand: 1, or a pair rounded to bfloat16
     """
 
     row: Axis
@@ -106,6 +107,7 @@ class Plan:
     depth: Depth
     row_tiles: int
     col_tiles: int
+    together: int = 1
 
     def left_layout(self, size: int) -> tuple[int, int, int]:
         """See `left_layout`; `size` is that of an element."""
@@ -143,8 +145,8 @@ class Plan:
 
 
 def left_layout(mode: LeftMode, tile: Tile, steps: int, size: int) -> tuple[int, int, int]:
-    """Of the left operand packed for one tile, `steps` of k and elements of `size` bytes: bytes between rows, bytes
-    between k, bytes in all."""
+    """Of the left operand packed for one tile, so many steps of elements of `size` bytes: bytes between rows, bytes
+    between steps, bytes in all."""
     if mode == "along rows":
         step = math.ceil(tile.rows / tile.lanes) * tile.lanes * size
         return size, step, step * steps
@@ -155,6 +157,6 @@ def left_layout(mode: LeftMode, tile: Tile, steps: int, size: int) -> tuple[int,
 
 
 def right_layout(tile: Tile, steps: int, size: int) -> tuple[int, int]:
-    """Of the right operand packed for one panel of columns: bytes between k, bytes in all."""
+    """Of the right operand packed for one panel of columns: bytes between steps, bytes in all."""
     step = tile.columns * size
     return step, step * (steps + tile.lanes)  # a transposed square may reach past the last k

@@ -66,6 +66,11 @@ class Contraction:
         return (Let(self.acc, self.product), *self.epilogue)
 
     @property
+    def rounded(self) -> bool:
+        """Whether both operands are rounded to bfloat16."""
+        return all(isinstance(part, Apply) and part.fn == "bf16" for part in self.product.args)
+
+    @property
     def axes(self) -> dict[str, Axis]:
         return {axis.name: axis for role in ROLES for axis in self.roles[role]}
 

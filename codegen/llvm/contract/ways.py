@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+from codegen.llvm.contract.pairs import in_pairs, unrounded
 from codegen.llvm.contract.plan import Depth, LeftMode, Level, RightMode, left_layout, right_layout
 from codegen.llvm.contract.problem import Contraction, Operand, axes_in, linear, operand, runs_along
 from codegen.llvm.tiles import Tile, candidates
@@ -57,8 +58,11 @@ class Ways:
         self.grid = tuple(axis for axis in outer if axis not in (row, col))
         self.left, self.right = self.operands()
         self.inner = self.inner_axes()
+        self.together = 2 if in_pairs(problem, self.inner, target) else 1
+        if self.together == 2:
+            self.left, self.right = unrounded(self.left, problem), unrounded(self.right, problem)
         self.rows, self.columns = max(1, self.value(row.extent)), max(1, self.value(col.extent))
-        self.steps = max(1, math.prod(self.value(axis.extent) for axis in self.inner))
+        self.steps = math.ceil(max(1, math.prod(self.value(axis.extent) for axis in self.inner)) / self.together)
         self.batch = math.prod(self.value(axis.extent) for axis in self.grid)
         self._levels: dict[tuple[bool, bool, int], tuple[Level, ...]] = {}
 
@@ -112,6 +116,8 @@ class Ways:
         if self.runs_along_k(self.left):
             modes.insert(0, "along k")
         between = self.left.strides.get(self.row.name, 0)
+        if self.together > 1:
+            return tuple(modes[:-1]) or ("along rows",)
         if self.in_place(self.left) and isinstance(between, int):
             modes.insert(0, "place")
         return tuple(modes)
@@ -119,6 +125,8 @@ class Ways:
     def right_modes(self, tile: Tile) -> tuple[RightMode, ...]:
         """In place if possible, which asks for neighbouring columns; and the ways to pack."""
         modes: list[RightMode] = ["along columns", "along k"] if self.runs_along_k(self.right) else ["along columns"]
+        if self.together > 1:
+            return tuple(modes)
         extent = self.col.extent
         ragged = not isinstance(extent, int) or (extent < tile.columns and extent % tile.lanes != 0)
         masked = not ragged or self.target.vector_bytes >= 32  # whether lanes can be left out of a load
@@ -193,7 +201,7 @@ class Ways:
             lengths = {max(self.lanes, TOGETHER // self.size // (self.rows + self.columns))}
         for most in sorted(lengths):
             if most < self.steps:
-                yield self.blocks(most)
+                yield self.blocks(most * self.together)
 
     def blocks(self, most: int) -> Depth:
         """Blocks of at most `most` k."""
@@ -202,14 +210,15 @@ class Ways:
         split = next(at for at, count in enumerate(following) if count <= most)
         chunk = math.ceil(extents[split] / math.ceil(extents[split] * following[split] / most))
         if chunk > self.lanes:  # whole vectors
-            chunk = math.ceil(chunk / self.lanes) * self.lanes
+            chunk = math.ceil(chunk / (self.lanes * self.together)) * self.lanes * self.together
         return self.cut(split, chunk)
 
     def cut(self, split: int, chunk: int) -> Depth:
         """Blocks of `chunk` positions of inner axis `split`, the axes after it in full."""
         extents = [self.value(axis.extent) for axis in self.inner]
         blocks = math.prod(extents[:split]) * math.ceil(extents[split] / max(1, chunk))
-        return Depth(split, chunk, max(1, chunk * math.prod(extents[split + 1 :])), max(1, blocks))
+        steps = math.ceil(chunk * math.prod(extents[split + 1 :]) / self.together)
+        return Depth(split, chunk, max(1, steps), max(1, blocks))
 
     # --- caches ---
 
@@ -219,7 +228,7 @@ class Ways:
 
     def far(self, other: int) -> bool:
         """Whether an operand of so many rows or columns is larger than the second-level cache."""
-        return other * self.steps * self.size > self.target.l2_bytes
+        return other * self.steps * self.together * self.size > self.target.l2_bytes
 
     def kept(self, step: int) -> int:
         """How many k, `step` bytes apart, the second-level cache keeps (16 ways are assumed)."""
