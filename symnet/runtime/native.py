@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from symnet.runtime.arrays import Array
 from symnet.runtime.code import Code
 from symnet.runtime.lock import lock
 from symnet.runtime.memory import Memory
+from symnet.runtime.spread import Spread
 
 _POINTER, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _RUN = ctypes.CFUNCTYPE(_I32, _POINTER, _POINTER, _POINTER, _I64)
@@ -28,9 +30,6 @@ _WORKER = ctypes.CFUNCTYPE(None, _POINTER, _I64)
 
 SYNC_BYTES = 1024
 MOST_THREADS = 1024
-LONG_LOOP = 5000
-"""Batches from which a loop of small steps is spread over threads: it takes the system some milliseconds to give a
-thread that has slept a processor of its own, and until then two threads on one processor wait for each other."""
 ARGUMENTS = (
     "sync", "entry", "table", "slots", "rows", "batch", "first", "last", "dim_slot", "order", "arrays", "records",
     "reached",
@@ -38,6 +37,7 @@ ARGUMENTS = (
 """The argument block of sn_epoch: one 8-byte slot each; the arrays are described from slot ARRAYS on, four slots each
 (base, bytes of a row, table slot, staging buffer), then the records (source, bytes, target, kind)."""
 ARRAYS, COPY_EACH = 16, 0
+FIRST, LAST = ARGUMENTS.index("first"), ARGUMENTS.index("last")
 
 
 def thread_count(wanted: int | None) -> int:
@@ -113,7 +113,11 @@ class NativeCode(Code):
         entries = metadata["entries"]
         self._entry = {name: functions[about["symbol"]] for name, about in entries.items()}
         self._threads = {name: threads if about["parallel"] else 1 for name, about in entries.items()}
-        self._repeated = {name: threads if about["parallel_repeated"] else 1 for name, about in entries.items()}
+        self._spread = {
+            name: Spread(threads)
+            for name, about in entries.items()
+            if about["parallel_repeated"] and not about["parallel"] and threads > 1
+        }
         self._slot = {name: i for i, name in enumerate(metadata["table"])}
         self._inputs = {n.removeprefix("input:"): i for n, i in self._slot.items() if n.startswith("input:")}
         self._given_slots = {n.removeprefix("output:"): i for n, i in self._slot.items() if n.startswith("output:")}
@@ -179,14 +183,13 @@ class NativeCode(Code):
     ) -> tuple[dict[str, Array], int]:
         count = len(rows)
         steps = -(-count // batch)
-        threads = (self._repeated if steps >= LONG_LOOP else self._threads)[entry]
         sizes = self.sizes_of(entry, {**data, **fixed})
         outputs = self.metadata["entries"][entry]["outputs"]
         left = {name: self.view(buffer, memory, sizes) for name, buffer in outputs.items()}
         kept = {name: np.zeros((steps, *value.shape), value.dtype) for name, value in left.items()}
         staging = {name: np.empty((batch, *array.shape[1:]), array.dtype) for name, array in data.items()}
         with self._pool.lock:
-            table = self._fill(memory, {**data, **fixed}, sizes, threads)
+            table = self._fill(memory, {**data, **fixed}, sizes, self._threads[entry])
             arrays = [
                 value
                 for name, array in data.items()
@@ -220,6 +223,22 @@ class NativeCode(Code):
             block = np.zeros(ARRAYS + len(arrays) + len(records), np.int64)
             block[: len(ARGUMENTS)] = [values[name] for name in ARGUMENTS]
             block[ARRAYS:] = arrays + records
-            code = int(self._epoch(self._pool.address, block.ctypes.data, threads))
+            code = self._loop(entry, block, steps)
             reached = int(block[ARGUMENTS.index("reached")])
             return {name: values[:reached] for name, values in kept.items()}, code
+
+    def _loop(self, entry: str, block: Array, steps: int) -> int:
+        """Run the batches that an argument block describes, until one fails; 0 or its code."""
+        spread, address, reached = self._spread.get(entry), block.ctypes.data, 0
+        if spread is None:
+            return int(self._epoch(self._pool.address, address, self._threads[entry]))
+        while reached < steps:
+            threads, count = spread.next(steps - reached)
+            block[FIRST], block[LAST] = reached, reached + count
+            sync = self._pool.ready(threads)
+            started = time.perf_counter()
+            if code := int(self._epoch(sync, address, threads)):
+                return code
+            spread.took(threads, count, time.perf_counter() - started)
+            reached += count
+        return 0
