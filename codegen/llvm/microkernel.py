@@ -216,41 +216,57 @@ class _Writer:
     def steps(self, left: str, right: str, sums: Sums, masks: Masks) -> Sums:
         """What is done in the innermost loop: one k, or all those of the short loops inside it one after the other.
 
-        Windows that overlap read elements of the left operand again. Where the registers do not suffice to keep them,
-        each k gets a pointer of its own, of which LLVM does not know that it is the same: it would keep the elements
-        nevertheless, and sums in memory instead.
+        Those of the innermost one together, where they read elements of the left operand again. Where the registers do
+        not suffice for that, each gets a pointer of its own, of which LLVM does not know that it is the same: it would
+        keep the elements nevertheless, and sums in memory instead.
         """
-        short, micro = self.micro.walks[self.looped :], self.micro
-        keeps = len(self.cells) + micro.vectors + micro.rows <= micro.registers
+        micro, short = self.micro, list(self.micro.walks[self.looped :])
+        together = Walk(1, 0, 0)
+        if short and shared_elements(micro.rows, micro.vectors, micro.left_row, short[-1], micro.registers):
+            together = short.pop()
         places = list(product(*(range(walk.count or 0) for walk in short)))
         for number, place in enumerate(places, 1):
             from_left = sum(at * (walk.left or 0) for at, walk in zip(place, short, strict=True))
             from_right = sum(at * (walk.right or 0) for at, walk in zip(place, short, strict=True))
             last = number == len(places)
-            if number > 1 and not keeps:
+            if number > 1 and together.count == 1:
                 left = self.fn.value(f'call ptr asm "", "=r,0"(ptr {left})')
-            sums = self.step(left, from_left, right, from_right, sums, masks, last)
+            counted = range(together.count or 0)
+            k = [(from_left + at * (together.left or 0), from_right + at * (together.right or 0)) for at in counted]
+            sums = self.step(left, right, k, sums, masks, last)
         return sums
 
-    def step(
-        self, left: str, from_left: int, right: str, from_right: int, sums: Sums, masks: Masks, last: bool
-    ) -> Sums:
-        """What is done for one k, whose operands lie so many bytes behind the pointers."""
+    def step(self, left: str, right: str, k: Sequence[tuple[int, int]], sums: Sums, masks: Masks, last: bool) -> Sums:
+        """What is done for some k, whose operands lie so many bytes behind the pointers; the elements of the left one
+        each read once, in such an order that every sum gets its products in the order of k."""
         micro, fn = self.micro, self.fn
-        size = BYTES[micro.dtype]
-        new: Sums = {}
-        columns = [self.right(right, from_right + v * self.vector_bytes, mask) for v, mask in enumerate(masks)]
+        new = dict(sums)
+        columns = [
+            [self.right(right, from_right + v * self.vector_bytes, mask) for v, mask in enumerate(masks)]
+            for _, from_right in k
+        ]
+        uses: dict[int, list[tuple[int, int]]] = {}
         for row in range(micro.rows):
-            at = fn.value(f"getelementptr i8, ptr {left}, i64 {from_left + row * micro.left_row}")
-            element = fn.value(f"load {LLVM_TYPE[micro.dtype]}, ptr {at}, align {size}")
-            first = fn.value(f"insertelement {self.kind} poison, {LLVM_TYPE[micro.dtype]} {element}, i64 0")
-            all_lanes = f"<{micro.lanes} x i32> zeroinitializer"
-            spread = fn.value(f"shufflevector {self.kind} {first}, {self.kind} poison, {all_lanes}")
-            for vector in range(micro.vectors):
-                result = f"%n{row}.{vector}" if last else f"%{fn.fresh('n')}"
-                self.multiply_add(spread, columns[vector], sums[row, vector], result)
-                new[row, vector] = result
+            for number, (from_left, _) in enumerate(k):
+                uses.setdefault(from_left + row * micro.left_row, []).append((row, number))
+        for offset in sorted(uses, reverse=k[-1][0] < k[0][0]) if len(k) > 1 else uses:
+            spread = self.left(left, offset)
+            for row, number in uses[offset]:
+                final = last and number + 1 == len(k)
+                for vector in range(micro.vectors):
+                    result = f"%n{row}.{vector}" if final else f"%{fn.fresh('n')}"
+                    self.multiply_add(spread, columns[number][vector], new[row, vector], result)
+                    new[row, vector] = result
         return new
+
+    def left(self, pointer: str, offset: int) -> str:
+        """One element of the left operand in all lanes."""
+        fn, kind = self.fn, LLVM_TYPE[self.micro.dtype]
+        at = fn.value(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+        element = fn.value(f"load {kind}, ptr {at}, align {BYTES[self.micro.dtype]}")
+        first = fn.value(f"insertelement {self.kind} poison, {kind} {element}, i64 0")
+        all_lanes = f"<{self.micro.lanes} x i32> zeroinitializer"
+        return fn.value(f"shufflevector {self.kind} {first}, {self.kind} poison, {all_lanes}")
 
     def right(self, pointer: str, offset: int, mask: str | None) -> str:
         """One vector of the right operand."""
@@ -307,6 +323,16 @@ def looped(counts: Sequence[int | None]) -> int:
         number -= 1
         written *= counts[number] or 1
     return number
+
+
+def shared_elements(rows: int, vectors: int, left_row: int, walk: Walk, registers: int) -> int:
+    """How many different elements of the left operand a short loop reads in all its k for so many rows `left_row` bytes
+    apart, where some are the same, and the registers suffice for sums, all vectors of the right operand, an element,
+    and one more; else 0."""
+    count, step = walk.count or 0, walk.left or 0
+    different = len({row * left_row + at * step for row in range(rows) for at in range(count)})
+    fits = rows * vectors + count * vectors + 2 <= registers
+    return different if step and fits and different < rows * count else 0
 
 
 def _static_mask(active: int, lanes: int) -> str | None:

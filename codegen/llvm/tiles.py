@@ -30,20 +30,22 @@ class Tile:
     def columns(self) -> int:
         return self.vectors * self.lanes
 
-    def step(self) -> float:
+    def step(self, elements: float, one_place: bool) -> float:
         """Cycles for one k: multiply-adds or loads (a little dearer, for what they may miss), whichever take longer.
 
-        So few multiply-adds that they wait for each other take longer than they would; towards that limit the two add
-        up softly, by a norm that fits what is measured.
+        `elements` are read of the left operand, one for each row or fewer. Where all lie at `one_place` of their lines,
+        so in one bank of the nearest cache, a cycle reads one of them. So few multiply-adds that they wait for each
+        other take longer than they would; towards that limit the two add up softly, by a norm that fits what is
+        measured.
         """
         work = self.rows * self.vectors / 2
-        loads = (self.rows + self.vectors) / 2 * 1.06
+        loads = max((elements + self.vectors) / 2 * 1.06, elements if one_place else 0)
         busy = math.sqrt(math.hypot(max(work, loads) ** 2, LATENCY**2))
         return busy + 0.06 * (self.rows / self.lanes + self.vectors)
 
-    def cost(self, depth: int, per_vector: float) -> float:
-        """Cycles for one tile with sums over `depth`; `per_vector` for what is done with each vector of sums."""
-        return depth * self.step() + self.rows * self.vectors * per_vector + CALL
+    def least(self, depth: int, per_vector: float) -> float:
+        """Cycles for one tile with sums over `depth` at least; `per_vector` for what is done with a vector of sums."""
+        return depth * self.step(0, one_place=False) + self.rows * self.vectors * per_vector + CALL
 
     def count(self, rows: int, columns: int) -> tuple[int, int]:
         """How many tiles cover so many rows and columns."""

@@ -5,7 +5,8 @@
 borders  `x` is read beyond its edges, with a test at every element. Where it cannot have room for zeros around it
          itself (an input), a copy with a border is read in place, by all contractions that reach equally far.
 columns  where `k` is to run in vectors, `w` has its elements far apart. A copy has them side by side, in panels: what
-         a tile of results reads is one run of memory. Weights of a recurrence are copied once, before its steps.
+         a tile of results reads is one run of memory, in which the places of a window follow each other. Weights of a
+         recurrence are copied once, before its steps.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from codegen.loops.grammar import (
+    Affine,
     Apply,
     Axis,
     Buffer,
@@ -138,6 +140,8 @@ class _Copying:
             columns = (panel, replace(column, extent=PANEL))
             places = {column.name: add(scale(axis_index(panel.name), PANEL), axis_index(column.name))}
         own = [axis for axis in (*kernel.axes, *bound_axes(kernel.body)) if axis.name in axes_in(load.index)]
+        slid = _slid(kernel)
+        own.sort(key=lambda axis: axis.name in slid)
         order = (*columns[:-1], *(axis for axis in own if axis != column), columns[-1])
         copy = self.buffer(f"{load.buffer}_columns", load, tuple(axis.extent for axis in order))
         index = tuple(axis_index(axis.name) for axis in order)
@@ -188,6 +192,16 @@ def _with_border(load: Load, beyond: Reach, copy: Buffer) -> Kernel:
     value = Load(load.buffer, inside, load.dtype, fill=Const(load.fill.value if load.fill else 0, load.dtype))
     store = Store(copy.name, index, replace(value, origin=load.origin), origin=load.origin)
     return Kernel(copy.name, axes, (store,), note=f"{load.buffer} with zeros around it")
+
+
+def _slid(kernel: Kernel) -> set[str]:
+    """The summed axes along which windows are read. The products of a window follow each other where nothing runs
+    inside them, so that what neighbouring windows share need not be read again."""
+    first = kernel.body[0]
+    assert isinstance(first, Reduce)
+    assert isinstance(first.value, Apply)
+    parts = (part for load in _loads(first.value) for part in load.index if isinstance(part, Affine))
+    return {axis for part in parts if len(part.terms) > 1 for axis, _ in part.terms}
 
 
 def _column(kernel: Kernel) -> Axis | None:

@@ -21,7 +21,8 @@ from symnet.expr.dtypes import BYTES
 def fetched_ahead(problem: Contraction, plan: Plan, target: Target) -> tuple[list[Load], Ahead | None]:
     """What the epilogue reads from afar, one load for each array, and in what order the lines of a tile are fetched.
 
-    Only arrays whose rows are equally far apart are fetched together, and nothing by a microkernel of several loops.
+    Only arrays whose rows are equally far apart are fetched together. Of several loops of a microkernel the innermost
+    asks for all lines, the first time it runs, if it is long enough for half of them; after that they are there.
     """
     found: dict[str, tuple[Load, int]] = {}
     size = 0
@@ -31,13 +32,18 @@ def fetched_ahead(problem: Contraction, plan: Plan, target: Target) -> tuple[lis
             found[load.buffer] = load, step
             shape = problem.program.buffers[load.buffer].shape
             size += dimension.evaluate(dimension.product(shape), problem.program.dims) * BYTES[load.dtype]
-    if size <= target.l2_bytes or not plan.depth.whole or looped([None] * len(plan.levels)) > 1:
+    if size <= target.l2_bytes or not plan.depth.whole:
         return [], None
     step = Counter(step for _, step in found.values()).most_common(1)[0][0]
     together = [load for load, its_step in found.values() if its_step == step]
     row = range(0, plan.tile.columns * BYTES[together[0].dtype], LINE)
     lines = tuple(number * step + line for number in range(plan.tile.rows) for line in row)
-    return together, Ahead(len(together), lines, plan.depth.steps)
+    if len(plan.levels) == 1:
+        return together, Ahead(len(together), lines, plan.depth.steps)
+    counts = [dimension.product(axis.extent for axis in level.axes) for level in plan.levels]
+    innermost = counts[looped([None, *(dimension.evaluate(count, {}) for count in counts[1:])]) - 1]
+    steps = dimension.evaluate(innermost, problem.program.dims)
+    return (together, Ahead(len(together), lines, steps)) if 2 * steps >= len(lines) else ([], None)
 
 
 def _row_step(load: Load, problem: Contraction, plan: Plan) -> int | None:

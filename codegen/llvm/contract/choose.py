@@ -148,7 +148,7 @@ class _Planner(Costs):
     def least(self, tile: Tile) -> float:
         """What any plan with this tile costs at least, in the terms of `divisions`."""
         down, across = tile.count(self.rows, self.columns)
-        return len(THREADS) * self.batch * down * across * tile.cost(self.steps, self.per_vector)
+        return len(THREADS) * self.batch * down * across * tile.least(self.steps, self.per_vector)
 
     def divisions(self, way: Way) -> Iterator[tuple[float, Choice]]:
         """Ways to cut the tiles into shares, with the cost of running it so."""

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 
 from codegen.llvm.contract.problem import Operand, linear, runs_along
 from codegen.llvm.contract.ways import LINE, Way, Ways, places
-from codegen.llvm.microkernel import looped
+from codegen.llvm.microkernel import Walk, looped, shared_elements
 from codegen.llvm.tiles import CALL
 from codegen.loops.grammar import Affine, Load, Store, stores
 
@@ -61,7 +61,7 @@ class Costs(Ways):
         if way.depth.whole and col_tiles == 1:  # shares follow each other down the rows
             row_tiles, col_tiles = tile.count(self.rows, self.columns)
         waiting = self.left_lines(way, row_tiles, col_tiles) + self.right_lines(way, row_tiles)
-        each: float = (tile.step() ** NORM + waiting**NORM) ** (1 / NORM)
+        each: float = (self.step_cost(way) ** NORM + waiting**NORM) ** (1 / NORM)
         vectors = tile.rows * tile.vectors
         ends = vectors * self.per_vector + CALL
         if not way.depth.whole:
@@ -72,6 +72,20 @@ class Costs(Ways):
         if way.left == "place":
             ends += LINE_APART * tile.rows * self.lines_apart
         return self.steps * each + ends + TURN * self.turns(way)
+
+    def step_cost(self, way: Way) -> float:
+        """Cycles for one k of a tile, when everything is in the first-level cache."""
+        tile = way.tile
+        if way.left != "place":
+            return tile.step(tile.rows, one_place=False)
+        between = self.value(self.left.strides.get(self.row.name, 0)) * self.size
+        levels = self.levels(way)
+        counts = [math.prod(self.value(axis.extent) for axis in level.axes) for level in levels]
+        shared = 0
+        if looped(counts) < len(counts):
+            walk = Walk(counts[-1], self.value(levels[-1].left) * self.size, 0)
+            shared = shared_elements(tile.rows, tile.vectors, between, walk, self.target.registers)
+        return tile.step(shared / counts[-1] if shared else tile.rows, one_place=between % LINE == 0)
 
     def left_lines(self, way: Way, row_tiles: int, col_tiles: int) -> float:
         """Cycles for each k in which a tile's lines of the left operand come from beyond the first-level cache.

@@ -92,6 +92,38 @@ def test_written_out_windows_stay_in_the_registers() -> None:
     assert not re.search(r"vmovups\s+%ymm\d+, -?\d*\(%rsp\)", loop)
 
 
+@pytest.mark.parametrize("step", ["v + j", "v - j + 2", "2*v + j"])
+def test_what_windows_share_is_read_once(step: str) -> None:
+    """The places of a window follow each other in the loop over channels, forwards or backwards: every element of a
+    row of pixels is read once for all of them, whatever the windows' stride."""
+    text = CHANNELS_LAST.replace("v + j", step).replace("x: f32[2, 18, 18, 6]", "x: f32[2, 18, 34, 6]")
+    check(text)
+    machine = target("x86-64-v4")
+    tile = planned(text, machine.name).tile
+    written = assembly(Native(text, machine=machine).text, machine)
+    loop = written[written.index("forward.tile:") :].split("retq")[0]
+    pixels = 2 * tile.rows + 1 if step.startswith("2") else tile.rows + 2
+    assert loop.count("vfmadd") == 3 * tile.rows * tile.vectors
+    assert loop.count("{1to16}") + loop.count("vbroadcastss") == pixels, loop
+
+
+def test_what_the_epilogue_of_windows_reads_is_fetched_ahead() -> None:
+    """By the loop over channels, if it is long enough: a line of each array for every row of a tile."""
+    text = """program t
+  buffer x: f32[30, 34, 34, {0}] input
+  buffer w: f32[3, {0}, 3, 32] input
+  buffer z: f32[30, 32, 32, 32] input
+  buffer y: f32[30, 32, 32, 32] output
+
+  kernel forward (n:30, u:32, v:32, o:32) [contract batch=n,u rows=v cols=o inner=i,c,j parallel=4 vector=o]:
+    acc = sum(i:3, c:{0}, j:3) x[n, u + i, v + j, c] * w[i, c, j, o]
+    y[n, u, v, o] = z[n, u, v, o] + acc
+"""
+    check(text.format(32))
+    assert text_of(text.format(32)).count("@llvm.prefetch") == 1
+    assert "@llvm.prefetch" not in text_of(text.format(4))
+
+
 def test_far_operands_are_cut_into_blocks() -> None:
     """A sum over more than the caches hold goes block by block, for all tiles of a share."""
     text = windows(64, 32, 32, 34, 34, 1)
