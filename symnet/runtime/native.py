@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from symnet.errors import UsageError
 from symnet.runtime.arrays import Array
 from symnet.runtime.code import Code
 from symnet.runtime.lock import lock
-from symnet.runtime.memory import Memory
+from symnet.runtime.memory import Lent, Memory
+from symnet.runtime.ready import Ready
 from symnet.runtime.spread import Spread
 
 _POINTER, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
@@ -171,6 +173,26 @@ class NativeCode(Code):
                 self._table[self._given_slots[name]] = (given or {})[name].__array_interface__["data"][0]
             return int(self._run(self._pool.address, self._entry[entry], table, threads))
 
+    def ready(
+        self,
+        entry: str,
+        memory: Memory,
+        inputs: Mapping[str, Array],
+        sizes: Mapping[str, int],
+        lock: threading.RLock,
+    ) -> Ready | None:
+        if self._given[entry]:
+            return None
+        threads = self._threads[entry]
+        with self._pool.lock:
+            self._fill(memory, inputs, sizes, threads)
+            table = type(self._table)(*self._table)
+        arguments = (self._pool.address, self._entry[entry], ctypes.addressof(table), threads)
+        wanted = [(name, array.shape, array.dtype, self._inputs[name]) for name, array in inputs.items()]
+        outputs = self._views(entry, memory, sizes)
+        named = [(name, outputs[buffer]) for name, buffer in self._outputs[entry]]
+        return Ready(partial(self._run, *arguments), table, wanted, named, self._pool, lock)
+
     def epoch(
         self,
         entry: str,
@@ -187,14 +209,16 @@ class NativeCode(Code):
         outputs = self.metadata["entries"][entry]["outputs"]
         left = {name: self.view(buffer, memory, sizes) for name, buffer in outputs.items()}
         kept = {name: np.zeros((steps, *value.shape), value.dtype) for name, value in left.items()}
-        staging = {name: np.empty((batch, *array.shape[1:]), array.dtype) for name, array in data.items()}
+        in_order = _is_run(rows)
+        skipped = int(rows[0]) if in_order else 0
+        staging = {name: Lent().array((batch, *array.shape[1:]), array.dtype.name) for name, array in data.items()}
         with self._pool.lock:
             table = self._fill(memory, {**data, **fixed}, sizes, self._threads[entry])
             arrays = [
                 value
                 for name, array in data.items()
                 for value in (
-                    array.ctypes.data,
+                    array.ctypes.data + skipped * (array.nbytes // len(array)),
                     array.nbytes // len(array),
                     self._inputs[name],
                     staging[name].ctypes.data,
@@ -215,7 +239,7 @@ class NativeCode(Code):
                 "first": 0,
                 "last": steps,
                 "dim_slot": self._dims.get(dim, -1),
-                "order": rows.ctypes.data,
+                "order": 0 if in_order else rows.ctypes.data,
                 "arrays": len(data),
                 "records": len(kept),
                 "reached": 0,
@@ -242,3 +266,8 @@ class NativeCode(Code):
             spread.took(threads, count, time.perf_counter() - started)
             reached += count
         return 0
+
+
+def _is_run(rows: Array) -> bool:
+    """Whether row numbers follow each other: such batches are read where they lie."""
+    return int(rows[-1]) - int(rows[0]) == len(rows) - 1 and bool((np.diff(rows) == 1).all())
