@@ -40,8 +40,8 @@ from symnet.expr.dtypes import BYTES, is_float
 
 SLOW = frozenset({"div", "sqrt", "mod", "floordiv", "pow", *MATH})
 """Functions that take many times as long as an addition."""
-FREE = frozenset({"cast", "where", "isnan", "logical_and", "logical_or", "logical_not", "equal", "not_equal", "less",
-                  "less_equal", "greater", "greater_equal"})  # fmt: skip
+FREE = frozenset({"cast", "bf16", "where", "isnan", "logical_and", "logical_or", "logical_not", "equal", "not_equal",
+                  "less", "less_equal", "greater", "greater_equal"})  # fmt: skip
 """Functions that are no arithmetic."""
 
 

@@ -75,9 +75,9 @@ def compile_entry(entry: Entry, module: Module, options: Options | None = None) 
 
 
 def with_rounding(passes: tuple[Pass, ...]) -> tuple[Pass, ...]:
-    """The passes, and once it is known how contractions run, the one that rounds what they multiply."""
-    after = passes.index(SCHEDULE) + 1
-    return (*passes[:after], ROUNDING, *passes[after:])
+    """The passes, and before it is decided how contractions run, the one that rounds what they multiply."""
+    at = passes.index(BORDERS)
+    return (*passes[:at], ROUNDING, *passes[at:])
 
 
 def compile_module(module: Module, options: Options | None = None) -> Mapping[str, Program]:

@@ -108,6 +108,8 @@ class _Copying:
         first = kernel.body[0] if kernel.body else None
         if contraction(kernel) is None or not isinstance(first, Reduce) or not isinstance(first.value, Apply):
             return [], kernel
+        if not all(isinstance(one, Load) for one in first.value.args):
+            return [], kernel  # rounded ones are packed by whom they are multiplied
         axes = (*kernel.axes, *first.axes)
         copies: list[Kernel] = []
         read = [self.bordered(one, axes, bordered, copies) for one in _loads(first.value)]

@@ -24,7 +24,7 @@ def rounding(program: Program) -> Program:
 
 def _rounded(program: Program, kernel: Kernel) -> Kernel:
     roles, first = contraction(kernel), kernel.body[0] if kernel.body else None
-    if roles is None or kernel.schedule.form != "contract":
+    if roles is None:
         return kernel
     assert isinstance(first, Reduce)
     assert isinstance(first.value, Apply)
