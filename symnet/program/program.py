@@ -100,7 +100,7 @@ class Program:
         Inputs are given by name and may have any size up to the compiled one in the named dimensions. After an error
         nothing has changed.
         """
-        return self.run_entry("step", inputs)
+        return self._run_again("step", inputs) or self.run_entry("step", inputs)
 
     def gradients(self, /, **inputs: object) -> dict[str, Array]:
         """The gradient of the loss by each trainable parameter's name; changes nothing."""
@@ -126,7 +126,13 @@ class Program:
             raise DTypeError(f"predict: an output is given by its name, a string, got {type(output).__name__}")
         if output not in self.outputs:
             raise UnknownName(f"predict: there is no output {output!r}{nearest(output, self.outputs)}")
-        return self._for_any_data(lambda: self._on_all_rows(f"predict_{output}", inputs))[output]
+        entry = f"predict_{output}"
+        found = self._run_again(entry, inputs) or self._for_any_data(lambda: self._on_all_rows(entry, inputs))
+        return found[output]
+
+    def _run_again(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array] | None:
+        """An entry on inputs like those before, the quick way; None where it has to be the usual one."""
+        return None if self.check_finite else self.instance.run_again(entry, inputs)
 
     def _for_any_data(self, attempt: Callable[[], Result]) -> Result:
         """`attempt()`; where it meets data that the program was compiled without, again with the exact program."""
@@ -165,8 +171,7 @@ class Program:
 
     def _call(self, code: Code, entry: str, arrays: dict[str, Array], sizes: dict[str, int]) -> dict[str, Array]:
         self._check_capacity(code, entry, sizes)
-        with self._lock:
-            return code.run(entry, self.instance.memory, arrays, sizes)
+        return self.instance.run(entry, arrays, sizes)
 
     def _bind_one(
         self, code: Code, entry: str, inputs: Mapping[str, object]

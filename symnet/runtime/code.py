@@ -14,9 +14,10 @@ implement it. The metadata, plain JSON data, says what is in the arena and what 
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from symnet.expr import dims
 from symnet.expr.dims import Shape
 from symnet.runtime.arrays import Array, Signature
 from symnet.runtime.memory import Lent, Memory
+
+if TYPE_CHECKING:
+    from symnet.runtime.ready import Ready
 
 SHAPE = "shape: "
 """What the message of a check on sizes begins with."""
@@ -69,6 +73,17 @@ class Code(ABC):
         `given` is the memory of the outputs that are not in the arena, by buffer name (`given_memory`); without it,
         these outputs are lost.
         """
+
+    def ready(
+        self,
+        entry: str,
+        memory: Memory,
+        inputs: Mapping[str, Array],
+        sizes: Mapping[str, int],
+        lock: threading.RLock,
+    ) -> Ready | None:
+        """The entry for inputs of the shapes of these, if there is a shorter way to call it."""
+        return None
 
     def given_memory(self, entry: str, sizes: Mapping[str, int]) -> dict[str, Array]:
         """Memory for the outputs of an entry that are not in the arena."""

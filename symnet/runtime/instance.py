@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from symnet.runtime.arrays import Array, as_array
 from symnet.runtime.code import Code
 from symnet.runtime.lock import lock
 from symnet.runtime.memory import Lent, Memory
+
+if TYPE_CHECKING:
+    from symnet.runtime.ready import Ready
 
 
 class Instance:
@@ -26,6 +29,8 @@ class Instance:
     def __init__(self) -> None:
         self.memory, self.lock, self._copies = Memory(), lock(), Lent()
         self.codes: dict[str, Code] = {}
+        self._ready: dict[str, Ready] = {}
+        self._called: dict[str, Mapping[str, int]] = {}
         self.persistent: dict[str, Mapping[str, Any]] = {}
 
     def attach(self, code: Code) -> None:
@@ -34,6 +39,8 @@ class Instance:
         with self.lock:
             for known in self.codes.values():
                 known.forget_memory()
+            self._ready.clear()
+            self._called.clear()
             self.memory.reserve(code.metadata["arena"], keep=self.persistent_bytes())
             self.persistent.update(persistent)
             self.codes.update(dict.fromkeys(code.metadata["entries"], code))
@@ -47,6 +54,22 @@ class Instance:
             self.attach(code)
             for name, value in values.items():
                 self.write(name, value)
+
+    def run(self, entry: str, arrays: Mapping[str, Array], sizes: Mapping[str, int]) -> dict[str, Array]:
+        """The outputs of an entry on checked inputs. A second call with the same sizes makes the next ones quick."""
+        with self.lock:
+            code = self.codes[entry]
+            results = code.run(entry, self.memory, arrays, sizes)
+            if self._called.get(entry) != sizes:
+                self._called[entry] = sizes
+            elif ready := code.ready(entry, self.memory, arrays, sizes, self.lock):
+                self._ready[entry] = ready
+            return results
+
+    def run_again(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array] | None:
+        """`run`, for inputs not yet checked; None where they are not of the same kinds and sizes as twice before."""
+        ready = self._ready.get(entry)
+        return None if ready is None else ready(inputs)
 
     def snapshot(self) -> Array:
         """A copy of the bytes of all that persists, the start of the arena, on memory that is used again."""

@@ -1,0 +1,115 @@
+"""The quick way to call an entry: the same results, and whatever is not as before goes the usual way."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import symnet as sn
+from symnet.errors import DTypeError, IndexOutOfRange, ShapeError, UnknownName
+
+
+@pytest.fixture
+def program() -> sn.Program:
+    x, y = sn.input("x", ("N", 5)), sn.input("y", ("N",), "int64")
+    z = x @ sn.parameter("W", (5, 3), init=sn.init.uniform(-0.7, 0.7))
+    made = sn.compile(sn.losses.cross_entropy(z, y), sn.optim.SGD(lr=0.1), {"z": z}, {"N": 6})
+    for _ in range(2):
+        made.predict(x=rows()["x"])
+        made.step(**rows())
+    assert sorted(made.instance._ready) == ["predict_z", "step"]
+    return made
+
+
+def rows(count: int = 4, seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {"x": rng.normal(size=(count, 5)).astype("float32"), "y": rng.integers(0, 3, count)}
+
+
+def test_results_are_those_of_the_usual_way(program: sn.Program) -> None:
+    start = program.instance.snapshot()
+    quick = [program.step(**rows(seed=seed))["loss"] for seed in range(3)]
+    seen = program.predict(x=rows(seed=7)["x"])
+    program.instance.restore(start)
+    usual = [program.run_entry("step", rows(seed=seed))["loss"] for seed in range(3)]
+    assert quick == usual
+    np.testing.assert_array_equal(seen, program.run_entry("predict_z", {"x": rows(seed=7)["x"]})["z"])
+    later = program.predict(x=rows(seed=8)["x"])
+    assert not np.array_equal(seen, later)  # what a call gave is the caller's
+    assert later.flags.owndata
+
+
+def test_other_inputs_go_the_usual_way(program: sn.Program) -> None:
+    x, run_again = rows()["x"], program.instance.run_again
+    expected = program.predict(x=x)
+    for same in (x.tolist(), np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2]):
+        assert run_again("predict_z", {"x": same}) is None
+        np.testing.assert_array_equal(program.predict(x=same), expected)
+    np.testing.assert_array_equal(program.predict(x=x[:3]), expected[:3])
+    np.testing.assert_array_equal(program.predict(x=np.tile(x, (3, 1))), np.tile(expected, (3, 1)))
+
+
+def test_errors_are_the_usual_ones(program: sn.Program) -> None:
+    x, y = rows().values()
+    before = program.instance.snapshot()
+    with pytest.raises(DTypeError, match="float64"):
+        program.step(x=x.astype("float64"), y=y)
+    with pytest.raises(ShapeError):
+        program.step(x=x[:, :4], y=y)
+    with pytest.raises(UnknownName, match="missing"):
+        program.step(x=x)
+    with pytest.raises(UnknownName, match="no input"):
+        program.step(x=x, z=y)
+    with pytest.raises(IndexOutOfRange):
+        program.step(x=x, y=y + 3)
+    np.testing.assert_array_equal(program.instance.snapshot(), before)
+    program.step(x=x, y=y)
+
+
+def test_new_code_and_memory_are_used(program: sn.Program) -> None:
+    """Attaching code may move the arena; the old one goes."""
+    x = rows()["x"]
+    expected, old = program.predict(x=x), weakref.ref(program.instance.memory._block)
+    program._code("evaluate", {"N": 4000})
+    assert not program.instance._ready
+    gc.collect()
+    assert old() is None
+    program.parameters["W"] = 2 * program.parameters["W"]
+    np.testing.assert_array_equal(program.predict(x=x), 2 * expected)
+
+
+def test_nothing_is_quick_where_inputs_are_searched(program: sn.Program) -> None:
+    program.check_finite = True
+    assert program._run_again("predict_z", {"x": rows()["x"]}) is None
+
+
+def test_threads_share_it(program: sn.Program) -> None:
+    given = [rows(seed=seed)["x"] for seed in range(4)]
+    expected = [program.run_entry("predict_z", {"x": x})["z"] for x in given]
+    right: list[bool] = []
+
+    def work(number: int) -> None:
+        right.extend(np.array_equal(program.predict(x=given[number]), expected[number]) for _ in range(200))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert right == [True] * 800
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
+def test_a_fork_goes_on(program: sn.Program) -> None:
+    x = rows()["x"]
+    expected = program.predict(x=x)
+    child = os.fork()
+    if not child:
+        os._exit(0 if np.array_equal(program.predict(x=x), expected) else 1)
+    assert os.waitpid(child, 0)[1] == 0
