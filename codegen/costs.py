@@ -55,7 +55,7 @@ class Costs:
     functions  floating-point divisions, roots and transcendental functions
     bytes      of the elements read, and of those written: each once for each run, however often the kernel takes it;
                what a kernel reads back after writing it is not read
-    dtype      of most of the flops
+    dtype      of most of the flops; "bf16" where they are products of such numbers with float32 sums
     """
 
     runs: Dim
@@ -93,8 +93,15 @@ def _costs(kernel: Kernel, program: Program, runs: Dim) -> Costs:
         dimension.mul(runs, count.products),
         dimension.mul(runs, _total(count.functions.values())),
         dimension.mul(runs, _traffic(kernel, program, depends)),
-        max(weights, key=weights.__getitem__, default="float32"),
+        "bf16" if _rounds(kernel) else max(weights, key=weights.__getitem__, default="float32"),
     )
+
+
+def _rounds(kernel: Kernel) -> bool:
+    """Whether a contraction multiplies what it rounds."""
+    first = kernel.body[0] if kernel.body else None
+    factors = first.value.args if isinstance(first, Reduce) and isinstance(first.value, Apply) else ()
+    return any(isinstance(one, Apply) and one.fn == "bf16" for one in factors)
 
 
 def _volume(axes: Iterable[Axis]) -> Dim:

@@ -23,7 +23,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Run = Callable[[int, int, int], int]
 """(address of a function with an entry's signature, address of its table, threads): run it on that many threads."""
 
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bf16")
+"""Of what is multiplied; the sums of bf16 are float32."""
 CHAINS = 12
 """Independent multiply-adds: enough to hide how long one takes, few enough for sixteen registers."""
 CHUNK = 256
@@ -43,13 +44,17 @@ _measured: dict[tuple[int, str, int], float] = {}
 
 
 def flops(run: Run, threads: int, dtype: str) -> float:
-    """Floating-point operations a second in multiply-adds of `dtype` (two each), on `threads` threads together."""
+    """Floating-point operations a second in multiply-adds of `dtype` (two each), on `threads` threads together.
+
+    "bf16" is float32 where the target has no instruction for products of bfloat16.
+    """
     key = threads, dtype, 0
     if key not in _measured:
         memory = _aligned(_PER_THREAD * threads)
-        memory.view(dtype)[:] = 0.5  # x * 0.5 + 0.5 stays where it is fast
+        memory.view(_sums(dtype))[:] = 0.5  # x * 0.5 + 0.5 stays where it is fast, and so does x + 0.5 * 0.5
         once = _fastest(run, f"sn_peak_{dtype}", threads, memory, 0)
-        _measured[key] = 2 * CHAINS * target().lanes(dtype) * threads / once
+        together = 2 if dtype == "bf16" and target().bf16 else 1
+        _measured[key] = 2 * CHAINS * target().lanes(_sums(dtype)) * together * threads / once
     return _measured[key]
 
 
@@ -71,6 +76,10 @@ def bandwidth(run: Run, threads: int, footprint: int) -> float:
 def ticks() -> int:
     """The processor's counter, in whose cycles a profiled library counts; its rate is found with a clock."""
     return int(_clock()())
+
+
+def _sums(dtype: str) -> str:
+    return "float32" if dtype == "bf16" else dtype
 
 
 def _aligned(size: int) -> Array:
@@ -125,9 +134,9 @@ def _entry(name: str) -> tuple[FunctionText, list[str]]:
 
 
 def _multiply_adds(dtype: str, machine: Target) -> str:
-    """Every chain, a vector each: x = x * m + c."""
+    """Every chain, a vector each: x = x * m + c, or of pairs in m and c: x = x + m * c."""
     fn, (memory, repeats, _) = _entry(f"sn_peak_{dtype}")
-    vector = vector_type(dtype, machine.lanes(dtype))
+    vector, pairs = vector_type(_sums(dtype), machine.lanes(_sums(dtype))), dtype == "bf16" and machine.bf16
     start = fn.value(f"mul i64 %tid, {_PER_THREAD}")
     own = fn.value(f"getelementptr i8, ptr {memory}, i64 {start}")
     places = [fn.value(f"getelementptr {vector}, ptr {own}, i64 {k}") for k in range(CHAINS + 2)]
@@ -135,10 +144,17 @@ def _multiply_adds(dtype: str, machine: Target) -> str:
     chains = [fn.value(f"alloca {vector}") for _ in range(CHAINS)]
     for chain, value in zip(chains, values, strict=False):
         fn.do(f"store {vector} {value}, ptr {chain}")
+    factors = [fn.value(f"bitcast {vector} {value} to <32 x bfloat>") for value in values[-2:]] if pairs else []
     with fn.loop("0", repeats):
         for chain in chains:
-            product = fn.value(f"fmul contract {vector} {fn.value(f'load {vector}, ptr {chain}')}, {values[-2]}")
-            fn.do(f"store {vector} {fn.value(f'fadd contract {vector} {product}, {values[-1]}')}, ptr {chain}")
+            before = fn.value(f"load {vector}, ptr {chain}")
+            if pairs:
+                arguments = ", ".join((f"{vector} {before}", *(f"<32 x bfloat> {factor}" for factor in factors)))
+                after = fn.value(f"call {vector} @llvm.x86.avx512bf16.dpbf16ps.512({arguments})")
+            else:
+                product = fn.value(f"fmul contract {vector} {before}, {values[-2]}")
+                after = fn.value(f"fadd contract {vector} {product}, {values[-1]}")
+            fn.do(f"store {vector} {after}, ptr {chain}")
     for chain, place in zip(chains, places, strict=False):
         fn.do(f"store {vector} {fn.value(f'load {vector}, ptr {chain}')}, ptr {place}")
     return fn.finish("i32 0")

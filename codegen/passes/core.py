@@ -157,7 +157,8 @@ def contraction(kernel: Kernel) -> Roles | None:
     """The roles of the axes when the kernel is a matrix product (batched, or a convolution) with an epilogue.
 
     Its first statement is a sum of products of two loads at affine indices, or of such loads rounded to bfloat16, and
-    nothing in the epilogue loops. Each axis of the kernel belongs to the rows (first operand), the columns (second operand) or, if in both, to the batch.
+    nothing in the epilogue loops. Each axis of the kernel belongs to the rows (first operand), the columns (second
+    operand) or, if in both, to the batch.
     """
     if not kernel.body or any(isinstance(stmt, (Loop, Reduce, Check)) for stmt in kernel.body[1:]):
         return None

@@ -45,7 +45,7 @@ class Counted:
     products    those of the flops that belong to sums of products: 2 M N K of an M×K by K×N product
     functions   divisions, roots, transcendental functions
     bytes       of the elements it reads and of those it writes, each once in each run
-    dtype       of most of the flops
+    dtype       of most of the flops; "bf16": of what is multiplied, summed in float32
     """
 
     name: str
