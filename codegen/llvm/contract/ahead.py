@@ -1,4 +1,4 @@
-"""Fetching ahead: what the epilogue of a tile reads from beyond the caches is asked for while its products are summed.
+"""Fetching ahead: lines that the epilogue of a tile reads or writes are asked for while its products are summed.
 
 An update such as Adam's reads and writes three arrays as large as the weights. Rows of a tile are too short, and too
 far from each other, for the processor to see them coming; so the microkernel asks for a line of each every few k.
@@ -12,27 +12,33 @@ from codegen.llvm.contract.plan import Plan
 from codegen.llvm.contract.problem import Contraction, linear
 from codegen.llvm.contract.ways import LINE
 from codegen.llvm.microkernel import Ahead, looped
-from codegen.loops.grammar import Affine, Load, loads
+from codegen.loops.grammar import Affine, Load, loads, stores
 from codegen.target import Target
 from symnet.expr import dims as dimension
 from symnet.expr.dtypes import BYTES
 
+APART = 1024
+"""Bytes from row to row from which lines that are only written are fetched: nearer ones take less time than that."""
+
 
 def fetched_ahead(problem: Contraction, plan: Plan, target: Target) -> tuple[list[Load], Ahead | None]:
-    """What the epilogue reads from afar, one load for each array, and in what order the lines of a tile are fetched.
+    """What the epilogue reads or writes afar, one load for each array, and in what order the lines of a tile are
+    fetched; where the sum is cut, by the microkernel of the last block of k.
 
     Only arrays whose rows are equally far apart are fetched together. Of several loops of a microkernel the innermost
     asks for all lines, the first time it runs, if it is long enough for half of them; after that they are there.
     """
     found: dict[str, tuple[Load, int]] = {}
     size = 0
-    for load in loads(problem.epilogue):
+    read = set(loads(problem.epilogue))
+    written = (Load(store.buffer, store.index, store.value.dtype) for store in stores(problem.epilogue))
+    for load in (*loads(problem.epilogue), *written):
         step = _row_step(load, problem, plan)
-        if step is not None and load.buffer not in found:
+        if step is not None and load.buffer not in found and (load in read or step >= APART):
             found[load.buffer] = load, step
             shape = problem.program.buffers[load.buffer].shape
             size += dimension.evaluate(dimension.product(shape), problem.program.dims) * BYTES[load.dtype]
-    if size <= target.l2_bytes or not plan.depth.whole:
+    if size <= target.l2_bytes:
         return [], None
     step = Counter(step for _, step in found.values()).most_common(1)[0][0]
     together = [load for load, its_step in found.values() if its_step == step]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
 from codegen.llvm.builder import FunctionText
 from codegen.llvm.contract.ahead import fetched_ahead
@@ -16,7 +16,7 @@ from codegen.llvm.contract.pack import Packer
 from codegen.llvm.contract.plan import Choice
 from codegen.llvm.contract.problem import Contraction, contraction
 from codegen.llvm.kernel import KernelText
-from codegen.llvm.microkernel import Microkernel, Walk
+from codegen.llvm.microkernel import Ahead, Microkernel, Walk
 from codegen.llvm.scope import Scope, Value, index
 from codegen.llvm.signature import Signature, signature
 from codegen.loops.grammar import Kernel, Program, Stmt
@@ -78,8 +78,15 @@ def _parts_text(frame: Frame, described: Signature, target: Target) -> str:
     return fn.finish(f"i64 {total.text}")
 
 
+TRUE = Value("true", "bool")
+
+
 class _Writer:
-    """Writes the kernel's function."""
+    """Writes the kernel's function.
+
+    micro   the microkernel of the only block of k, or of the last, after which the epilogue runs
+    early   that of the blocks before it: another one where `micro` fetches what the epilogue reads
+    """
 
     def __init__(self, frame: Frame, target: Target, body: tuple[Stmt, ...]) -> None:
         """`body` is the kernel's: the sum, then the epilogue."""
@@ -88,13 +95,16 @@ class _Writer:
         self.epilogue = Epilogue(frame)
         self.packer = Packer(frame)
         self.origins = (body[0].origin, body[-1].origin if self.epilogue.direct else body[0].origin)
-        self.read_ahead, self.ahead = fetched_ahead(frame.problem, frame.plan, target)
-        self.micro = self._microkernel(target, self.tile.rows, "tile")
+        self.read_ahead, ahead = fetched_ahead(frame.problem, frame.plan, target)
+        self.micro = self.early = self._microkernel(target, self.tile.rows, "tile", ahead)
         self.microkernels = [self.micro]
         if self.plan.row_edge == "single":
-            self.microkernels.append(self._microkernel(target, 1, "row"))
+            self.microkernels.append(self._microkernel(target, 1, "row", None))
+        if ahead is not None and not self.plan.depth.whole:
+            self.early = self._microkernel(target, self.tile.rows, "early", None)
+            self.microkernels.append(self.early)
 
-    def _microkernel(self, target: Target, rows: int, suffix: str) -> Microkernel:
+    def _microkernel(self, target: Target, rows: int, suffix: str, ahead: Ahead | None) -> Microkernel:
         chosen, size, dtype = self.plan, self.frame.size, self.frame.dtype
         columns = chosen.col.extent if isinstance(chosen.col.extent, int) else "runtime"
         left_row, _, _ = chosen.left_layout(size)
@@ -115,7 +125,7 @@ class _Writer:
             fused=target.fma,
             registers=target.registers,
             origins=self.origins,
-            ahead=self.ahead if rows == self.tile.rows else None,
+            ahead=ahead,
             pairs=chosen.together == 2,
         )
 
@@ -185,41 +195,46 @@ class _Writer:
         if self.plan.depth.whole:
             for axis in self.plan.inner:
                 self.frame.k_from[axis.name], self.frame.k_to[axis.name] = index(0), self.frame.extent(axis)
-            self._tiles(finish=True)
+            self._tiles(TRUE)
             return
         size = self._tile_bytes() * self.plan.row_tiles * self.plan.col_tiles
         self.fn.do(f"call void @llvm.memset.p0.i64(ptr {self.sums.text}, i8 0, i64 {size}, i1 false)")
-        with self._blocks_of_k():
-            self._tiles(finish=False)
-        with self._each_tile(COLS) as column, self._each_tile(ROWS) as row:
-            self._finish(row, column)
+        with self._blocks_of_k() as last:
+            self._tiles(last)
 
     @contextmanager
-    def _blocks_of_k(self) -> Iterator[None]:
-        """Loops over the blocks of k, in the order of k."""
-        frame, depth = self.frame, self.plan.depth
+    def _blocks_of_k(self) -> Iterator[Value]:
+        """Loops over the blocks of k, in the order of k; gives whether a block is the last."""
+        frame, scope, depth = self.frame, self.scope, self.plan.depth
         with ExitStack() as loops:
-            for axis in self.plan.inner[: depth.split]:
-                position = loops.enter_context(frame.loop(index(0), frame.extent(axis), stem="k"))
-                self.scope.axes[axis.name] = position
-                frame.k_from[axis.name], frame.k_to[axis.name] = position, self.scope.add(position, index(1))
-            axis, extent = self.plan.inner[depth.split], frame.extent(self.plan.inner[depth.split])
-            start = loops.enter_context(frame.loop(index(0), extent, depth.chunk, stem="k"))
-            frame.k_from[axis.name] = start
-            frame.k_to[axis.name] = self.scope.minimum(self.scope.add(start, index(depth.chunk)), extent)
+            last = TRUE
+            for number, axis in enumerate(self.plan.inner[: depth.split + 1]):
+                extent, step = frame.extent(axis), depth.chunk if number == depth.split else 1
+                stop = frame.at_least(extent, 1)  # a sum of nothing has one block, too
+                start = scope.axes[axis.name] = loops.enter_context(frame.loop(index(0), stop, step, stem="k"))
+                frame.k_from[axis.name] = start
+                frame.k_to[axis.name] = scope.minimum(scope.add(start, index(step)), extent)
+                end = scope.operate("icmp eq", frame.k_to[axis.name], extent, "bool")
+                last = scope.operate("and", last, end, "bool")
             for axis in self.plan.inner[depth.split + 1 :]:
                 frame.k_from[axis.name], frame.k_to[axis.name] = index(0), frame.extent(axis)
-            yield
+            yield last
 
-    def _tiles(self, finish: bool) -> None:
-        """Every tile of the share, for one block of k."""
+    def _tiles(self, last: Value) -> None:
+        """Every tile of the share, for one block of k, and what follows the last block."""
         if self.plan.left_mode != "place":
             self.packer.left(lambda: self._each_tile(ROWS), self._packed_rows)
         if self.plan.right_mode != "place":
             self.packer.right(lambda: self._each_tile(COLS), self._packed_columns)
         with self._each_tile(COLS) as column, self._each_tile(ROWS) as row:
-            self._multiply(row, column)
-            if finish:
+            if self.early is not self.micro:
+                with self.frame.when(self.scope.operate("xor", last, TRUE, "bool")):
+                    self._multiply(row, column, self.early)
+            else:
+                self._multiply(row, column, self.micro)
+            with self.frame.when(last) if last is not TRUE else nullcontext():
+                if self.early is not self.micro:
+                    self._multiply(row, column, self.micro)
                 self._finish(row, column)
 
     # --- tiles ---
@@ -250,10 +265,10 @@ class _Writer:
         start = scope.minimum(begin, scope.sub(extent, size))
         if edge == "overlap":
             return Span(number, start, scope.sub(begin, start), size)
-        start = frame.at_least_zero(start)
+        start = frame.at_least(start, 0)
         return Span(number, start, scope.sub(begin, start), scope.minimum(size, scope.sub(extent, start)))
 
-    def _multiply(self, row: Span, column: Span) -> None:
+    def _multiply(self, row: Span, column: Span, micro: Microkernel) -> None:
         """Add the products of the present block of k to one tile of sums."""
         frame, scope, chosen = self.frame, self.scope, self.plan
         for axis in chosen.inner:
@@ -264,15 +279,15 @@ class _Writer:
         steps = frame.ceil_div(frame.count(chosen.levels[0].axes), chosen.together)
         tile = self._sums_of(row, column)
         if chosen.row_edge != "single":
-            self._call(self.micro, left, right, steps, tile, column)
+            self._call(micro, left, right, steps, tile, column)
             return
         enough = scope.operate("icmp sge", frame.extent(chosen.row), index(self.tile.rows), "bool")
         with frame.when(enough):
-            self._call(self.micro, left, right, steps, tile, column)
+            self._call(micro, left, right, steps, tile, column)
         too_few = scope.operate("icmp slt", frame.extent(chosen.row), index(self.tile.rows), "bool")
         with frame.when(too_few), frame.loop(index(0), row.stop, stem="row") as one:
-            left = frame.at(left, frame.times(one, self.micro.left_row))
-            tile = frame.at(tile, frame.times(one, self.micro.tile_row))
+            left = frame.at(left, frame.times(one, micro.left_row))
+            tile = frame.at(tile, frame.times(one, micro.tile_row))
             self._call(self.microkernels[1], left, right, steps, tile, column)
 
     def _call(self, micro: Microkernel, left: Value, right: Value, steps: Value, tile: Value, column: Span) -> None:

@@ -80,9 +80,11 @@ class Frame:
             return value
         return self.scope.operate("udiv", self.scope.add(value, index(by - 1)), index(by))
 
-    def at_least_zero(self, value: Value) -> Value:
-        zero = index(0)
-        return self.scope.select(self.scope.operate("icmp sgt", value, zero, "bool"), value, zero)
+    def at_least(self, value: Value, number: int) -> Value:
+        if value.is_constant:
+            return index(max(int(value.text), number))
+        least = index(number)
+        return self.scope.select(self.scope.operate("icmp sgt", value, least, "bool"), value, least)
 
     # --- memory ---
 

@@ -478,6 +478,17 @@ def test_long_sums_are_cut() -> None:
         assert chosen.row_tiles * chosen.col_tiles >= 16, text
 
 
+def test_long_sums_of_nothing() -> None:
+    """Where blocks of k are planned and there is no k, or only some, every result is stored all the same."""
+    update = "P[r, c] = P[r, c] - f32(0.1) * (acc + V[r, c])\n    C[r, c] = acc"
+    state = "  buffer P: f32[1024, 256] parameter\n  buffer V: f32[1024, 256] state"
+    text = product(1024, "K", 256, "TN", epilogue=update, buffers=state, dims="  dim K <= 8192", schedule="vector=c")
+    assert not planned(text).depth.whole
+    assert text_of(text).count("@llvm.prefetch") == 3  # by the microkernel of the last block alone
+    for count in (0, 1, 700):
+        check(text, {"K": count}, seed=count)
+
+
 @pytest.mark.parametrize("name", ["native", "x86-64-v3", "x86-64-v2"])
 def test_stack_is_bounded(name: str) -> None:
     """The stack that a call uses stays under the documented bound, whatever the sizes and layouts."""
@@ -492,12 +503,13 @@ def test_stack_is_bounded(name: str) -> None:
 
 @pytest.mark.parametrize("inner", [3, 40, 130])
 def test_what_the_epilogue_reads_is_fetched_ahead(inner: int) -> None:
-    """Arrays larger than the second-level cache, read row by row after the sums; small ones are not worth it."""
+    """Arrays larger than the second-level cache, read or written row by row after the sums; small ones are not worth
+    it."""
     update = "P[r, c] = P[r, c] - f32(0.1) * (acc + V[r, c])\n    C[r, c] = acc"
     for rows, cols, layout in ((700, 500, "TN"), (701, 517, "NN")):
         state = f"  buffer P: f32[{rows}, {cols}] parameter\n  buffer V: f32[{rows}, {cols}] state"
         text = product(rows, inner, cols, layout, epilogue=update, buffers=state)
-        assert text_of(text).count("@llvm.prefetch") == 2
+        assert text_of(text).count("@llvm.prefetch") == 3
         check(text, seed=inner)
     small = product(70, inner, 50, "TN", epilogue=update, buffers=state.replace("701, 517", "70, 50"))
     assert "@llvm.prefetch" not in text_of(small)
