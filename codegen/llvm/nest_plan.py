@@ -169,7 +169,9 @@ def lanes(body: tuple[Stmt, ...], axis: Axis, target: Target) -> int:
     costly = not functions.isdisjoint((*MATH, "pow", "mod", "floordiv", "philox"))
     if "philox" in functions and not _shorter(axis, target.vector_bytes // 2):
         return max(count, target.vector_bytes // 2)  # the 4 words of blocks that fill a register with 64-bit lanes
-    if not accumulates or costly or width == 1 or sum(isinstance(scalar, Load) for scalar in varying) > 4:
+    # what is done once, after a sum, may need many registers
+    repeated = _varying(tuple(stmt for stmt in body if isinstance(stmt, (Loop, Reduce))) or body, axis.name)
+    if not accumulates or costly or width == 1 or sum(isinstance(scalar, Load) for scalar in repeated) > 4:
         return count
     if dimension.names(axis.extent):
         return 4 * count

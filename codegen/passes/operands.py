@@ -47,11 +47,14 @@ from codegen.passes.core import (
     volume,
 )
 from symnet.expr.dims import Dim
+from symnet.expr.dtypes import BYTES
 
 COLUMNS = 512
 """In how many products every element of a copy should be that transposes."""
 FEWEST = 8
 """Columns that are worth a vector."""
+LARGE = 512 * 1024
+"""Bytes of an operand from which panels pay whose columns lie side by side already."""
 PANEL = 32
 """Columns of a panel, where there are whole ones."""
 
@@ -171,10 +174,19 @@ class _Copying:
     def wants_columns(self, load: Load, column: Axis, axes: tuple[Axis, ...], steps: int) -> bool:
         """Whether an operand has the columns, but not side by side, and is used often enough in so many steps."""
         own = tuple(axis for axis in axes if axis.name in axes_in(load.index))
-        if column not in own or plain_axis(load.index[-1]) == column.name or load.fill is not None:
+        if column not in own or load.fill is not None:
+            return False
+        if plain_axis(load.index[-1]) == column.name and not (steps > 1 and self.wants_panels(load, column, own)):
             return False
         often = steps * volume(self.program, axes) >= COLUMNS * volume(self.program, own)
         return often and volume(self.program, (column,)) >= FEWEST
+
+    def wants_panels(self, load: Load, column: Axis, own: tuple[Axis, ...]) -> bool:
+        """Whether columns that lie side by side are read better in panels: in place they would be far apart."""
+        extent = column.extent
+        if not isinstance(extent, int) or extent % PANEL or extent < 4 * PANEL:
+            return False
+        return volume(self.program, own) * BYTES[load.dtype] >= LARGE
 
     def buffer(self, name: str, load: Load, shape: tuple[Dim, ...]) -> Buffer:
         made = Buffer(self.names.fresh(name), load.dtype, shape, "scratch")

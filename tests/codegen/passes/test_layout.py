@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from codegen.loops.grammar import Kernel, Load, Program, kernels, loads
+from codegen.passes import operands as passes_operands
 from codegen.passes.borders import BORDERS
 from codegen.passes.dead import DEAD
 from codegen.passes.layout import LAYOUT
@@ -159,6 +162,15 @@ def test_weights_of_a_recurrence_are_copied_once_before_its_steps() -> None:
     names = [item.name if isinstance(item, Kernel) else "steps" for item in program.items]
     assert names == ["start", "w_columns", "steps"]
     assert program.buffers["w_columns"].shape == (3, 40, 32), "in panels of 32 columns"
+
+
+def test_large_weights_with_columns_side_by_side_come_in_panels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other way, back through the steps, their columns are contiguous, but rows lie far apart."""
+    text = RECURRENCE.replace("w: f64[96, 40]", "w: f64[40, 96]").replace("w[i, j]", "w[j, i]")
+    text = text.replace("96", "128").replace("j + 56", "j + 88")
+    assert "w_columns" not in through(text, OPERANDS).buffers, "they are small"
+    monkeypatch.setattr(passes_operands, "LARGE", 40 * 128 * 8)
+    assert through(text, OPERANDS).buffers["w_columns"].shape == (4, 40, 32)
 
 
 def test_weights_that_the_steps_change_are_copied_in_each_if_at_all() -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import symnet as sn
-from codegen.llvm.nest_plan import together
+from codegen.llvm.nest_plan import lanes, together
 from codegen.loops.grammar import Kernel, Loop, Program, Reduce, kernels
 from codegen.loops.parse import parse
 from codegen.loops.text import show
+from codegen.target import target
 from symnet.derive import grad
 from tests.codegen.llvm.native import agree
 
@@ -62,3 +63,26 @@ def test_one_loop_for_sums_maxima_and_positions(rng: np.random.Generator) -> Non
     (kernel,) = kernels(parse(TEXT).items)
     assert [len(group) for group in together(kernel.body)] == [3, 1, 1, 1]
     agree(TEXT, {"x": rng.normal(size=(9, 21)), "y": rng.normal(size=(9, 21))}, {"N": 9}, rtol=1e-12)
+
+
+def test_sums_down_columns_take_several_registers_whatever_follows_them() -> None:
+    """The update of a bias reads many arrays, but only once: lines beside each other come from each row."""
+    text = """\
+program bias
+  dim N <= 9
+  buffer g: f32[N, 96] input
+  buffer p: f32[96] parameter
+  buffer u: f32[96] state
+  buffer v: f32[96] state
+  buffer w: f32[96] state
+
+  kernel update (i: 96) [vector=i]:
+    r = sum(n: N) g[n, i]
+    u[i] = u[i] + r
+    v[i] = v[i] + r * r
+    w[i] = w[i] * r + v[i]
+    p[i] = p[i] - r * u[i] - v[i] * w[i]
+"""
+    (kernel,) = kernels(parse(text).items)
+    machine = target("x86-64-v3")
+    assert lanes(kernel.body, kernel.axes[0], machine) > machine.lanes("float32")
