@@ -42,9 +42,9 @@ SHARE_ABOVE = 3_000.0
 """The least cost at which a kernel is shared out: what is saved must exceed two barriers of some 0.3 µs."""
 THREADS_ABOVE = 60_000.0
 """The least cost of the shared kernels of an entry at which more than one thread pays."""
-MEETING = 3_600.0
-"""What the shared kernels have to cost for each barrier (0.3 µs, as long as 1200 such operations), where threads are
-awake: then two of them gain half as much again as they lose."""
+MEETING = 1_200.0
+"""What the shared kernels have to cost for each barrier (0.3 µs, as long as so many such operations) where threads are
+awake, to be worth a try: which way is faster is measured as they run (`symnet.runtime.spread`, `ready`)."""
 ROUND = 3
 """Barriers of each round of a loop over batches, and those of a check."""
 

@@ -7,6 +7,7 @@ int) are refused with the line that makes them explicit.
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +24,24 @@ Signature = Mapping[str, tuple[Shape, str]]
 """Input name -> (shape, dtype)."""
 
 _KINDS = {name: np.dtype(name) for name in DTYPES}
+
+
+_DATA = object.__basicsize__
+"""Where the object of an array holds the place of its elements: the first thing after what every object has."""
+
+
+def _read_address(array: Array) -> int:
+    return ctypes.c_size_t.from_address(id(array) + _DATA).value
+
+
+def _asked_address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+_probe = np.zeros(3)[1:]
+address = _read_address if _read_address(_probe) == _asked_address(_probe) else _asked_address
+"""Where the elements of an array begin. To read that takes a quarter of the time of asking, if it is where it was in
+all versions of NumPy so far."""
 
 
 def as_array(name: str, value: object, dtype: str) -> Array:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from symnet.errors import UsageError
-from symnet.runtime.arrays import Array
+from symnet.runtime.arrays import Array, address
 from symnet.runtime.code import Code
 from symnet.runtime.lock import lock
 from symnet.runtime.memory import Lent, Memory
@@ -137,7 +137,7 @@ class NativeCode(Code):
         table[self._slot["arena"]] = memory.address
         table[self._slot["sync"]] = self._pool.ready(threads)
         for name, array in inputs.items():
-            table[self._inputs[name]] = array.__array_interface__["data"][0]
+            table[self._inputs[name]] = address(array)
         for name, place in self._dims.items():
             if name in sizes:
                 table[place] = sizes[name]
@@ -170,7 +170,7 @@ class NativeCode(Code):
         with self._pool.lock:
             table = self._fill(memory, inputs, sizes, threads)
             for name in self._given[entry]:
-                self._table[self._given_slots[name]] = (given or {})[name].__array_interface__["data"][0]
+                self._table[self._given_slots[name]] = address((given or {})[name])
             return int(self._run(self._pool.address, self._entry[entry], table, threads))
 
     def ready(
@@ -183,15 +183,18 @@ class NativeCode(Code):
     ) -> Ready | None:
         if self._given[entry]:
             return None
-        threads = self._threads[entry]
+        ways = [self._threads[entry]]
+        if entry in self._spread:
+            ways.append(self._spread[entry].several)
         with self._pool.lock:
-            self._fill(memory, inputs, sizes, threads)
+            self._fill(memory, inputs, sizes, max(ways))
             table = type(self._table)(*self._table)
-        arguments = (self._pool.address, self._entry[entry], ctypes.addressof(table), threads)
+        arguments = (self._pool.address, self._entry[entry], ctypes.addressof(table))
+        calls = [partial(self._run, *arguments, threads) for threads in ways]
         wanted = [(name, array.shape, array.dtype, self._inputs[name]) for name, array in inputs.items()]
         outputs = self._views(entry, memory, sizes)
         named = [(name, outputs[buffer]) for name, buffer in self._outputs[entry]]
-        return Ready(partial(self._run, *arguments), table, wanted, named, self._pool, lock)
+        return Ready(calls, table, wanted, named, self._pool, lock)
 
     def epoch(
         self,

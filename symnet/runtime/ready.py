@@ -1,20 +1,73 @@
-"""A native entry with all its arguments in place but the inputs: what a call costs beside its kernels counts here."""
+"""A native entry with all its arguments in place but the inputs: what a call costs beside its kernels counts here.
+
+Calls that follow each other at once find threads awake that would else have to be woken, which takes longer than what
+a short entry gains by them. Whether it gains, `Succession` finds out as it goes; the results are the same bits.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symnet.runtime.arrays import Array
+from symnet.runtime.arrays import Array, address
 
 if TYPE_CHECKING:
     from symnet.runtime.native import Pool
 
 Wanted = tuple[str, tuple[int, ...], np.dtype[Any], int]
 """An input: its name, shape and dtype, and its slot of the table."""
+
+ASLEEP = 5e-5
+"""Seconds between two calls after which threads may have gone to sleep."""
+TRIAL, WARM, LONG = 80, 16, 20_000
+"""Calls of a trial, those of them at its beginning that are not counted, and calls after which there is another one."""
+SLOW = 20
+"""Threads that the system has put on one processor, beside other programs, wait for each other for milliseconds: a call
+that takes so many times as long as one alone ends what was begun."""
+
+
+class Succession:
+    """Which of two ways to make calls that follow each other is faster: 0, or 1, which wants threads to be awake.
+
+    Each is tried, and the faster one kept for a while; after a pause, way 0 begins again.
+    """
+
+    def __init__(self) -> None:
+        self._ended, self._seconds = float("-inf"), [0.0, 0.0]
+        self._begin(0)
+
+    def _begin(self, stage: int) -> None:
+        """The stages are a trial of each way, and the time in which the faster one is kept."""
+        self._stage, self._most = stage, float("inf")
+        if stage:
+            self._most = SLOW * self._seconds[0] / (TRIAL - WARM)
+        if stage < 2:
+            self._way, self._left, self._seconds[stage] = stage, TRIAL, 0.0
+        else:
+            self._way, self._left = int(self._seconds[1] < self._seconds[0]), LONG
+
+    def way(self, began: float) -> int:
+        """The way of a call that begins at this time."""
+        if began - self._ended > ASLEEP:
+            self._begin(0)
+        return self._way
+
+    def took(self, began: float, ended: float) -> None:
+        """Take note of a call."""
+        self._ended = ended
+        self._left -= 1
+        counted = self._left < TRIAL - WARM
+        if self._stage < 2 and counted:
+            self._seconds[self._stage] += ended - began
+        if ended - began > self._most and (counted or self._stage == 2):
+            self._seconds[1] = float("inf")
+            self._begin(2 if self._stage == 1 else 0)
+        elif not self._left:
+            self._begin((self._stage + 1) % 3)
 
 
 class Ready:
@@ -25,15 +78,19 @@ class Ready:
 
     def __init__(
         self,
-        call: Callable[[], int],
+        calls: Sequence[Callable[[], int]],
         table: Any,
         inputs: Sequence[Wanted],
         outputs: Sequence[tuple[str, Array]],
         pool: Pool,
         lock: threading.RLock,
     ) -> None:
-        """`call` runs the entry on `table`, `outputs` are views of the arena, `lock` is that of the arena."""
-        self._call, self._table, self._lock = call, table, lock
+        """`outputs` are views of the arena, `lock` is that of the arena.
+
+        calls  runs the entry on `table`; where there are two, the second one on threads that the first does without
+        """
+        self._calls, self._table, self._lock = tuple(calls), table, lock
+        self._succession = Succession() if len(calls) > 1 else None
         self._inputs, self._outputs = tuple(inputs), tuple(outputs)
         self._pool, self._sync = pool, pool.address
 
@@ -50,7 +107,15 @@ class Ready:
                     return None
                 if not value.flags.c_contiguous:
                     return None
-                table[slot] = value.__array_interface__["data"][0]
-            if self._pool.address != self._sync or self._call():  # another process's threads, or a failed check
+                table[slot] = address(value)
+            if self._pool.address != self._sync or self._run():  # another process's threads, or a failed check
                 return None
             return {name: view.copy() for name, view in self._outputs}
+
+    def _run(self) -> int:
+        if self._succession is None:
+            return self._calls[0]()
+        began = perf_counter()
+        code = self._calls[self._succession.way(began)]()
+        self._succession.took(began, perf_counter())
+        return code

@@ -13,6 +13,8 @@ import pytest
 
 import symnet as sn
 from symnet.errors import DTypeError, IndexOutOfRange, ShapeError, UnknownName
+from symnet.runtime.arrays import address
+from symnet.runtime.ready import ASLEEP, LONG, TRIAL, WARM, Succession
 
 
 @pytest.fixture
@@ -113,3 +115,70 @@ def test_a_fork_goes_on(program: sn.Program) -> None:
     if not child:
         os._exit(0 if np.array_equal(program.predict(x=x), expected) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_the_address_of_elements() -> None:
+    whole = np.zeros((5, 4), np.float32)
+    for array in (whole, whole[2:], whole[:, 1:], whole.T, np.zeros(()), np.zeros((0, 3)), np.asfortranarray(whole)):
+        assert address(array) == array.__array_interface__["data"][0]
+
+
+class Clock:
+    """Calls that take a time each by their way, one after the other."""
+
+    def __init__(self, alone: float, several: float) -> None:
+        self.costs, self.now, self.succession = (alone, several), 0.0, Succession()
+
+    def calls(self, count: int, pause: float = 1e-6) -> list[int]:
+        ways = []
+        for _ in range(count):
+            self.now += pause
+            way = self.succession.way(self.now)
+            began, self.now = self.now, self.now + self.costs[way]
+            self.succession.took(began, self.now)
+            ways.append(way)
+        return ways
+
+
+@pytest.mark.parametrize("faster", [0, 1])
+def test_the_faster_way_is_kept(faster: int) -> None:
+    clock = Clock(*((8e-6, 5e-6) if faster else (5e-6, 8e-6)))
+    assert clock.calls(TRIAL) == [0] * TRIAL
+    assert clock.calls(TRIAL) == [1] * TRIAL
+    assert clock.calls(LONG) == [faster] * LONG
+    assert clock.calls(2 * TRIAL) == [0] * TRIAL + [1] * TRIAL  # other programs come and go
+    clock.costs = clock.costs[::-1]
+    clock.calls(LONG)
+    assert clock.calls(2 * TRIAL + 1)[-1] == 1 - faster
+
+
+def test_threads_that_wait_for_each_other_are_left_alone() -> None:
+    """In a trial, and in the time after it."""
+    clock = Clock(8e-6, 4e-3)
+    ways = clock.calls(LONG)
+    assert sum(ways) == WARM + 1
+    clock = Clock(8e-6, 5e-6)
+    assert clock.calls(3 * TRIAL)[-1] == 1
+    clock.costs = 8e-6, 4e-3
+    assert sum(clock.calls(LONG)) == 1 + WARM + 1
+
+
+def test_no_thread_is_woken_for_calls_now_and_then() -> None:
+    clock = Clock(8e-6, 5e-6)
+    assert set(clock.calls(5 * TRIAL, pause=2 * ASLEEP)) == {0}
+    assert clock.calls(2 * TRIAL + 5)[-1] == 1
+    clock.now += 1.0
+    assert set(clock.calls(TRIAL)) == {0}
+
+
+def test_threads_that_are_awake_give_the_same_bits() -> None:
+    x, y = sn.input("x", ("N", 512)), sn.input("y", ("N",), "int64")
+    model = sn.nn.Sequential(sn.nn.Linear(512, 256), sn.nn.Tanh(), sn.nn.Linear(256, 3))
+    z = model(x)
+    program = sn.compile(sn.losses.cross_entropy(z, y), sn.optim.SGD(lr=0.1), {"z": z}, {"N": 1}, threads=2)
+    given = np.random.default_rng(0).normal(size=(1, 512)).astype("float32")
+    expected = program.predict(x=given)
+    assert all(np.array_equal(program.predict(x=given), expected) for _ in range(3 * TRIAL))
+    ready = program.instance._ready["predict_z"]
+    assert ready._succession is not None
+    assert len(ready._calls) == 2
