@@ -23,6 +23,7 @@ from codegen.passes.loops import LOOPS
 from codegen.passes.memory import MEMORY
 from codegen.passes.names import NAMES
 from codegen.passes.operands import OPERANDS
+from codegen.passes.overwrite import OVERWRITE
 from codegen.passes.registers import REGISTERS
 from codegen.passes.reuse import REUSE
 from codegen.passes.rounding import ROUNDING
@@ -43,7 +44,7 @@ PASSES: tuple[Pass, ...] = (
     # less memory
     REGISTERS, DEAD, HISTORY, REUSE, DEAD,
     # how it runs
-    BORDERS, OPERANDS, NAMES, SCHEDULE, BANDS, MEMORY,
+    BORDERS, OPERANDS, NAMES, OVERWRITE, SCHEDULE, BANDS, MEMORY,
 )  # fmt: skip
 """In order; each record says in one line what the pass does. `inline` comes again for what hoisting left."""
 
