@@ -20,6 +20,8 @@ from codegen.llvm.scalars import emit_block, emit_scalar
 from codegen.llvm.scope import Scope, Value, index
 from codegen.llvm.signature import Signature, signature
 from codegen.llvm.stream import Streamed, ahead, streamed
+from codegen.llvm.turn import copy_turned
+from codegen.loops.copies import exchanged
 from codegen.loops.grammar import Axis, Kernel, Loop, Program, Reduce, Stmt
 from codegen.target import Target
 from symnet.expr import dims as dimension
@@ -60,6 +62,9 @@ class _Nest:
             self.scope.pointers[name] = self.fn.value_at(self.entry, f"alloca [{size} x i8], align 64", "row")
         self.in_lanes, self.ahead = vector_axes(self.kernel), ahead(self.kernel, self.program)
         self.work = partition(self.kernel, self.program)
+        self.turned = exchanged(self.kernel)
+        if self.turned is not None and not set(self.turned) <= set(self.work.rest):
+            self.turned = None
 
     def _scope(self, fn: FunctionText, status: str | None) -> Scope:
         values = self.known.values
@@ -145,9 +150,11 @@ class _Nest:
         """The loops over the kernel's axes that are not shared out, the vector axis innermost, and the body."""
         with ExitStack() as stack:
             for axis in axes:
-                if axis is not self.work.vector:
+                if axis is not self.work.vector and axis not in (self.turned or ()):
                     stack.enter_context(self.scope.loop(axis.name, index(0), self.scope.dim(axis.extent)))
-            if self.work.vector is None:
+            if self.turned is not None:
+                copy_turned(self.scope, self.kernel, *self.turned)
+            elif self.work.vector is None:
                 self.block(self.kernel.body)
             else:
                 start, stop = piece or (index(0), self.scope.dim(self.work.vector.extent))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from codegen.loops.copies import exchanged
 from codegen.loops.grammar import (
     Affine,
     Apply,
@@ -36,6 +37,8 @@ CONTRACT_MACS = 512
 MIN_SHARES = 16
 """Shares that the parallel axes should give, so that threads come out even."""
 
+FEWEST_SHARES = 4
+"""The same where it takes more to have more."""
 
 FULL = 8
 """Lanes that an axis should at least fill."""
@@ -177,7 +180,7 @@ def _parallel(program: Program, kernel: Kernel, vector: str | None) -> int:
     """As few leading axes as give enough shares; none for small kernels."""
     if work(program, kernel) < SERIAL_WORK or is_check(kernel):
         return 0
-    limit = len(kernel.axes)
+    limit = _unturned_axes(program, kernel)
     for store in stores(kernel.body):
         if store.accumulate:
             limit = min(limit, _leading_places(kernel.axes, store))
@@ -185,6 +188,16 @@ def _parallel(program: Program, kernel: Kernel, vector: str | None) -> int:
         if volume(program, kernel.axes[:count]) >= MIN_SHARES:
             return count
     return limit
+
+
+def _unturned_axes(program: Program, kernel: Kernel) -> int:
+    """How many leading axes threads may share: those before two that a copy exchanges, which it does in squares, if
+    they give shares at all."""
+    turned = exchanged(kernel)
+    if turned is None:
+        return len(kernel.axes)
+    before = min(map(kernel.axes.index, turned))
+    return before if volume(program, kernel.axes[:before]) >= FEWEST_SHARES else len(kernel.axes)
 
 
 def _leading_places(axes: tuple[Axis, ...], store: Store) -> int:

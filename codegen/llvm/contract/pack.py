@@ -22,6 +22,7 @@ from codegen.llvm.contract.pairs import pairs_across, pairs_along
 from codegen.llvm.contract.problem import Operand
 from codegen.llvm.scalars import emit_scalar
 from codegen.llvm.scope import Value, const, index
+from codegen.llvm.turn import turned
 from codegen.loops.grammar import Scalar
 from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
@@ -139,22 +140,10 @@ class Packer:
         return self.scope.minimum(column, self.scope.sub(self.frame.extent(self.plan.col), index(1)))
 
     def _put_transposed(self, rows: list[str], corner: Value, step: int) -> None:
-        """A square of as many vectors as lanes, rows and columns exchanged, to `corner` with `step` bytes between rows.
-
-        Halves are exchanged between rows 1, 2, 4, … apart: log2(lanes) rounds of two-operand shuffles.
-        """
-        fn, lanes, kind = self.frame.fn, self.lanes, vector_type(self.frame.dtype, self.lanes)
-        apart = 1
-        while apart < lanes:
-            low = [e - apart + lanes if e & apart else e for e in range(lanes)]
-            high = [e + lanes if e & apart else e + apart for e in range(lanes)]
-            for one in (number for number in range(lanes) if not number & apart):
-                pair = f"{kind} {rows[one]}, {kind} {rows[one + apart]}"
-                rows[one], rows[one + apart] = (
-                    fn.value(f"shufflevector {pair}, {_lane_mask(mask)}") for mask in (low, high)
-                )
-            apart *= 2
-        for number, row in enumerate(rows):
+        """A square of as many vectors as lanes, rows and columns exchanged, to `corner` with `step` bytes between
+        rows."""
+        fn, kind = self.frame.fn, vector_type(self.frame.dtype, self.lanes)
+        for number, row in enumerate(turned(fn, rows, self.frame.dtype)):
             at = fn.value(f"getelementptr i8, ptr {corner.text}, i64 {number * step}")
             fn.do(f"store {kind} {row}, ptr {at}, align {self.frame.size}")
 
@@ -279,7 +268,3 @@ class Packer:
 
     def _put(self, value: Value, place: Value) -> None:
         self.frame.fn.do(f"store {value.typed}, ptr {place.text}, align {self.frame.size}")
-
-
-def _lane_mask(lanes: list[int]) -> str:
-    return f"<{len(lanes)} x i32> <" + ", ".join(f"i32 {lane}" for lane in lanes) + ">"
