@@ -42,10 +42,11 @@ def test_symnet_and_pytorch_agree(name: str) -> None:
     expected = figures(sides[0], work)
     assert sides[0].ours
     assert len(sides) > 1
+    close = 3e-2 if work.kind == "rounded" else 2e-4
     for side in sides[1:]:
         for got, wanted in zip(figures(side, work), expected, strict=True):
             assert np.isfinite(got).all()
-            np.testing.assert_allclose(got, wanted, rtol=2e-4, atol=2e-5, err_msg=side.name)
+            np.testing.assert_allclose(got, wanted, rtol=close, atol=2e-5, err_msg=side.name)
 
 
 def test_names_are_unique() -> None:

@@ -14,13 +14,14 @@ from tests.benchmarks.frameworks.job import Job, Setting
 from tests.benchmarks.frameworks.workloads import CrossEntropy, Inference, Products, Training, Update, sample
 
 
-def program(work: Training, threads: int | None, target: str = "native") -> Any:
+def program(work: Training, threads: int | None, target: str = "native", precision: str = "float32") -> Any:
     x = sn.input("x", ("N", *work.sample), "int64" if work.kinds else "float32")
     y = sn.input("y", ("N", work.targets) if work.targets else ("N",), "int64")
     model = work.network(sn.nn)
     loss = sn.losses.cross_entropy(model(x), y.reshape(-1))
     optimizer = getattr(sn.optim, work.optimizer)(**work.settings)
-    compiled = sn.compile(loss=loss, optimizer=optimizer, batch={"N": work.batch}, threads=threads, target=target)
+    how = {"threads": threads, "target": target, "precision": precision}
+    compiled = sn.compile(loss=loss, optimizer=optimizer, batch={"N": work.batch}, **how)
     compiled.load_parameters(work.start((n, tuple(map(int, p.shape))) for n, p in model.named_parameters()))
     return compiled
 
@@ -38,8 +39,12 @@ def fit(work: Training, setting: Setting) -> Job:
     return Job([epoch], lambda: told(compiled.profile("step", x=x, y=y)))
 
 
-def step(work: Training, setting: Setting) -> Job:
-    compiled, batches = program(work, setting.threads, setting.target), work.batches()
+def rounded(work: Training, setting: Setting) -> Job:
+    return step(work, setting, "bf16")
+
+
+def step(work: Training, setting: Setting, precision: str = "float32") -> Job:
+    compiled, batches = program(work, setting.threads, setting.target, precision), work.batches()
     x, y = batches[0]
     return Job(
         [lambda: [float(compiled.step(x=x, y=y)["loss"]) for x, y in batches]],
@@ -171,4 +176,5 @@ def told(profile: Any, begin: str = "") -> dict[str, Any]:
     ]
     sums = {key: sum(kernel[key] for kernel in kernels) for key in ("flops", "bytes")}
     machine = profile.machine
-    return {**sums, "kernels": kernels, "peak": machine.flops.get("float32", 0.0), "bandwidth": machine.bandwidth}
+    peak = max(machine.flops.get(kind, 0.0) for kind in ("float32", "bf16"))
+    return {**sums, "kernels": kernels, "peak": peak, "bandwidth": machine.bandwidth}

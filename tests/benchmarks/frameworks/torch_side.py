@@ -28,7 +28,9 @@ def _network(work: Networked) -> Any:
     return model
 
 
-def _training(work: Training, setting: Setting, layout: Any = torch.contiguous_format) -> tuple[Any, Any]:
+def _training(
+    work: Training, setting: Setting, layout: Any = torch.contiguous_format, rounded: bool = False
+) -> tuple[Any, Any]:
     """The step, (x, y) -> loss, and the batches."""
     torch.set_num_threads(setting.threads)
     model = _network(work).to(memory_format=layout)
@@ -38,7 +40,8 @@ def _training(work: Training, setting: Setting, layout: Any = torch.contiguous_f
 
     def step(x: Any, y: Any) -> Any:
         optimizer.zero_grad(set_to_none=True)
-        loss = criterion(model(x), y)
+        with torch.autocast("cpu", torch.bfloat16, enabled=rounded):
+            loss = criterion(model(x), y)
         loss.backward()
         optimizer.step()
         return loss.detach()
@@ -53,6 +56,10 @@ def _epochs(step: Any, batches: Any) -> Job:
 
 def eager(work: Training, setting: Setting) -> Job:
     return _epochs(*_training(work, setting))
+
+
+def rounded(work: Training, setting: Setting) -> Job:
+    return _epochs(*_training(work, setting, rounded=True))
 
 
 def channels_last(work: Training, setting: Setting) -> Job:

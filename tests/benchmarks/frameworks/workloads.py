@@ -112,6 +112,13 @@ class StartUp(Training):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rounded(Training):
+    """Steps of training in which matrix products are of numbers rounded to bfloat16."""
+
+    kind = "rounded"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inference(Networked):
     """The network's values for one batch after the other."""
 
@@ -217,6 +224,10 @@ def _start(work: Training, warm: bool) -> StartUp:
     return StartUp(**{**given, "name": f"start {work.name}, {'warm' if warm else 'empty'} cache"}, warm=warm)
 
 
+def _rounded(work: Training) -> Rounded:
+    return Rounded(**{**vars(work), "name": f"{work.name} bf16", "goal": 1.0})
+
+
 TRAINING = (
     _mlp("tiny MLP", (128, 64, 32, 10), 32, 300, "SGD", 3.0, lr=0.05),
     _mlp("MLP", (784, 512, 512, 10), 128, 40, "Adam", 1.5, lr=1e-3),
@@ -251,4 +262,5 @@ WORKLOADS: tuple[Workload, ...] = (
               sample=(1, 28, 28), batch=1, steps=100, goal=1.5),
     Products(name="matrix products", parts=SHAPES, flops=5e9, steps=1),
     *(_start(work, warm) for work in TRAINING if work.name in ("MLP", "CNN", "GPT 128") for warm in (False, True)),
+    *(_rounded(work) for work in TRAINING if work.name in ("wide MLP", "GPT 128", "GPT 256")),
 )  # fmt: skip
