@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codegen.loops.grammar import Program
 from codegen.loops.parse import parse
+from codegen.loops.text import show
 from codegen.passes import overwrite
 from codegen.passes.overwrite import OVERWRITE
 from codegen.passes.schedule import SCHEDULE
@@ -62,10 +62,10 @@ def left(text: str) -> set[str]:
 
 def test_the_arrays_of_a_recurrence_share_a_place(rng: np.random.Generator) -> None:
     assert left(RECURRENCE) == {"x"}
-    program: Program = through(RECURRENCE, OVERWRITE, SCHEDULE)
+    text = show(through(RECURRENCE, OVERWRITE, SCHEDULE))
     inputs = {"v": rng.normal(size=(9, 6, 5)), "w": rng.normal(size=(24, 8))}
-    agree(program, inputs, {"N": 6}, 1e-9)
-    agree(program, {**inputs, "v": inputs["v"][:, :3].copy()}, {"N": 3}, 1e-9)
+    agree(text, inputs, {"N": 6}, 1e-9)
+    agree(text, {**inputs, "v": inputs["v"][:, :3].copy()}, {"N": 3}, 1e-9)
 
 
 @pytest.mark.parametrize(
