@@ -146,9 +146,9 @@ def _in_order(body: tuple[Stmt, ...], around: tuple[Axis, ...]) -> Iterator[tupl
 def _last_use(old: list[Access], new: list[Access]) -> bool:
     """Whether the one kernel that writes `new` is the last to read `old`, each element before it writes that."""
     written = [use for use in new if use.stores]
-    (first, *others) = written or [None]
-    if first is None or any(use.kernel is not first.kernel for use in others):
+    if not written or any(use.kernel is not written[0].kernel for use in written):
         return False
+    first = written[0]
     if any(isinstance(use.access, Store) and use.access.accumulate for use in written):
         return False
     if any(use.item < first.item or (use.kernel is first.kernel and not use.stores) for use in new):
