@@ -132,7 +132,13 @@ class _Planner(Costs):
             row_tiles=choice.row_tiles,
             col_tiles=choice.col_tiles,
             together=self.together,
+            shares=min(self.at_once(way, choice.row_tiles * choice.col_tiles), self.shares(way, choice)),
         )
+
+    def shares(self, way: Way, choice: Choice) -> int:
+        """How many shares there are."""
+        down, across = way.tile.count(self.rows, self.columns)
+        return self.batch * math.ceil(down / choice.row_tiles) * math.ceil(across / choice.col_tiles)
 
     def fits(self, way: Way, choice: tuple[float, Choice]) -> bool:
         """Whether what is packed, and sums that wait, stay within the stack that a call may use."""
@@ -159,7 +165,8 @@ class _Planner(Costs):
         heights = _splits(down, most_down) if band is None else {band[1] // way.tile.rows}
         for row_tiles, col_tiles in product(heights, _splits(across, most_across)):
             shares = self.batch * math.ceil(down / row_tiles) * math.ceil(across / col_tiles)
-            work = row_tiles * col_tiles * self.tile_cost(way, row_tiles, col_tiles)
+            at_once = min(self.at_once(way, row_tiles * col_tiles), math.ceil(shares / max(THREADS)))
+            work = row_tiles * col_tiles * self.tile_cost(way, row_tiles, col_tiles, at_once)
             work += row_tiles * left + col_tiles * right + self.runs(way)
             cost = sum(math.ceil(shares / threads) * threads * work for threads in THREADS)
             tile, depth = way.tile, way.depth
@@ -170,6 +177,12 @@ class _Planner(Costs):
                     row_tiles, col_tiles,
                 ),
             )  # fmt: skip
+
+    def at_once(self, way: Way, tiles: int) -> int:
+        """How many shares of so many tiles may be done together: as many as have room for their sums."""
+        if way.depth.whole or not self.sliding or not way.left == way.right == "place":
+            return 1
+        return max(1, SUMS // (tiles * way.tile.rows * way.tile.columns * self.size))
 
     def most(self, way: Way, down: int, across: int) -> tuple[int, int]:
         """The most tiles in a share, down and across: what is packed should serve many, and has to fit."""

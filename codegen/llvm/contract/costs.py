@@ -55,17 +55,17 @@ TURN = 12
 class Costs(Ways):
     """The costs of the ways to run a contraction with one choice of tile axes."""
 
-    def tile_cost(self, way: Way, row_tiles: int, col_tiles: int) -> float:
+    def tile_cost(self, way: Way, row_tiles: int, col_tiles: int, shares: int = 1) -> float:
         """Cycles for one tile: the sums, what they wait for, sums put away between blocks of k, the epilogue."""
         tile = way.tile
         if way.depth.whole and col_tiles == 1:  # shares follow each other down the rows
             row_tiles, col_tiles = tile.count(self.rows, self.columns)
-        waiting = self.left_lines(way, row_tiles, col_tiles) + self.right_lines(way, row_tiles)
+        waiting = self.left_lines(way, row_tiles, col_tiles * shares) + self.right_lines(way, row_tiles * shares)
         each: float = (self.step_cost(way) ** NORM + waiting**NORM) ** (1 / NORM)
         vectors = tile.rows * tile.vectors
         ends = vectors * self.per_vector + CALL
         if not way.depth.whole:
-            near = row_tiles * col_tiles * tile.lanes * vectors * self.size <= self.l1_bytes
+            near = shares * row_tiles * col_tiles * tile.lanes * vectors * self.size <= self.l1_bytes
             ends += way.depth.blocks * (CALL + vectors * (SUM if near else FAR_SUM))
         if len(self.problem.epilogue) == 1:  # sums go straight to the result
             ends += CROWD * tile.vectors * max(0, tile.rows - CROWDED * places(self.result_step, PERIOD))

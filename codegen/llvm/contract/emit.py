@@ -153,6 +153,9 @@ class _Writer:
         self._scratch()
         grid = _grid(self.frame)
         shared = [(name, count) for name, count, divided in grid if divided]
+        if self.plan.shares > 1 and len(shared) == len(grid):
+            self._shares_together(shared)
+            return self.fn.finish()
         with self.frame.loop(Value("%lo", "int64"), Value("%hi", "int64"), stem="share") as share:
             self._locate(shared, share)
             with ExitStack() as loops:
@@ -169,7 +172,7 @@ class _Writer:
             self.packed_left = self.frame.scratch(chosen.row_tiles * chosen.left_layout(size)[2])
         if chosen.right_mode != "place":
             self.packed_right = self.frame.scratch(chosen.col_tiles * chosen.right_layout(size)[1])
-        tiles = 1 if chosen.depth.whole else chosen.row_tiles * chosen.col_tiles
+        tiles = 1 if chosen.depth.whole else chosen.shares * chosen.row_tiles * chosen.col_tiles
         if not self.epilogue.direct:
             self.sums = self.frame.scratch(tiles * self._tile_bytes())
 
@@ -201,6 +204,20 @@ class _Writer:
         self.fn.do(f"call void @llvm.memset.p0.i64(ptr {self.sums.text}, i8 0, i64 {size}, i1 false)")
         with self._blocks_of_k() as last:
             self._tiles(last)
+
+    def _shares_together(self, grid: list[tuple[str, Value]]) -> None:
+        """All shares from lo to hi, as many at a time as have room for their sums: every block of k for all of them."""
+        frame, scope = self.frame, self.scope
+        hi = Value("%hi", "int64")
+        sums, size = self.sums, self._tile_bytes() * self.plan.row_tiles * self.plan.col_tiles
+        with frame.loop(Value("%lo", "int64"), hi, self.plan.shares, stem="shares") as first:
+            count = scope.minimum(index(self.plan.shares), scope.sub(hi, first))
+            bytes_ = frame.times(count, size)
+            self.fn.do(f"call void @llvm.memset.p0.i64(ptr {sums.text}, i8 0, i64 {bytes_.text}, i1 false)")
+            with self._blocks_of_k() as last, frame.loop(index(0), count, stem="share") as number:
+                self.sums = frame.at(sums, frame.times(number, size))
+                self._locate(grid, scope.add(first, number))
+                self._tiles(last)
 
     @contextmanager
     def _blocks_of_k(self) -> Iterator[Value]:

@@ -89,6 +89,7 @@ class Plan:
     left_step   elements from one k to the next, of a left operand that is packed along k; likewise right_step
     levels      the loops of the microkernel over one block of k, outermost first
     row_tiles, col_tiles    tiles in a share
+    shares      how many shares of a thread are done together, all of them for each block of k (see `Ways.sliding`)
     together    how many k lie in each element of a packed operand: 1, or a pair rounded to bfloat16
     """
 
@@ -108,6 +109,7 @@ class Plan:
     row_tiles: int
     col_tiles: int
     together: int = 1
+    shares: int = 1
 
     def left_layout(self, size: int) -> tuple[int, int, int]:
         """See `left_layout`; `size` is that of an element."""

@@ -16,7 +16,7 @@ from codegen.llvm.contract.pairs import in_pairs, unrounded
 from codegen.llvm.contract.plan import Depth, LeftMode, Level, RightMode, left_layout, right_layout
 from codegen.llvm.contract.problem import Contraction, Operand, axes_in, linear, operand, runs_along
 from codegen.llvm.tiles import Tile, candidates
-from codegen.loops.grammar import Axis, Load, subscalars
+from codegen.loops.grammar import Affine, Axis, Load, subscalars
 from codegen.target import Target
 from symnet.errors import CompilerBug, Unsupported
 from symnet.expr import dims as dimension
@@ -90,6 +90,17 @@ class Ways:
                     nearness[name] = nearness.get(name, 0) + abs(self.value(stride))
         axes = self.problem.roles["inner"] or (Axis("k", 1),)
         return tuple(sorted(axes, key=lambda axis: -nearness.get(axis.name, 0)))
+
+    @cached_property
+    def sliding(self) -> bool:
+        """Whether the result has no axes but rows, columns, and the places of windows that a summed axis runs through,
+        as the gradient of a filter: then what a block of k reads is much the same in all shares."""
+        summed, found = {axis.name for axis in self.inner}, set[str]()
+        for one in (self.left, self.right):
+            for part in one.load.index if one.load is not None else ():
+                terms = {axis for axis, _ in part.terms} if isinstance(part, Affine) else set()
+                found |= terms if terms & summed else set()
+        return bool(self.grid) and all(axis.name in found for axis in self.grid)
 
     def tiles(self) -> list[Tile]:
         """The tile that the schedule asks for, or those worth a closer look."""

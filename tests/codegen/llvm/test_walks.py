@@ -6,8 +6,11 @@ import re
 
 import pytest
 
+from codegen.llvm.contract import choose, emit
+from codegen.llvm.contract.plan import Choice, Plan
+from codegen.llvm.contract.problem import Contraction
 from codegen.llvm.jit import assembly
-from codegen.target import target
+from codegen.target import Target, target
 from tests.codegen.llvm.native import Native
 from tests.codegen.llvm.test_contract import check, planned, text_of
 
@@ -125,13 +128,36 @@ def test_what_the_epilogue_of_windows_reads_is_fetched_ahead() -> None:
 
 
 def test_far_operands_are_cut_into_blocks() -> None:
-    """A sum over more than the caches hold goes block by block, for all tiles of a share."""
+    """A sum over more than the caches hold goes block by block, for the tiles of all shares that a thread has."""
     text = windows(64, 32, 32, 34, 34, 1)
     start, end = text.index("  kernel forward"), text.index("  kernel filter")
     plan = planned(text[:start] + text[end:])
     assert (plan.left_mode, plan.right_mode) == ("place", "place")
     assert not plan.depth.whole
-    assert plan.row_tiles > 1, "what comes from memory serves several tiles"
+    assert plan.shares >= 9, "what comes from memory serves all places of the filter"
+
+
+@pytest.mark.parametrize(("channels", "features", "stride"), [(16, 32, 1), (21, 33, 2), (9, 16, 1)])
+def test_shares_are_done_together(monkeypatch: pytest.MonkeyPatch, channels: int, features: int, stride: int) -> None:
+    """The gradient of a filter, all places for each block of images; with edges of tiles, a last block that is shorter,
+    and room for the sums of all shares or of four of eighteen or more."""
+    text = windows("N", channels, features, 7, 9, stride)
+    start, end = text.index("  kernel forward"), text.index("  kernel filter")
+    of_c_and_o = 2  # of the pairs of a row axis, i, j, or c, and o
+    tile = 5, -(-features // target("native").lanes("float32"))
+    choice = Choice(of_c_and_o, "place", "place", *tile, split=0, chunk=2, row_tiles=2, col_tiles=1)
+    made: list[Plan] = []
+
+    def chosen(problem: Contraction, machine: Target, _: Choice | None) -> Plan:
+        made.append(choose.plan(problem, machine, choice))
+        return made[-1]
+
+    monkeypatch.setattr(emit, "plan", chosen)
+    check(text[:start] + text[end:], {"N": 5})
+    monkeypatch.setattr(choose, "SUMS", 4 * 2 * 5 * tile[1] * target("native").vector_bytes)
+    check(text[:start] + text[end:], {"N": 5})
+    assert [plan.shares for plan in made] == [9 * -(-channels // 10), 4]
+    assert (made[0].row.name, made[0].col.name, made[0].depth.blocks) == ("c", "o", 3)
 
 
 def test_a_part_of_an_array() -> None:
