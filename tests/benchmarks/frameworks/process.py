@@ -76,6 +76,9 @@ class Process:
         environment |= RESTRICTIONS[setting.target]
         environment |= {"OMP_NUM_THREADS": str(setting.threads), "OPENBLAS_NUM_THREADS": str(setting.threads)}
         environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", **contestant.environment}
+        # PyTorch finds what it compiled for AVX2 again for AVX-512, and damages its memory with it
+        kept = os.path.join(tempfile.gettempdir(), f"inductor-{setting.target}-{setting.threads}")
+        environment["TORCHINDUCTOR_CACHE_DIR"] = kept
         if cache:
             environment[contestant.cache] = cache
         self.taken = Taken(contestant.name, [[] for _ in work.parts])
