@@ -102,12 +102,12 @@ def _work(work: Callable[[], object]) -> NoReturn:
         _inside.append(True)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         with warnings.catch_warnings():
-            warnings.showwarning = _give_up  # type: ignore[assignment]
+            warnings.showwarning = _give_up  # at once: what is stored after it would hide the warning from the parent
             work()
         status = 0
     finally:
         os._exit(status)
 
 
-def _give_up(*about: object) -> NoReturn:
+def _give_up(*about: object, **named: object) -> NoReturn:
     raise SystemExit

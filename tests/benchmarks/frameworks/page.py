@@ -79,8 +79,9 @@ def section(results: Sequence[Result], threads: int, target: str) -> str:
         "memory",
         "PyTorch",
     )
-    rows = [_row(found[work.name]) if work.name in found else _missing(work.title, work.goal) for work in WORKLOADS]
-    lines += [*markdown([header, *rows]), "", _means(results)]
+    lines += [*markdown([header, *(_row(result) for result in found.values())]), "", _means(results)]
+    if missing := [work.name for work in WORKLOADS if work.name not in found]:
+        lines += ["", f"Not measured: {'; '.join(missing)}."]
     lines += ["", "### What bounds it", ""]
     lines += [f"- **{r.workload}**: {r.bound()}" for r in found.values() if r.bound()]
     lines += ["", "### Every contestant", ""]
@@ -118,10 +119,6 @@ def _row(result: Result) -> tuple[str, ...]:
         _memory(ours),
         _memory(eager),
     )
-
-
-def _missing(name: str, goal: float) -> tuple[str, ...]:
-    return (name, "not measured", "", "", "", f"{goal:g}", "", "", "", "", "")
 
 
 def _memory(taken: Taken | None) -> str:
