@@ -30,6 +30,7 @@ from codegen.passes.rounding import ROUNDING
 from codegen.passes.schedule import SCHEDULE
 from codegen.passes.shapes import SHAPES
 from codegen.passes.split import SPLIT
+from codegen.passes.winograd import WINOGRAD
 from codegen.settings import check_level, dump_folder
 from codegen.spec import Entry, Module
 from symnet.errors import FileError
@@ -44,7 +45,7 @@ PASSES: tuple[Pass, ...] = (
     # less memory
     REGISTERS, DEAD, HISTORY, REUSE, DEAD,
     # how it runs
-    BORDERS, OPERANDS, NAMES, OVERWRITE, SCHEDULE, BANDS, MEMORY,
+    BORDERS, WINOGRAD, OPERANDS, NAMES, OVERWRITE, SCHEDULE, BANDS, MEMORY,
 )  # fmt: skip
 """In order; each record says in one line what the pass does. `inline` comes again for what hoisting left."""
 

@@ -1,0 +1,450 @@
+"""Winograd: convolutions with small filters take fewer multiplications.
+
+    y[n, i, j, k] = sum(c, u, v) x[n, i + u, j + v, c] * w[k, c, u, v]
+
+goes tile by tile of the results, 4×4 of them for filters of 3×3. A tile depends on a window of 6×6 elements; with
+windows and filters multiplied by constant matrices (`codegen.passes.toom`), each of the 36 is a product of matrices,
+
+    y_windows[p, t, c] = (B^T x B)[p]        y_filters[p, c, k] = (G w G^T)[p]
+    y_products[p, t, k] = sum(c) y_windows[p, t, c] * y_filters[p, c, k]           t: tiles
+    y = A^T y_products A                                                           and what the kernel does with y
+
+which is 36 products of an image and a filter's element for 144. The gradient of the image is such a convolution itself;
+that of the filter is the same with other roles: windows of the image, and tiles of the gradient as its filters.
+
+    w_tiles[p, t, k] = (A dy A^T)[p]         w_sums[p, c, k] = sum(t) w_windows[p, t, c] * w_tiles[p, t, k]
+    dw = G^T w_sums G
+
+With float32 the errors are about three times those of plain sums (docs/numerics.md). Images with enough tiles go one by
+one, so that their windows and products stay in the second-level cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from codegen.loops.grammar import (
+    Affine,
+    Apply,
+    Axis,
+    Buffer,
+    Const,
+    Item,
+    Kernel,
+    Let,
+    Load,
+    Program,
+    Reduce,
+    Ref,
+    Scalar,
+    Stmt,
+    Store,
+    kernels,
+)
+from codegen.loops.grammar import (
+    Sequence as Repeat,
+)
+from codegen.loops.rewrite import (
+    add,
+    affine,
+    axis_index,
+    rename_values,
+    scale,
+    shift,
+    stemming_from,
+    substitute_axes,
+    substitute_axes_block,
+)
+from codegen.lower.names import AxisNames, Names
+from codegen.passes.core import Pass, axes_in, capacity, contraction, volume
+from codegen.passes.toom import SIZE, Block, Matrix, of_filters, of_results, of_windows, transposed
+from symnet.expr import dims
+from symnet.expr.dims import Dim
+
+POINTS = SIZE * SIZE
+
+Element = Callable[[int, int], Scalar]
+"""An element of a window, a filter or a tile."""
+
+Places = Callable[[tuple[int, int]], dict[str, Affine]]
+"""Axes and what they are at an element of a result."""
+
+CHANNELS = 16
+"""Channels that there must be on both sides, so that the products outweigh the sums around them."""
+
+TAPS = (3, 4, 5)
+"""Taps of a filter, in each direction, so that a tile has four results, three or two."""
+
+TILES = 32
+"""Tiles that there must be in all, so that filters are worth being multiplied first."""
+
+ALONE = 16
+"""Tiles of one image from which images go one by one."""
+
+ALONE_SUMMED = 32
+"""The same where the tiles are summed over."""
+
+
+def winograd(program: Program) -> Program:
+    rewriting = _Rewriting(program)
+    items = rewriting.items(program.items, ())
+    return replace(program, items=items, buffers=rewriting.buffers) if rewriting.made else program
+
+
+# --- what is recognised ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One direction in which windows slide: `position + tap`, or `position - tap` where the filter is reversed.
+
+    position, tap   the axes
+    at      which index of the image it is
+    start   where the window of position 0 begins
+    """
+
+    position: Axis
+    tap: Axis
+    at: int
+    start: Dim
+    reversed: bool
+
+    @property
+    def taps(self) -> int:
+        assert isinstance(self.tap.extent, int)
+        return self.tap.extent
+
+    @property
+    def step(self) -> int:
+        """Positions of a tile."""
+        return SIZE + 1 - self.taps
+
+    @property
+    def tiles(self) -> int:
+        assert isinstance(self.position.extent, int)
+        return self.position.extent // self.step
+
+    def tap_at(self, number: int) -> Affine:
+        """The position of a tap, in the order in which a window has them."""
+        return affine((), self.taps - 1 - number if self.reversed else number)
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution, or the gradient of its filter.
+
+    image, other   the windows; the filters, or what the windows of each position are multiplied by
+    slides         the two directions
+    images         the axis along which there are several images, if any
+    shared         the channels that are summed over; of a gradient, those of the image
+    own            the other channels
+    """
+
+    kernel: Kernel
+    image: Load
+    other: Load
+    slides: tuple[Slide, Slide]
+    images: Axis | None
+    shared: Axis
+    own: Axis
+    gradient: bool
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of one image."""
+        return self.slides[0].tiles * self.slides[1].tiles
+
+
+def recognised(program: Program, kernel: Kernel) -> Convolution | None:
+    """The convolution that a kernel is, if this way of computing it fits and pays."""
+    roles, first = contraction(kernel), kernel.body[0] if kernel.body else None
+    if roles is None or roles.batch or not isinstance(first, Reduce) or not isinstance(first.value, Apply):
+        return None
+    if first.value.dtype != "float32" or not all(isinstance(one, Load) for one in first.value.args):
+        return None
+    for image, other in (first.value.args, first.value.args[::-1]):
+        assert isinstance(image, Load)
+        assert isinstance(other, Load)
+        found = _convolution(kernel, first, image, other)
+        if found is not None and _pays(program, found):
+            return found
+    return None
+
+
+def _pays(program: Program, found: Convolution) -> bool:
+    images = capacity(program, found.images.extent) if found.images else 1
+    channels = min(volume(program, (axis,)) for axis in (found.shared, found.own))
+    return channels >= CHANNELS and images * found.tiles >= TILES
+
+
+def _convolution(kernel: Kernel, first: Reduce, image: Load, other: Load) -> Convolution | None:
+    """The convolution of an image with windows, the first operand, by the other."""
+    inner = {axis.name: axis for axis in first.axes}
+    outer = {axis.name: axis for axis in kernel.axes}
+    slides: list[Slide] = []
+    gradients: list[bool] = []
+    for at, part in enumerate(image.index):
+        if not isinstance(part, Affine) or len(part.terms) < 2:
+            continue
+        one, two = (next((a for a in axes if part.coefficient(a)), "") for axes in (outer, inner))
+        if len(part.terms) > 2 or not one or not two or one in axes_in(other.index):
+            return None
+        gradients.append(inner[two].extent not in TAPS)
+        position, tap = (inner[two], outer[one]) if gradients[-1] else (outer[one], inner[two])
+        if part.coefficient(position.name) != 1 or abs(part.coefficient(tap.name)) != 1 or tap.extent not in TAPS:
+            return None
+        backwards = part.coefficient(tap.name) < 0
+        slides.append(Slide(position, tap, at, dims.sub(part.offset, tap.extent - 1 if backwards else 0), backwards))
+    if len(slides) != 2 or gradients[0] != gradients[1]:
+        return None
+    used = [axis.name for slide in slides for axis in (slide.position, slide.tap)]
+    again = axes_in(tuple(part for at, part in enumerate(image.index) if at not in (slides[0].at, slides[1].at)))
+    if len(set(used)) < 4 or again & set(used) or not all(_divides(slide) for slide in slides):
+        return None
+    return _with_channels(kernel, first, image, other, (slides[0], slides[1]), gradients[0])
+
+
+def _divides(slide: Slide) -> bool:
+    """Whether there are whole tiles."""
+    return isinstance(slide.position.extent, int) and slide.position.extent % slide.step == 0
+
+
+def _with_channels(
+    kernel: Kernel, first: Reduce, image: Load, other: Load, slides: tuple[Slide, Slide], gradient: bool
+) -> Convolution | None:
+    """The same with the axes that are left: images and channels."""
+    used = {axis.name for slide in slides for axis in (slide.position, slide.tap)}
+    outer, inner = ([axis for axis in axes if axis.name not in used] for axes in (kernel.axes, first.axes))
+    of_image = [axis for axis in outer if axis.name in axes_in(image.index)]
+    of_other = [axis for axis in outer if axis.name in axes_in(other.index)]
+    shared, images = (of_image, inner) if gradient else (inner, of_image)
+    if len(shared) != 1 or len(of_other) != 1 or len(images) > 1:
+        return None
+    return Convolution(kernel, image, other, slides, images[0] if images else None, shared[0], of_other[0], gradient)
+
+
+# --- what it becomes ---------------------------------------------------------------------------------------------
+
+
+class _Rewriting:
+    """The kernels of one program, new buffers beside its own."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.names = Names((*program.buffers, *program.dims, *(kernel.name for kernel in kernels(program.items))))
+        self.buffers = dict(program.buffers)
+        self.made = False
+
+    def items(self, items: tuple[Item, ...], around: tuple[str, ...]) -> tuple[Item, ...]:
+        """The items, which are inside loops over these axes."""
+        result: list[Item] = []
+        for item in items:
+            if not isinstance(item, Kernel):
+                inside = (*around, item.axis.name) if isinstance(item, Repeat) else around
+                result.append(replace(item, items=self.items(item.items, inside)))
+            elif found := recognised(self.program, item):
+                self.made = True
+                result += _Tiled(self, found, around).items()
+            else:
+                result.append(item)
+        return tuple(result)
+
+    def buffer(self, name: str, shape: tuple[Dim, ...]) -> str:
+        made = Buffer(self.names.fresh(name), "float32", shape, "scratch")
+        self.buffers[made.name] = made
+        return made.name
+
+
+class _Tiled:
+    """The kernels that one convolution becomes.
+
+    alone   whether images go one by one, in a loop around the kernels
+    down, across   the tiles of an image
+    tile    the number of a tile, among those of its image or of all
+    """
+
+    def __init__(self, rewriting: _Rewriting, found: Convolution, around: tuple[str, ...]) -> None:
+        self.rewriting, self.found = rewriting, found
+        first = found.kernel.body[0]
+        assert isinstance(first, Reduce)
+        self.acc, self.origin = first.name, first.origin
+        axes = (*found.kernel.axes, *first.axes)
+        free = AxisNames((*rewriting.program.dims, *around, *(axis.name for axis in axes)))
+        self.down, self.across = (Axis(free.take(slide.tiles), slide.tiles) for slide in found.slides)
+        self.point = Axis(free.take(POINTS), POINTS)
+        several = found.images is not None and capacity(rewriting.program, found.images.extent) > 1
+        self.alone = several and found.tiles >= (ALONE_SUMMED if found.gradient else ALONE)
+        self.tile = add(scale(axis_index(self.down.name), found.slides[1].tiles), axis_index(self.across.name))
+        tiles: Dim = found.tiles
+        self.images: tuple[Axis, ...] = ()
+        if found.images is not None and not self.alone:
+            self.images = (found.images,)
+            self.tile = add(self.tile, scale(axis_index(found.images.name), found.tiles))
+            tiles = dims.mul(found.images.extent, found.tiles)
+        self.tiles = Axis(free.take(tiles), tiles)
+
+    def items(self) -> list[Item]:
+        found, name = self.found, self.found.kernel.name
+        self.windows = self.array(f"{name}_windows", self.tiles.extent, found.shared)
+        self.others = self.array(f"{name}_{'tiles' if found.gradient else 'filters'}", self.other_rows(), found.own)
+        if not found.gradient:
+            self.products = self.array(f"{name}_products", self.tiles.extent, found.own)
+            steps = [self.windows_kernel(), self.products_kernel(), self.results_kernel()]
+            return [self.filters_kernel(), *self.each_image(steps)]
+        self.products = self.array(f"{name}_sums", found.shared.extent, found.own)
+        steps = [self.windows_kernel(), self.tiles_kernel(), self.sums_kernel()]
+        before = [self.zeros_kernel()] if self.alone else []
+        return [*before, *self.each_image(steps), self.gradient_kernel()]
+
+    def other_rows(self) -> Dim:
+        return self.tiles.extent if self.found.gradient else self.found.shared.extent
+
+    def array(self, name: str, rows: Dim, columns: Axis) -> str:
+        """A matrix for each point, a row apart: at the same place of every page, they would displace each other."""
+        return self.rewriting.buffer(name, (POINTS, dims.add(rows, 1), columns.extent))
+
+    def each_image(self, steps: list[Kernel]) -> list[Item]:
+        if not self.alone:
+            return list(steps)
+        assert self.found.images is not None
+        return [Repeat(self.found.images, tuple(steps))]
+
+    def kernel(self, name: str, axes: Sequence[Axis], body: Sequence[Stmt], note: str) -> Kernel:
+        return Kernel(name, tuple(axes), stemming_from(body, self.origin), note=note)
+
+    # --- what is multiplied ---
+
+    def windows_kernel(self) -> Kernel:
+        """Windows of the image by the matrix of windows."""
+        image, slides = self.found.image, self.found.slides
+
+        def element(down: int, across: int) -> Scalar:
+            index = list(image.index)
+            for slide, tile, number in zip(slides, (self.down, self.across), (down, across), strict=True):
+                index[slide.at] = shift(scale(axis_index(tile.name), slide.step), dims.add(slide.start, number))
+            return replace(image, index=tuple(index))
+
+        body = self.multiplied((of_windows(), of_windows()), element, self.windows, self.tile, self.found.shared)
+        axes = (*self.images, self.down, self.across, self.found.shared)
+        return self.kernel(self.windows, axes, body, f"windows of {image.buffer}")
+
+    def filters_kernel(self) -> Kernel:
+        """The filters by their matrices."""
+        other, slides, row = self.found.other, self.found.slides, self.found.shared
+
+        def element(down: int, across: int) -> Scalar:
+            taps = {slide.tap.name: slide.tap_at(n) for slide, n in zip(slides, (down, across), strict=True)}
+            return substitute_axes(other, taps)
+
+        matrices = of_filters(slides[0].taps), of_filters(slides[1].taps)
+        body = self.multiplied(matrices, element, self.others, axis_index(row.name), self.found.own)
+        return self.kernel(self.others, (row, self.found.own), body, f"filters {other.buffer} for windows")
+
+    def tiles_kernel(self) -> Kernel:
+        """Tiles of what a gradient multiplies windows by."""
+        other, slides = self.found.other, self.found.slides
+        matrices = transposed(of_results(slides[0].step)), transposed(of_results(slides[1].step))
+        body = self.multiplied(
+            matrices, lambda *at: substitute_axes(other, self.places(at)), self.others, self.tile, self.found.own
+        )
+        axes = (*self.images, self.down, self.across, self.found.own)
+        return self.kernel(self.others, axes, body, f"tiles of {other.buffer}")
+
+    def places(self, at: tuple[int, ...]) -> dict[str, Affine]:
+        """Where an element of a tile is."""
+        both = zip(self.found.slides, (self.down, self.across), at, strict=True)
+        return {one.position.name: shift(scale(axis_index(t.name), one.step), n) for one, t, n in both}
+
+    def multiplied(
+        self, by: tuple[Matrix, Matrix], element: Element, array: str, row: Affine, column: Axis
+    ) -> list[Stmt]:
+        """Statements that multiply a grid of elements and store it, point by point."""
+        block = Block("float32")
+        grid = [[block.named(element(a, b)) for b in range(len(by[1][0]))] for a in range(len(by[0][0]))]
+        flat = [value for line in block.both_ways(*by, grid) for value in line]
+        places = (self.at(number, row, column) for number in range(POINTS))
+        return [*block.body, *(Store(array, place, value) for place, value in zip(places, flat, strict=True))]
+
+    def at(self, point: int, row: Affine, column: Axis) -> tuple[Affine, ...]:
+        return affine((), point), row, axis_index(column.name)
+
+    # --- products ---
+
+    def products_kernel(self) -> Kernel:
+        found = self.found
+        left = self.entry(self.windows, self.tiles, found.shared)
+        acc = self.summed(found.shared, left, self.entry(self.others, found.shared, found.own))
+        store = Store(
+            self.products, self.entry(self.products, self.tiles, found.own).index, Ref(acc.name, acc.value.dtype)
+        )
+        return self.kernel(self.products, (self.point, self.tiles, found.own), (acc, store), "windows by filters")
+
+    def sums_kernel(self) -> Kernel:
+        found = self.found
+        left = self.entry(self.windows, self.tiles, found.shared)
+        acc = self.summed(self.tiles, left, self.entry(self.others, self.tiles, found.own))
+        place = self.entry(self.products, found.shared, found.own)
+        value: Scalar = Ref(acc.name, "float32")
+        if self.alone:
+            value = Apply("add", (place, value), "float32")
+        store = Store(place.buffer, place.index, value)
+        return self.kernel(
+            self.products, (self.point, found.shared, found.own), (acc, store), "windows by tiles, summed"
+        )
+
+    def zeros_kernel(self) -> Kernel:
+        place = self.entry(self.products, self.found.shared, self.found.own)
+        store = Store(place.buffer, place.index, Const(0.0, "float32"))
+        name = self.rewriting.names.fresh(f"{self.products}_zeros")
+        return self.kernel(name, (self.point, self.found.shared, self.found.own), (store,), "zeros to add to")
+
+    def entry(self, array: str, row: Axis, column: Axis) -> Load:
+        return Load(array, tuple(axis_index(axis.name) for axis in (self.point, row, column)), "float32")
+
+    def summed(self, over: Axis, left: Load, right: Load) -> Reduce:
+        return Reduce(self.acc, "sum", (over,), (), Apply("mul", (left, right), "float32"))
+
+    # --- results ---
+
+    def results_kernel(self) -> Kernel:
+        """Tiles of results, each with what the kernel does with it."""
+        found, slides = self.found, self.found.slides
+        body = self.finished((of_results(slides[0].step), of_results(slides[1].step)), self.tile, self.places)
+        axes = (*self.images, self.down, self.across, found.own)
+        return self.kernel(
+            found.kernel.name, axes, body, f"{found.kernel.note}, by tiles of {slides[0].step}×{slides[1].step}"
+        )
+
+    def gradient_kernel(self) -> Kernel:
+        """The gradient of the filter, each element with what the kernel does with it."""
+        found, slides = self.found, self.found.slides
+        matrices = transposed(of_filters(slides[0].taps)), transposed(of_filters(slides[1].taps))
+
+        def places(at: tuple[int, ...]) -> dict[str, Affine]:
+            return {slide.tap.name: slide.tap_at(number) for slide, number in zip(slides, at, strict=True)}
+
+        body = self.finished(matrices, axis_index(found.shared.name), places)
+        return self.kernel(
+            found.kernel.name, (found.shared, found.own), body, f"{found.kernel.note}, from sums of tiles"
+        )
+
+    def finished(self, by: tuple[Matrix, Matrix], row: Affine, places: Places) -> list[Stmt]:
+        """Statements that multiply what was summed at all points, and the epilogue for each element."""
+        block = Block("float32")
+        loads = [Load(self.products, self.at(number, row, self.found.own), "float32") for number in range(POINTS)]
+        grid = [[block.named(loads[SIZE * a + b]) for b in range(SIZE)] for a in range(SIZE)]
+        results = block.both_ways(*by, grid)
+        body, epilogue = block.body, self.found.kernel.body[1:]
+        for at in product(range(len(by[0])), range(len(by[1]))):
+            value = results[at[0]][at[1]]
+            suffix = f".{at[0]}{at[1]}"
+            names = {stmt.name: stmt.name + suffix for stmt in epilogue if isinstance(stmt, Let)}
+            names[self.acc] = self.acc + suffix
+            body.append(Let(names[self.acc], value))
+            body += rename_values(substitute_axes_block(epilogue, places(at)), names)
+        return body
+
+
+WINOGRAD = Pass("winograd", "take convolutions with small filters by tiles, with fewer multiplications", winograd)
