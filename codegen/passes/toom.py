@@ -79,7 +79,9 @@ class Block:
     body: list[Stmt] = field(default_factory=list)
 
     def named(self, value: Scalar) -> Scalar:
-        """A value under a name of its own."""
+        """A value under a name of its own, if it needs one."""
+        if isinstance(value, Const | Ref):
+            return value
         name = f"t.{len(self.body)}"
         self.body.append(Let(name, value))
         return Ref(name, self.dtype)
@@ -118,18 +120,29 @@ class Block:
 
     def _sum(self, row: Sequence[Fraction], vector: Sequence[Scalar]) -> Scalar:
         """The sum of elements by their coefficients, those of 1 and -1 last: the others are multiply-adds then."""
-        terms = sorted((one for one in zip(row, vector, strict=True) if one[0]), key=lambda one: abs(one[0]) == 1)
-        factor, value = terms[0]
-        total = value if factor == 1 else self._scaled(factor, value)
-        for factor, value in terms[1:]:
-            total = self._apply("add" if factor > 0 else "sub", total, self._scaled(abs(factor), value))
+        terms = [one for one in zip(row, vector, strict=True) if one[0] and one[1] != self.zero]
+        total: Scalar = self.zero
+        for factor, value in sorted(terms, key=lambda one: abs(one[0]) == 1):
+            if total == self.zero and factor != 1:
+                total = self._apply("mul", Const(float(factor), self.dtype), value)
+            else:
+                total = self._apply("add" if factor > 0 else "sub", total, self._scaled(abs(factor), value))
         return total
 
     def _scaled(self, factor: Fraction, value: Scalar) -> Scalar:
         return value if factor == 1 else self._apply("mul", Const(float(factor), self.dtype), value)
 
     def _apply(self, fn: str, a: Scalar, b: Scalar) -> Scalar:
+        if b == self.zero and fn != "mul":
+            return a
+        if a == self.zero and fn == "add":
+            return b
         return Apply(fn, (a, b), self.dtype)
+
+    @property
+    def zero(self) -> Const:
+        """What is known to be zero takes no part in sums."""
+        return Const(0.0, self.dtype)
 
 
 def _pairs(rows: Sequence[Sequence[Fraction]]) -> list[tuple[int, int]]:

@@ -21,8 +21,8 @@ one, so that their windows and products stay in the second-level cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 from codegen.loops.grammar import (
@@ -58,27 +58,21 @@ from codegen.loops.rewrite import (
     substitute_axes_block,
 )
 from codegen.lower.names import AxisNames, Names
-from codegen.passes.core import Pass, axes_in, capacity, contraction, volume
+from codegen.passes.convolutions import Convolution, Region, recognised
+from codegen.passes.core import Pass, capacity
 from codegen.passes.toom import SIZE, Block, Matrix, of_filters, of_results, of_windows, transposed
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 
 POINTS = SIZE * SIZE
 
-Element = Callable[[int, int], Scalar]
+ZERO = Const(0.0, "float32")
+
+Element = Callable[..., Scalar]
 """An element of a window, a filter or a tile."""
 
-Places = Callable[[tuple[int, int]], dict[str, Affine]]
+Places = Callable[[tuple[int, ...]], dict[str, Affine]]
 """Axes and what they are at an element of a result."""
-
-CHANNELS = 16
-"""Channels that there must be on both sides, so that the products outweigh the sums around them."""
-
-TAPS = (3, 4, 5)
-"""Taps of a filter, in each direction, so that a tile has four results, three or two."""
-
-TILES = 32
-"""Tiles that there must be in all, so that filters are worth being multiplied first."""
 
 ALONE = 16
 """Tiles of one image from which images go one by one."""
@@ -91,141 +85,6 @@ def winograd(program: Program) -> Program:
     rewriting = _Rewriting(program)
     items = rewriting.items(program.items, ())
     return replace(program, items=items, buffers=rewriting.buffers) if rewriting.made else program
-
-
-# --- what is recognised ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Slide:
-    """One direction in which windows slide: `position + tap`, or `position - tap` where the filter is reversed.
-
-    position, tap   the axes
-    at      which index of the image it is
-    start   where the window of position 0 begins
-    """
-
-    position: Axis
-    tap: Axis
-    at: int
-    start: Dim
-    reversed: bool
-
-    @property
-    def taps(self) -> int:
-        assert isinstance(self.tap.extent, int)
-        return self.tap.extent
-
-    @property
-    def step(self) -> int:
-        """Positions of a tile."""
-        return SIZE + 1 - self.taps
-
-    @property
-    def tiles(self) -> int:
-        assert isinstance(self.position.extent, int)
-        return self.position.extent // self.step
-
-    def tap_at(self, number: int) -> Affine:
-        """The position of a tap, in the order in which a window has them."""
-        return affine((), self.taps - 1 - number if self.reversed else number)
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """A convolution, or the gradient of its filter.
-
-    image, other   the windows; the filters, or what the windows of each position are multiplied by
-    slides         the two directions
-    images         the axis along which there are several images, if any
-    shared         the channels that are summed over; of a gradient, those of the image
-    own            the other channels
-    """
-
-    kernel: Kernel
-    image: Load
-    other: Load
-    slides: tuple[Slide, Slide]
-    images: Axis | None
-    shared: Axis
-    own: Axis
-    gradient: bool
-
-    @property
-    def tiles(self) -> int:
-        """Tiles of one image."""
-        return self.slides[0].tiles * self.slides[1].tiles
-
-
-def recognised(program: Program, kernel: Kernel) -> Convolution | None:
-    """The convolution that a kernel is, if this way of computing it fits and pays."""
-    roles, first = contraction(kernel), kernel.body[0] if kernel.body else None
-    if roles is None or roles.batch or not isinstance(first, Reduce) or not isinstance(first.value, Apply):
-        return None
-    if first.value.dtype != "float32" or not all(isinstance(one, Load) for one in first.value.args):
-        return None
-    for image, other in (first.value.args, first.value.args[::-1]):
-        assert isinstance(image, Load)
-        assert isinstance(other, Load)
-        found = _convolution(kernel, first, image, other)
-        if found is not None and _pays(program, found):
-            return found
-    return None
-
-
-def _pays(program: Program, found: Convolution) -> bool:
-    images = capacity(program, found.images.extent) if found.images else 1
-    channels = min(volume(program, (axis,)) for axis in (found.shared, found.own))
-    return channels >= CHANNELS and images * found.tiles >= TILES
-
-
-def _convolution(kernel: Kernel, first: Reduce, image: Load, other: Load) -> Convolution | None:
-    """The convolution of an image with windows, the first operand, by the other."""
-    inner = {axis.name: axis for axis in first.axes}
-    outer = {axis.name: axis for axis in kernel.axes}
-    slides: list[Slide] = []
-    gradients: list[bool] = []
-    for at, part in enumerate(image.index):
-        if not isinstance(part, Affine) or len(part.terms) < 2:
-            continue
-        one, two = (next((a for a in axes if part.coefficient(a)), "") for axes in (outer, inner))
-        if len(part.terms) > 2 or not one or not two or one in axes_in(other.index):
-            return None
-        gradients.append(inner[two].extent not in TAPS)
-        position, tap = (inner[two], outer[one]) if gradients[-1] else (outer[one], inner[two])
-        if part.coefficient(position.name) != 1 or abs(part.coefficient(tap.name)) != 1 or tap.extent not in TAPS:
-            return None
-        backwards = part.coefficient(tap.name) < 0
-        slides.append(Slide(position, tap, at, dims.sub(part.offset, tap.extent - 1 if backwards else 0), backwards))
-    if len(slides) != 2 or gradients[0] != gradients[1]:
-        return None
-    used = [axis.name for slide in slides for axis in (slide.position, slide.tap)]
-    again = axes_in(tuple(part for at, part in enumerate(image.index) if at not in (slides[0].at, slides[1].at)))
-    if len(set(used)) < 4 or again & set(used) or not all(_divides(slide) for slide in slides):
-        return None
-    return _with_channels(kernel, first, image, other, (slides[0], slides[1]), gradients[0])
-
-
-def _divides(slide: Slide) -> bool:
-    """Whether there are whole tiles."""
-    return isinstance(slide.position.extent, int) and slide.position.extent % slide.step == 0
-
-
-def _with_channels(
-    kernel: Kernel, first: Reduce, image: Load, other: Load, slides: tuple[Slide, Slide], gradient: bool
-) -> Convolution | None:
-    """The same with the axes that are left: images and channels."""
-    used = {axis.name for slide in slides for axis in (slide.position, slide.tap)}
-    outer, inner = ([axis for axis in axes if axis.name not in used] for axes in (kernel.axes, first.axes))
-    of_image = [axis for axis in outer if axis.name in axes_in(image.index)]
-    of_other = [axis for axis in outer if axis.name in axes_in(other.index)]
-    shared, images = (of_image, inner) if gradient else (inner, of_image)
-    if len(shared) != 1 or len(of_other) != 1 or len(images) > 1:
-        return None
-    return Convolution(kernel, image, other, slides, images[0] if images else None, shared[0], of_other[0], gradient)
-
-
-# --- what it becomes ---------------------------------------------------------------------------------------------
 
 
 class _Rewriting:
@@ -260,9 +119,10 @@ class _Rewriting:
 class _Tiled:
     """The kernels that one convolution becomes.
 
-    alone   whether images go one by one, in a loop around the kernels
-    down, across   the tiles of an image
-    tile    the number of a tile, among those of its image or of all
+    regions   the parts of an image whose tiles have equally many results
+    alone     whether images go one by one, in a loop around the kernels
+    images    the axis of images otherwise, if there are several
+    tiles     the axis of all tiles
     """
 
     def __init__(self, rewriting: _Rewriting, found: Convolution, around: tuple[str, ...]) -> None:
@@ -272,16 +132,15 @@ class _Tiled:
         self.acc, self.origin = first.name, first.origin
         axes = (*found.kernel.axes, *first.axes)
         free = AxisNames((*rewriting.program.dims, *around, *(axis.name for axis in axes)))
-        self.down, self.across = (Axis(free.take(slide.tiles), slide.tiles) for slide in found.slides)
+        down, across = (slide.strips(free.take(slide.tiles)) for slide in found.slides)
+        self.regions = [Region(strips, found.slides) for strips in product(down, across)]
         self.point = Axis(free.take(POINTS), POINTS)
         several = found.images is not None and capacity(rewriting.program, found.images.extent) > 1
-        self.alone = several and found.tiles >= (ALONE_SUMMED if found.gradient else ALONE)
-        self.tile = add(scale(axis_index(self.down.name), found.slides[1].tiles), axis_index(self.across.name))
+        self.alone = several and len(self.regions) == 1 and found.tiles >= (ALONE_SUMMED if found.gradient else ALONE)
         tiles: Dim = found.tiles
         self.images: tuple[Axis, ...] = ()
         if found.images is not None and not self.alone:
             self.images = (found.images,)
-            self.tile = add(self.tile, scale(axis_index(found.images.name), found.tiles))
             tiles = dims.mul(found.images.extent, found.tiles)
         self.tiles = Axis(free.take(tiles), tiles)
 
@@ -291,12 +150,24 @@ class _Tiled:
         self.others = self.array(f"{name}_{'tiles' if found.gradient else 'filters'}", self.other_rows(), found.own)
         if not found.gradient:
             self.products = self.array(f"{name}_products", self.tiles.extent, found.own)
-            steps = [self.windows_kernel(), self.products_kernel(), self.results_kernel()]
-            return [self.filters_kernel(), *self.each_image(steps)]
+            steps = [*self.each_region(self.windows_kernel), self.products_kernel()]
+            return [self.filters_kernel(), *self.each_image([*steps, *self.each_region(self.results_kernel)])]
         self.products = self.array(f"{name}_sums", found.shared.extent, found.own)
-        steps = [self.windows_kernel(), self.tiles_kernel(), self.sums_kernel()]
+        steps = [*self.each_region(self.windows_kernel), *self.each_region(self.tiles_kernel), self.sums_kernel()]
         before = [self.zeros_kernel()] if self.alone else []
         return [*before, *self.each_image(steps), self.gradient_kernel()]
+
+    def each_region(self, make: Callable[[Region], Kernel]) -> Iterator[Kernel]:
+        """The same kernel for every part of an image."""
+        first, *others = map(make, self.regions)
+        yield first
+        yield from (replace(kernel, name=self.rewriting.names.fresh(f"{kernel.name}_edge")) for kernel in others)
+
+    def tile(self, region: Region) -> Affine:
+        """The number of a tile, among those of its image or of all."""
+        down, across = (strip.tile for strip in region.strips)
+        number = add(scale(down, self.found.slides[1].tiles), across)
+        return add(number, scale(axis_index(self.images[0].name), self.found.tiles)) if self.images else number
 
     def other_rows(self) -> Dim:
         return self.tiles.extent if self.found.gradient else self.found.shared.extent
@@ -316,18 +187,21 @@ class _Tiled:
 
     # --- what is multiplied ---
 
-    def windows_kernel(self) -> Kernel:
+    def windows_kernel(self, region: Region) -> Kernel:
         """Windows of the image by the matrix of windows."""
-        image, slides = self.found.image, self.found.slides
+        image, (down, across) = self.found.image, region.strips
 
-        def element(down: int, across: int) -> Scalar:
+        def element(*at: int) -> Scalar:
             index = list(image.index)
-            for slide, tile, number in zip(slides, (self.down, self.across), (down, across), strict=True):
-                index[slide.at] = shift(scale(axis_index(tile.name), slide.step), dims.add(slide.start, number))
+            for slide, strip, number in zip(region.slides, region.strips, at, strict=True):
+                if number >= strip.results + slide.taps - 1:
+                    return ZERO
+                index[slide.at] = shift(scale(strip.tile, slide.step), dims.add(slide.start, number))
             return replace(image, index=tuple(index))
 
-        body = self.multiplied((of_windows(), of_windows()), element, self.windows, self.tile, self.found.shared)
-        axes = (*self.images, self.down, self.across, self.found.shared)
+        by = of_windows(), of_windows()
+        body = self.multiplied(by, element, self.windows, self.tile(region), self.found.shared)
+        axes = (*self.images, *down.axes, *across.axes, self.found.shared)
         return self.kernel(self.windows, axes, body, f"windows of {image.buffer}")
 
     def filters_kernel(self) -> Kernel:
@@ -342,20 +216,17 @@ class _Tiled:
         body = self.multiplied(matrices, element, self.others, axis_index(row.name), self.found.own)
         return self.kernel(self.others, (row, self.found.own), body, f"filters {other.buffer} for windows")
 
-    def tiles_kernel(self) -> Kernel:
+    def tiles_kernel(self, region: Region) -> Kernel:
         """Tiles of what a gradient multiplies windows by."""
-        other, slides = self.found.other, self.found.slides
-        matrices = transposed(of_results(slides[0].step)), transposed(of_results(slides[1].step))
-        body = self.multiplied(
-            matrices, lambda *at: substitute_axes(other, self.places(at)), self.others, self.tile, self.found.own
-        )
-        axes = (*self.images, self.down, self.across, self.found.own)
-        return self.kernel(self.others, axes, body, f"tiles of {other.buffer}")
+        other, (down, across) = self.found.other, region.strips
 
-    def places(self, at: tuple[int, ...]) -> dict[str, Affine]:
-        """Where an element of a tile is."""
-        both = zip(self.found.slides, (self.down, self.across), at, strict=True)
-        return {one.position.name: shift(scale(axis_index(t.name), one.step), n) for one, t, n in both}
+        def element(*at: int) -> Scalar:
+            return substitute_axes(other, region.places(at)) if region.inside(at) else ZERO
+
+        by = tuple(transposed(of_results(slide.step)) for slide in region.slides)
+        body = self.multiplied((by[0], by[1]), element, self.others, self.tile(region), self.found.own)
+        axes = (*self.images, *down.axes, *across.axes, self.found.own)
+        return self.kernel(self.others, axes, body, f"tiles of {other.buffer}")
 
     def multiplied(
         self, by: tuple[Matrix, Matrix], element: Element, array: str, row: Affine, column: Axis
@@ -396,7 +267,7 @@ class _Tiled:
 
     def zeros_kernel(self) -> Kernel:
         place = self.entry(self.products, self.found.shared, self.found.own)
-        store = Store(place.buffer, place.index, Const(0.0, "float32"))
+        store = Store(place.buffer, place.index, ZERO)
         name = self.rewriting.names.fresh(f"{self.products}_zeros")
         return self.kernel(name, (self.point, self.found.shared, self.found.own), (store,), "zeros to add to")
 
@@ -408,14 +279,15 @@ class _Tiled:
 
     # --- results ---
 
-    def results_kernel(self) -> Kernel:
+    def results_kernel(self, region: Region) -> Kernel:
         """Tiles of results, each with what the kernel does with it."""
-        found, slides = self.found, self.found.slides
-        body = self.finished((of_results(slides[0].step), of_results(slides[1].step)), self.tile, self.places)
-        axes = (*self.images, self.down, self.across, found.own)
-        return self.kernel(
-            found.kernel.name, axes, body, f"{found.kernel.note}, by tiles of {slides[0].step}×{slides[1].step}"
+        kernel, (down, across) = self.found.kernel, region.strips
+        by = tuple(
+            of_results(slide.step)[: strip.results] for slide, strip in zip(region.slides, region.strips, strict=True)
         )
+        body = self.finished((by[0], by[1]), self.tile(region), region.places)
+        axes = (*self.images, *down.axes, *across.axes, self.found.own)
+        return self.kernel(kernel.name, axes, body, f"{kernel.note}, tiles of {down.results}×{across.results}")
 
     def gradient_kernel(self) -> Kernel:
         """The gradient of the filter, each element with what the kernel does with it."""
