@@ -67,13 +67,19 @@ class Options:
 def compile_entry(entry: Entry, module: Module, options: Options | None = None) -> Program:
     """The scheduled loop program of one entry, its memory planned."""
     options = options or Options()
-    if module.precision == "bf16":
-        options = replace(options, passes=with_rounding(options.passes))
+    options = replace(options, passes=for_precision(options.passes, module.precision))
     naive = verify(lower(module.prepared(entry), module))
     try:
         return optimise(naive, options, f"{module.name}.{entry.name}")
     finally:
         forget()
+
+
+def for_precision(passes: tuple[Pass, ...], precision: str) -> tuple[Pass, ...]:
+    """The passes for `Module.precision`."""
+    if precision == "highest":
+        return tuple(one for one in passes if one is not WINOGRAD)
+    return with_rounding(passes) if precision == "bf16" else passes
 
 
 def with_rounding(passes: tuple[Pass, ...]) -> tuple[Pass, ...]:

@@ -26,7 +26,8 @@ class Module:
     """Entries that share parameters, state and hyperparameters; `capacity` bounds the size of each named dimension.
 
     prepare    what is done to an entry before it is lowered; its leaves and the names of its outputs stay
-    precision  of the factors of large float32 matrix products: "float32" as they are, "bf16" rounded to bfloat16
+    precision  of float32: "highest" if every result is a plain sum of products; "float32" if convolutions may go by
+               tiles; "bf16" if, too, what large matrix products multiply is rounded to bfloat16
     """
 
     name: str

@@ -15,7 +15,7 @@ that of the filter is the same with other roles: windows of the image, and tiles
     w_tiles[p, t, k] = (A dy A^T)[p]         w_sums[p, c, k] = sum(t) w_windows[p, t, c] * w_tiles[p, t, k]
     dw = G^T w_sums G
 
-With float32 the errors are about three times those of plain sums (docs/numerics.md). Images with enough tiles go one by
+With float32 the errors are about twice those of plain sums (docs/numerics.md). Images with enough tiles go one by
 one, so that their windows and products stay in the second-level cache.
 """
 

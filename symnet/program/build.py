@@ -73,9 +73,10 @@ def compile(
     tune       True, or a number of seconds (True: 30): measure other ways to run each kernel of the training step, and
                keep what is faster; results stay the same to the bit. `prog.tuning` tells what was found. It is kept in
                the cache: tuning the same program again takes no time. See docs/tuning.md
-    precision  "float32", or "bf16": factors of large float32 matrix products are rounded to bfloat16 where they are
-               multiplied; their sums and all else, parameters too, stay float32. Faster where the processor has
-               instructions for it. See docs/numerics.md
+    precision  "float32"; "highest": convolutions are plain sums of products, which are about twice as exact and
+               take two to four times as long as those that go by tiles; or "bf16": factors of large float32 matrix
+               products are rounded to bfloat16 where they are multiplied; their sums and all else, parameters too, stay
+               float32. Faster where the processor has instructions for it. See docs/numerics.md
 
     Parts are compiled when they are first used: the training step now, evaluation and prediction when asked for.
     """

@@ -7,7 +7,7 @@ import math
 from symnet.errors import Unsupported, UsageError, nearest
 
 ACCURACIES = ("auto", "strict", "off")
-PRECISIONS = ("float32", "bf16")
+PRECISIONS = ("float32", "highest", "bf16")
 TUNING_SECONDS = 30.0
 """What `tune=True` allows."""
 
@@ -29,7 +29,8 @@ def check_precision(choice: object, where: str, dtype: str | None = None) -> str
         )
     if choice not in PRECISIONS:
         raise UsageError(
-            f"{where}: precision is {choice!r}, expected 'float32' or 'bf16'{nearest(str(choice), PRECISIONS)}"
+            f"{where}: precision is {choice!r}, expected 'float32', 'highest' or 'bf16'"
+            f"{nearest(str(choice), PRECISIONS)}"
         )
     if choice == "bf16" and dtype == "float64":
         raise UsageError(f"{where}: precision='bf16' is of float32 products; leave out dtype='float64', or precision")

@@ -188,7 +188,8 @@ def function(
 
     accuracy  "auto" or "strict": element-wise operations in float32 that lose digits, and that no rule of
               simplification mends, are computed in another way (`sn.accuracy` tells where and how); "off": as they read
-    precision  "float32", or "bf16": what large float32 matrix products multiply is rounded to bfloat16; see `compile`
+    precision  "float32"; "highest": convolutions are plain sums; or "bf16": what large float32 matrix products multiply
+               is rounded to bfloat16; see `compile`
     """
     accuracy, precision = check_accuracy(accuracy, "function"), check_precision(precision, "function")
     for what, given in (("inputs", inputs), ("outputs", outputs)):

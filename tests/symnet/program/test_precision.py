@@ -92,7 +92,7 @@ def test_function() -> None:
 
 
 def test_what_is_not_supported_says_so() -> None:
-    with pytest.raises(sn.SymnetError, match="compile: precision is 'fp16', expected 'float32' or 'bf16'"):
+    with pytest.raises(sn.SymnetError, match="compile: precision is 'fp16', expected 'float32', 'highest' or 'bf16'"):
         network(precision="fp16")
     with pytest.raises(NotImplementedError, match="precision='tf32' is for graphics processors"):
         network(precision="tf32")
@@ -101,3 +101,21 @@ def test_what_is_not_supported_says_so() -> None:
     a = sn.input("a", (2, 2))
     with pytest.raises(sn.SymnetError, match="function: precision is 'half'"):
         sn.function([a], a @ a, precision="half")
+
+
+def test_the_highest_precision_has_plain_sums_of_products() -> None:
+    """Convolutions by tiles are right to a few millionths; without tiles, to the usual error of a sum."""
+    rng = np.random.default_rng(11)
+    x, w = sn.input("x", (5, 17, 13, 12)), sn.input("w", (18, 17, 3, 3))
+    given = [rng.normal(size=one.shape).astype("f4") for one in (x, w)]
+    loss = sn.sum(sn.tanh(sn.conv2d(x, w, padding=1)))
+    expected = sn.evaluate(sn.grad(loss, [x, w]), {x: given[0].astype("f8"), w: given[1].astype("f8")})
+    errors = {}
+    for precision in ("float32", "highest"):
+        function = sn.function([x, w], sn.grad(loss, [x, w]), precision=precision)
+        results = function(*given)
+        errors[precision] = [np.abs(a - b).max() / b.std() for a, b in zip(results, expected, strict=True)]
+        assert ("_windows" in function.source("loops")) == (precision == "float32")
+    assert max(errors["highest"]) < 2e-5, errors
+    assert max(errors["float32"]) < 1e-4, errors
+    assert errors["float32"] != errors["highest"]
