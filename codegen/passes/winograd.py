@@ -77,9 +77,6 @@ Places = Callable[[tuple[int, ...]], dict[str, Affine]]
 ALONE = 16
 """Tiles of one image from which images go one by one."""
 
-ALONE_SUMMED = 32
-"""The same where the tiles are summed over."""
-
 
 def winograd(program: Program) -> Program:
     rewriting = _Rewriting(program)
@@ -136,7 +133,7 @@ class _Tiled:
         self.regions = [Region(strips, found.slides) for strips in product(down, across)]
         self.point = Axis(free.take(POINTS), POINTS)
         several = found.images is not None and capacity(rewriting.program, found.images.extent) > 1
-        self.alone = several and len(self.regions) == 1 and found.tiles >= (ALONE_SUMMED if found.gradient else ALONE)
+        self.alone = several and len(self.regions) == 1 and found.tiles >= ALONE
         tiles: Dim = found.tiles
         self.images: tuple[Axis, ...] = ()
         if found.images is not None and not self.alone:
