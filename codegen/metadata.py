@@ -9,12 +9,13 @@ from typing import Any
 from codegen.costs import Costs, costs
 from codegen.loops.grammar import PERSISTENT, Apply, Buffer, Check, Const, Load, Program, Scalar, kernels, statements
 from codegen.lower import bind
+from codegen.passes.memory import local_bytes
 from codegen.spec import Module
 from symnet.expr import dims as dimension
 from symnet.expr.dtypes import BYTES
 from symnet.expr.node import Expr
 
-FORMAT = 3
+FORMAT = 4
 """Number of the form of the metadata; part of the cache's key."""
 
 
@@ -22,6 +23,7 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
     """The metadata of these programs, as plain JSON data.
 
     format   number of this format                       arena  bytes of the arena, at the capacities
+    local    bytes that each thread needs beside it, from the start of a page
     dims     named dimension -> capacity                 hyper  names of the hyperparameters (float64 scalars)
     buffers  [{name, buffer, dtype, shape, role, offset, init}]: inputs, and what a caller reads or writes in the
              arena; `name` is the user's (an output's: that of its buffer), `buffer` the loop program's
@@ -41,7 +43,7 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
         for buffer in program.buffers.values():
             if buffer.role in (*PERSISTENT, "hyper", "input", "output") and buffer.view_of is None:
                 buffers[buffer.name] = buffer
-            if buffer.offset is not None:
+            if buffer.offset is not None and buffer.role != "local":
                 arena = max(arena, buffer.offset + _bytes(buffer, program.dims))
         outputs = next(entry.outputs for entry in module.entries if entry.name == name)
         entries[name] = {
@@ -58,6 +60,7 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
         "format": FORMAT,
         "module": module.name,
         "arena": arena,
+        "local": max(map(local_bytes, programs.values()), default=0),
         "dims": dict(module.capacity),
         "hyper": [_name(buffer, leaves) for buffer in buffers.values() if buffer.role == "hyper"],
         "buffers": [_about(buffer, leaves) for buffer in buffers.values()],

@@ -20,7 +20,8 @@ from codegen.llvm.builder import FunctionText, Mark
 from codegen.llvm.kernel import KernelText
 from codegen.llvm.runtime_ir import SYNC_OFFSETS
 from codegen.llvm.sharing import Sharing
-from codegen.loops.grammar import Branch, Item, Kernel, Program, Sequence
+from codegen.loops.grammar import Branch, Item, Kernel, Program, Sequence, kernels
+from codegen.passes.memory import local_bytes
 from symnet.errors import CompilerBug
 from symnet.expr import dims as dimension
 from symnet.expr.dims import Dim
@@ -28,8 +29,8 @@ from symnet.expr.dims import Dim
 
 @dataclass(frozen=True)
 class Slots:
-    """The table of a library: slot 0 the arena, slot 1 the sync area, then a slot for each input, each output that is
-    not in the arena, and each dimension."""
+    """The table of a library: slot 0 the arena, slot 1 the sync area, slot 2 the memory that threads have of their own,
+    one after the other, then a slot for each input, each output that is not in the arena, and each dimension."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -37,12 +38,13 @@ class Slots:
 
     ARENA = 0
     SYNC = 1
-    FIRST = 2
+    LOCAL = 2
+    FIRST = 3
 
     def names(self, inputs_as: Mapping[str, str]) -> list[str]:
         """What each slot holds, as metadata tells it; `inputs_as` gives the user's name of an input's buffer."""
         inputs, outputs = [f"input:{inputs_as[name]}" for name in self.inputs], [f"output:{n}" for n in self.outputs]
-        return ["arena", "sync", *inputs, *outputs, *(f"dim:{name}" for name in self.dims)]
+        return ["arena", "sync", "local", *inputs, *outputs, *(f"dim:{name}" for name in self.dims)]
 
     @property
     def count(self) -> int:
@@ -127,12 +129,16 @@ class _Entry:
         self.fn = FunctionText(f"sn_{program.name}", parameters, "i32", linkage="")
         self.values: dict[str, str] = {}  # dimensions and sequence axes
         self.kernels = 0
+        self.alone = False  # inside a parallel loop, whose iterations a thread does by itself
 
     def emit(self) -> str:
         fn = self.fn
         begin = self._cycles() if self.profile else ""
         self.arena = self._slot(Slots.ARENA, "ptr")
         self.sync = self._slot(Slots.SYNC, "ptr")
+        if own := local_bytes(self.program):
+            place = fn.value(f"mul i64 %tid, {own}")
+            self.local = fn.value(f"getelementptr i8, ptr {self._slot(Slots.LOCAL, 'ptr')}, i64 {place}", "local")
         self.status = fn.value(f"getelementptr i8, ptr {self.sync}, i64 {SYNC_OFFSETS['status']}", "status")
         self.several, self.main = fn.value("icmp sgt i64 %n, 1"), fn.value("icmp eq i64 %tid, 0")
         self.after = fn.value("add i64 %tid, 1")
@@ -162,11 +168,14 @@ class _Entry:
             return constant_name(self.program, root.name)
         if root.offset is None:
             raise CompilerBug(f"{self.program.name}: the buffer {root.name!r} has no place in the arena")
-        return self.fn.value(f"getelementptr inbounds i8, ptr {self.arena}, i64 {root.offset}", "b")
+        base = self.local if root.role == "local" else self.arena
+        return self.fn.value(f"getelementptr inbounds i8, ptr {base}, i64 {root.offset}", "b")
 
     def _items(self, items: tuple[Item, ...]) -> None:
         for item in items:
-            if isinstance(item, Sequence):
+            if isinstance(item, Sequence) and item.parallel:
+                self._parallel(item)
+            elif isinstance(item, Sequence):
                 self._sequence(item)
             elif isinstance(item, Branch):
                 self._branch(item)
@@ -184,6 +193,25 @@ class _Entry:
             self._items(item.items)
             del self.values[item.axis.name]
 
+    def _parallel(self, item: Sequence) -> None:
+        """Iterations shared among the threads; what is spent in their kernels is counted as in a kernel's shares."""
+        fn, extent = self.fn, self._dim(item.axis.extent)
+        name = next(kernel.name for kernel in kernels(item.items))
+        shared = name in self.sharing.shared
+        if name in self.sharing.barriers:
+            self._meet()
+        with ExitStack() as stack:
+            if not shared:
+                stack.enter_context(fn.when(self.main, "alone"))
+            low, high = (self._share(extent, "%tid"), self._share(extent, self.after)) if shared else ("0", extent)
+            self.values[item.axis.name] = stack.enter_context(fn.loop(low, high, stem="step"))
+            self.alone = True
+            self._items(item.items)
+            self.alone = False
+            del self.values[item.axis.name]
+        if self.meets:
+            self._meet()
+
     def _branch(self, item: Branch) -> None:
         """Every thread asks the condition."""
         fn = self.fn
@@ -195,13 +223,14 @@ class _Entry:
 
     def _kernel(self, kernel: Kernel) -> None:
         fn, text = self.fn, self.texts[kernel.name]
-        if kernel.name in self.sharing.barriers:
+        meets = self.meets and not self.alone
+        if kernel.name in self.sharing.barriers and not self.alone:
             self._meet()
         sizes = [f"i64 {self.values[name]}" for name in text.dims]
-        begin = self._cycles() if self.meets else ""
+        begin = self._cycles() if meets else ""
         with ExitStack() as stack:
-            shared = kernel.name in self.sharing.shared
-            if not shared:
+            shared = kernel.name in self.sharing.shared and not self.alone
+            if not shared and not self.alone:
                 stack.enter_context(fn.when(self.main, "alone"))
             parts = fn.value(f"call i64 @{text.name}.parts({', '.join(sizes)})")
             low, high = (self._share(parts, "%tid"), self._share(parts, self.after)) if shared else ("0", parts)
@@ -211,8 +240,8 @@ class _Entry:
             if text.has_checks:
                 arguments.append(f"ptr {self.status}")
             call = f"call void @{text.name}({', '.join([*arguments, f'i64 {low}', f'i64 {high}'])})"
-            self._timed(call) if self.profile and not self.meets else fn.do(call)
-        if self.meets:
+            self._timed(call) if self.profile and not meets else fn.do(call)
+        if meets:
             self._meet()
             self._count_since(begin)
         self.kernels += 1

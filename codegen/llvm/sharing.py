@@ -7,6 +7,7 @@ kernels since the last barrier touches the same memory, one of the two writes, a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from codegen.choices import Choices
@@ -146,12 +147,17 @@ def _slabs(kernel: Kernel, access: Load | Store, program: Program) -> tuple[obje
         if len(work.shared) != 1 or work.shared[0] is work.vector:
             return None
         (axis,) = work.shared
+    return _slab(axis, kernel.schedule.band, access, program)
+
+
+def _slab(axis: Axis, band: int, access: Load | Store, program: Program) -> tuple[object, ...] | None:
+    """What identifies the slabs of a buffer when threads share an axis in bands; None if it is no index by itself."""
     buffer = program.buffers[access.buffer]
     alone = Affine(((axis.name, 1),))
     if alone not in access.index:
         return None
     root = program.buffers[buffer.view_of or buffer.name]
-    return axis.extent, kernel.schedule.band, root.name, buffer.shape, access.index.index(alone)
+    return axis.extent, band, root.name, buffer.shape, access.index.index(alone)
 
 
 @dataclass
@@ -176,6 +182,12 @@ def plan(program: Program, choices: Choices | None = None) -> Sharing:
     costs = {kernel.name: (kernel, cost(kernel, program)) for kernel in kernels(program.items)}
     shared = {name for name, (kernel, value) in costs.items() if _is_shared(kernel, program, value, choices)}
     total = sum(costs[name][1] for name in shared)
+    for loop in parallel_loops(program.items):
+        inside = {kernel.name for kernel in kernels(loop.items)}
+        worth = sum(costs[name][1] for name in inside) * dimension.evaluate(loop.axis.extent, program.dims)
+        if worth >= SHARE_ABOVE:
+            shared |= inside
+            total += worth
     result = Sharing(frozenset(shared), set(), total >= THREADS_ABOVE and program.name not in choices.alone)
     _walk(program, program.items, [], result)
     awake = total >= MEETING * (len(result.barriers) + ROUND) and program.name not in choices.alone
@@ -190,12 +202,24 @@ def _is_shared(kernel: Kernel, program: Program, cost: float, choices: Choices) 
     return bool(kernel.schedule.parallel) and (cost >= SHARE_ABOVE if decided is None else decided)
 
 
+def parallel_loops(items: tuple[Item, ...]) -> Iterator[Sequence]:
+    """The loops whose iterations threads share."""
+    for item in items:
+        if isinstance(item, Sequence) and item.parallel:
+            yield item
+        elif not isinstance(item, Kernel):
+            yield from parallel_loops(item.items)
+
+
 Pending = list[tuple[bool, list[Span]]]
 
 
 def _walk(program: Program, items: tuple[Item, ...], pending: Pending, result: Sharing) -> Pending:
     """Mark barriers along `items`; `pending` is what ran since the last barrier, before and (returned) after."""
     for item in items:
+        if isinstance(item, Sequence) and item.parallel:
+            pending = _parallel(program, item, pending, result)
+            continue
         if isinstance(item, Sequence):
             # a second round sees what the end of one iteration leaves to the beginning of the next
             once = _walk(program, item.items, list(pending), result)
@@ -213,6 +237,23 @@ def _walk(program: Program, items: tuple[Item, ...], pending: Pending, result: S
         if any(isinstance(stmt, Check) for stmt in statements(item.body)):
             pending = []  # all threads meet to learn what the check found
     return pending
+
+
+def _parallel(program: Program, loop: Sequence, pending: Pending, result: Sharing) -> Pending:
+    """A parallel loop is shared out like a kernel over its axis; threads meet before its first one, if at all."""
+    name = next(kernel.name for kernel in kernels(loop.items))
+    shared = name in result.shared
+    touched: dict[Span, None] = {}
+    for kernel in kernels(loop.items):
+        for access in accesses(kernel.body):
+            if program.buffers[access.buffer].role != "local":
+                whole = span(program, access.buffer, isinstance(access, Store))
+                slabs = _slab(loop.axis, 0, access, program)
+                touched[replace(whole, slabs=slabs)] = None
+    if name in result.barriers or _conflict(pending, shared, list(touched)):
+        result.barriers.add(name)
+        pending = []
+    return [*pending, (shared, list(touched))]
 
 
 def _branch(program: Program, item: Branch, pending: Pending, result: Sharing) -> Pending:

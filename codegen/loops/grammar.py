@@ -4,6 +4,7 @@
     dim       = "dim" NAME "<=" INT                                    a named size and the largest it may be
     buffer    = "buffer" NAME ":" DTYPE SHAPE ROLE ["view" NAME] ["at" INT]
     item      = kernel | "for" axis ["reversed"] ":" item*             a sequential loop over kernels (a scan)
+              | "for" axis "parallel" ":" kernel*                      ... whose iterations threads share
               | "if" ["not"] NAME ":" item*                            kernels that run if a bool without axes is true
     kernel    = "kernel" NAME "(" axis, ... ")" [schedule] ":" stmt*   its axes are independent of each other
     axis      = NAME ":" DIM
@@ -183,7 +184,7 @@ Stmt = Let | Reduce | Loop | Store | Check
 
 # --- kernels and programs ----------------------------------------------------------------------------------------
 
-Role = Literal["input", "hyper", "parameter", "state", "constant", "output", "scratch"]
+Role = Literal["input", "hyper", "parameter", "state", "constant", "output", "scratch", "local"]
 PERSISTENT = ("parameter", "state")
 
 
@@ -193,9 +194,11 @@ class Buffer:
 
     role     input: memory of the caller, read only; hyper: a float64 scalar set by the caller; parameter, state: live
              in the arena across calls; constant: read-only data of the program; output: in the arena, read by the
-             caller; scratch: in the arena, dead after the call.
+             caller; scratch: in the arena, dead after the call; local: of each thread, dead after an iteration of
+             the parallel loop that uses it.
     view_of  the same bytes as another buffer (never itself a view) under this shape; has no offset of its own.
-    offset   bytes from the start of the arena, once memory is planned; None for inputs.
+    offset   bytes from the start of the arena (local: of the thread's own memory), once memory is planned; None for
+             inputs.
     """
 
     name: str
@@ -244,11 +247,17 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """`for axis: items`: kernels repeated in order; the axis is in scope inside them. `reverse` counts down."""
+    """`for axis: items`: kernels repeated in order; the axis is in scope inside them. `reverse` counts down.
+
+    parallel  Threads share the iterations. Each does all kernels of one, by itself, before it turns to the next, so
+              that what they work on may stay in the caches of one processor. What an iteration writes belongs to it: a
+              buffer that has the axis for an index, or a local one.
+    """
 
     axis: Axis
     items: tuple[Item, ...]
     reverse: bool = False
+    parallel: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,14 +45,14 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def run(program: Program, memory: MutableMapping[str, Array], sizes: Mapping[str, int]) -> int:
     """Run the program on arrays by buffer name, in place; 0, or 1 + the code of the check that failed.
 
-    `memory` holds the inputs, hyperparameters, parameters and states; outputs and scratch are added to it (filled with
-    NaN or garbage first, so that reading what was never written shows).
+    `memory` holds the inputs, hyperparameters, parameters and states; outputs, scratch and local buffers are added to
+    it (filled with NaN or garbage first, so that reading what was never written shows).
     """
     for buffer in program.buffers.values():
         if buffer.view_of is None and buffer.name not in memory:
             if buffer.role == "constant":
                 memory[buffer.name] = np.asarray(program.constants[buffer.name])
-            elif buffer.role in ("output", "scratch"):
+            elif buffer.role in ("output", "scratch", "local"):
                 shape = dims.evaluate_shape(buffer.shape, sizes)
                 memory[buffer.name] = _unwritten(shape, buffer.dtype)
             else:

@@ -125,11 +125,12 @@ class _Reader:
         while (line := self.peek(indent)) is not None:
             if line.startswith("kernel "):
                 result.append(self.kernel(line, indent))
-            elif match := re.fullmatch(r"for (\w+): (.+?)( reversed)?:", line):
+            elif match := re.fullmatch(r"for (\w+): (.+?)(?: (reversed|parallel))?:", line):
                 axis = Axis(match[1], _dim(match[2]))
                 self.at += 1
                 self.axes.add(axis.name)
-                result.append(Sequence(axis, self.items(self.block_indent(indent)), bool(match[3])))
+                inner = self.items(self.block_indent(indent))
+                result.append(Sequence(axis, inner, match[3] == "reversed", match[3] == "parallel"))
                 self.axes.discard(axis.name)
             elif match := re.fullmatch(r"if (not )?([\w.]+):", line):
                 self.at += 1

@@ -89,7 +89,8 @@ def item_head(item: Sequence | Branch) -> str:
     """The first line of a loop over kernels, or of kernels under a condition."""
     if isinstance(item, Branch):
         return f"if {'not ' if item.negated else ''}{item.condition}:"
-    return f"for {axes([item.axis])}{' reversed' if item.reverse else ''}:"
+    manner = " reversed" if item.reverse else " parallel" if item.parallel else ""
+    return f"for {axes([item.axis])}{manner}:"
 
 
 def schedule(chosen: Schedule) -> str:

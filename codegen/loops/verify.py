@@ -66,6 +66,7 @@ def verify(program: Program, before: Program | None = None) -> Program:
         raise CompilerBug(f"kernel names are not unique: {sorted(n for n in names if names.count(n) > 1)}")
     _items(program, program.items, (), _Verified(program, before))
     _checks_come_first(program)
+    _local_buffers_stay_inside(program, program.items)
     return program
 
 
@@ -102,6 +103,8 @@ def _items(program: Program, items: tuple[Item, ...], outer: tuple[str, ...], ve
             if item.axis.name in outer or item.axis.name in program.dims:
                 raise CompilerBug(f"the axis {item.axis.name!r} of a loop over kernels hides another name")
             _items(program, item.items, (*outer, item.axis.name), verified)
+            if item.parallel:
+                _iterations_apart(program, item)
         elif isinstance(item, Branch):
             asked = program.buffers.get(item.condition)
             if asked is None or asked.shape or asked.dtype != "bool":
@@ -109,6 +112,37 @@ def _items(program: Program, items: tuple[Item, ...], outer: tuple[str, ...], ve
             _items(program, item.items, outer, verified)
         elif not verified.has(item, outer):
             _KernelRules(program, item, outer).check()
+
+
+def _iterations_apart(program: Program, loop: Sequence) -> None:
+    """What an iteration of a parallel loop writes, no other iteration touches."""
+    where = f"the parallel loop over {loop.axis.name!r}"
+    inside = [item for item in loop.items if isinstance(item, Kernel)]
+    if loop.reverse or len(inside) < len(loop.items):
+        raise CompilerBug(f"{where} has other things than kernels, or is reversed")
+    if any(isinstance(stmt, Check) for kernel in inside for stmt in statements(kernel.body)):
+        raise CompilerBug(f"{where} has a check, which all threads must learn of")
+    written = {store.buffer for kernel in inside for store in stores(kernel.body)}
+    alone, places = Affine(((loop.axis.name, 1),)), dict[str, set[int]]()
+    for kernel in inside:
+        accesses: list[Load | Store] = [*loads(kernel.body), *stores(kernel.body)]
+        for access in accesses:
+            if access.buffer in written and program.buffers[access.buffer].role != "local":
+                at = access.index.index(alone) if alone in access.index else -1
+                places.setdefault(access.buffer, set()).add(at)
+    for name, found in places.items():
+        if len(found) > 1 or -1 in found:
+            raise CompilerBug(f"{where}: its iterations share the buffer {name!r}, which is not local")
+
+
+def _local_buffers_stay_inside(program: Program, items: tuple[Item, ...], inside: bool = False) -> None:
+    for item in items:
+        if not isinstance(item, Kernel):
+            _local_buffers_stay_inside(program, item.items, isinstance(item, Sequence) and item.parallel)
+        elif not inside:
+            for name in {*(one.buffer for one in loads(item.body)), *(one.buffer for one in stores(item.body))}:
+                if program.buffers[name].role == "local":
+                    raise CompilerBug(f"kernel {item.name}: {name!r} is local, and this is no parallel loop")
 
 
 def _checks_come_first(program: Program) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codegen.loops.grammar import Affine, Item, Kernel, Load, Program, Store, loads, stores
+from codegen.loops.grammar import Affine, Item, Kernel, Load, Program, Sequence, Store, loads, stores
 from codegen.passes.core import Pass, is_check, storage, volume
 from codegen.passes.schedule import iterations
 
@@ -34,8 +34,12 @@ def _visit(program: Program, items: tuple[Item, ...]) -> tuple[Item, ...]:
             continue
         result += _banded(program, run)
         run = [item] if isinstance(item, Kernel) and _joins(program, [], item) else []
-        if not run:
-            result.append(item if isinstance(item, Kernel) else replace(item, items=_visit(program, item.items)))
+        if run:
+            continue
+        if isinstance(item, Kernel) or (isinstance(item, Sequence) and item.parallel):
+            result.append(item)
+        else:
+            result.append(replace(item, items=_visit(program, item.items)))
     return (*result, *_banded(program, run))
 
 

@@ -3,13 +3,14 @@
 What persists comes first, in the order in which every program of a module holds it, so that all of them agree on its
 place. Outputs follow, alive until the end. Scratch takes the smallest gap that is free for as long as it lives. A large
 output has no place in the arena: it is written to memory that the caller gives, and need not be copied from here.
+Local buffers are in memory that each thread has of its own.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from codegen.loops.grammar import Buffer, Kernel, Program, conditions, loads, stores
+from codegen.loops.grammar import Buffer, Item, Kernel, Program, Sequence, conditions, loads, stores
 from codegen.loops.grammar import kernels as kernels_of
 from codegen.passes.core import Pass, capacity, storage
 from symnet.expr.dtypes import BYTES
@@ -19,6 +20,8 @@ OWN_OUTPUT = 1 << 20
 
 KEPT_APART = 256 * 1024
 """Bytes of scratch up to which no two buffers share a place where kernels are in bands, which then need not wait."""
+
+PAGE = 4096
 
 ALIGNMENT = 128
 """Bytes: two cache lines, so that a line fetched with its neighbour belongs to one buffer."""
@@ -39,6 +42,7 @@ def plan(program: Program) -> Program:
                 offsets[buffer.name] = end
                 end += size(program, buffer)
     offsets.update(_place_scratch(program, end))
+    offsets.update(_place_local(program, program.items))
     buffers = {
         name: replace(buffer, offset=offsets.get(name)) if buffer.view_of is None else buffer
         for name, buffer in program.buffers.items()
@@ -93,6 +97,24 @@ def _place_scratch(program: Program, base: int) -> dict[str, int]:
     return offsets
 
 
+def _place_local(program: Program, items: tuple[Item, ...]) -> dict[str, int]:
+    """The local buffers of each parallel loop one after the other, from the start of a thread's memory."""
+    offsets: dict[str, int] = {}
+    for item in items:
+        if isinstance(item, Kernel):
+            continue
+        offsets |= _place_local(program, item.items)
+        if isinstance(item, Sequence) and item.parallel:
+            end = 0
+            for name in dict.fromkeys(
+                store.buffer for kernel in kernels_of(item.items) for store in stores(kernel.body)
+            ):
+                if program.buffers[name].role == "local":
+                    offsets[name] = end
+                    end += size(program, program.buffers[name])
+    return offsets
+
+
 def _best_gap(taken: list[tuple[int, int]], wanted: int, base: int) -> int:
     best: tuple[int, int] | None = None
     at = base
@@ -105,8 +127,17 @@ def _best_gap(taken: list[tuple[int, int]], wanted: int, base: int) -> int:
 
 def arena_bytes(program: Program) -> int:
     """The size of the arena that the program's plan needs."""
-    ends = [b.offset + size(program, b) for b in program.buffers.values() if b.offset is not None]
-    return max(ends, default=0)
+    return _end(program, [buffer for buffer in program.buffers.values() if buffer.role != "local"])
+
+
+def local_bytes(program: Program) -> int:
+    """How much memory each thread needs beside the arena: whole pages."""
+    end = _end(program, [buffer for buffer in program.buffers.values() if buffer.role == "local"])
+    return -(-end // PAGE) * PAGE
+
+
+def _end(program: Program, buffers: list[Buffer]) -> int:
+    return max((b.offset + size(program, b) for b in buffers if b.offset is not None), default=0)
 
 
 MEMORY = Pass("memory", "give every buffer its place in one arena", plan)

@@ -10,12 +10,14 @@ from codegen.loops.grammar import (
     Affine,
     Apply,
     Axis,
+    Item,
     Kernel,
     Load,
     Loop,
     Program,
     Reduce,
     Schedule,
+    Sequence,
     Stmt,
     Store,
     scalars_of,
@@ -23,7 +25,7 @@ from codegen.loops.grammar import (
     stores,
     subscalars,
 )
-from codegen.passes.core import Pass, Roles, bound_axes, contraction, cost, is_check, map_kernels, volume, with_items
+from codegen.passes.core import Pass, Roles, bound_axes, contraction, cost, is_check, volume, with_items
 
 SERIAL_WORK = 50_000
 """Operations on elements below which a kernel is not worth a barrier (about 0.3 µs): one thread runs it."""
@@ -52,7 +54,20 @@ FAR = -24
 
 def schedule(program: Program) -> Program:
     """Every kernel with a schedule."""
-    return with_items(program, map_kernels(program.items, lambda kernel: _scheduled(program, kernel)))
+    return with_items(program, _items(program, program.items, False))
+
+
+def _items(program: Program, items: tuple[Item, ...], alone: bool) -> tuple[Item, ...]:
+    """Items with schedules; in a parallel loop, `alone`, one thread does all of a kernel."""
+    result: list[Item] = []
+    for item in items:
+        if not isinstance(item, Kernel):
+            inside = isinstance(item, Sequence) and item.parallel
+            result.append(replace(item, items=_items(program, item.items, inside)))
+        else:
+            kernel = _scheduled(program, item)
+            result.append(replace(kernel, schedule=replace(kernel.schedule, parallel=0)) if alone else kernel)
+    return tuple(result)
 
 
 def _scheduled(program: Program, kernel: Kernel) -> Kernel:

@@ -16,7 +16,8 @@ that of the filter is the same with other roles: windows of the image, and tiles
     dw = G^T w_sums G
 
 With float32 the errors are about twice those of plain sums (docs/numerics.md). Images with enough tiles go one by
-one, so that their windows and products stay in the second-level cache.
+one, so that their windows and products stay in the second-level cache; of a convolution, several at the same time, each
+by one thread.
 """
 
 from __future__ import annotations
@@ -77,6 +78,9 @@ Places = Callable[[tuple[int, ...]], dict[str, Affine]]
 ALONE = 16
 """Tiles of one image from which images go one by one."""
 
+SEVERAL = 16
+"""Images from which each is one thread's."""
+
 
 def winograd(program: Program) -> Program:
     rewriting = _Rewriting(program)
@@ -107,8 +111,8 @@ class _Rewriting:
                 result.append(item)
         return tuple(result)
 
-    def buffer(self, name: str, shape: tuple[Dim, ...]) -> str:
-        made = Buffer(self.names.fresh(name), "float32", shape, "scratch")
+    def buffer(self, name: str, shape: tuple[Dim, ...], local: bool) -> str:
+        made = Buffer(self.names.fresh(name), "float32", shape, "local" if local else "scratch")
         self.buffers[made.name] = made
         return made.name
 
@@ -117,7 +121,7 @@ class _Tiled:
     """The kernels that one convolution becomes.
 
     regions   the parts of an image whose tiles have equally many results
-    alone     whether images go one by one, in a loop around the kernels
+    alone     whether images go one by one, in a loop around the kernels; parallel: each by one thread
     images    the axis of images otherwise, if there are several
     tiles     the axis of all tiles
     """
@@ -132,8 +136,10 @@ class _Tiled:
         down, across = (slide.strips(free.take(slide.tiles)) for slide in found.slides)
         self.regions = [Region(strips, found.slides) for strips in product(down, across)]
         self.point = Axis(free.take(POINTS), POINTS)
-        several = found.images is not None and capacity(rewriting.program, found.images.extent) > 1
-        self.alone = several and len(self.regions) == 1 and found.tiles >= ALONE
+        count = capacity(rewriting.program, found.images.extent) if found.images else 1
+        self.parallel = not found.gradient and count >= SEVERAL and found.tiles >= ALONE and not around
+        whole = count > 1 and found.tiles >= ALONE and len(self.regions) == 1
+        self.alone = self.parallel or whole
         tiles: Dim = found.tiles
         self.images: tuple[Axis, ...] = ()
         if found.images is not None and not self.alone:
@@ -143,10 +149,10 @@ class _Tiled:
 
     def items(self) -> list[Item]:
         found, name = self.found, self.found.kernel.name
-        self.windows = self.array(f"{name}_windows", self.tiles.extent, found.shared)
+        self.windows = self.array(f"{name}_windows", self.tiles.extent, found.shared, self.parallel)
         self.others = self.array(f"{name}_{'tiles' if found.gradient else 'filters'}", self.other_rows(), found.own)
         if not found.gradient:
-            self.products = self.array(f"{name}_products", self.tiles.extent, found.own)
+            self.products = self.array(f"{name}_products", self.tiles.extent, found.own, self.parallel)
             steps = [*self.each_region(self.windows_kernel), self.products_kernel()]
             return [self.filters_kernel(), *self.each_image([*steps, *self.each_region(self.results_kernel)])]
         self.products = self.array(f"{name}_sums", found.shared.extent, found.own)
@@ -169,15 +175,15 @@ class _Tiled:
     def other_rows(self) -> Dim:
         return self.tiles.extent if self.found.gradient else self.found.shared.extent
 
-    def array(self, name: str, rows: Dim, columns: Axis) -> str:
+    def array(self, name: str, rows: Dim, columns: Axis, local: bool = False) -> str:
         """A matrix for each point, a row apart: at the same place of every page, they would displace each other."""
-        return self.rewriting.buffer(name, (POINTS, dims.add(rows, 1), columns.extent))
+        return self.rewriting.buffer(name, (POINTS, dims.add(rows, 1), columns.extent), local)
 
     def each_image(self, steps: list[Kernel]) -> list[Item]:
         if not self.alone:
             return list(steps)
         assert self.found.images is not None
-        return [Repeat(self.found.images, tuple(steps))]
+        return [Repeat(self.found.images, tuple(steps), parallel=self.parallel)]
 
     def kernel(self, name: str, axes: Sequence[Axis], body: Sequence[Stmt], note: str) -> Kernel:
         return Kernel(name, tuple(axes), stemming_from(body, self.origin), note=note)

@@ -10,6 +10,7 @@ implement it. The metadata, plain JSON data, says what is in the arena and what 
              check with bounds fails only where an element of the input is outside [0, size); else they are None)
     dims      named dimension -> the largest size this code was compiled for
     arena     bytes
+    local     bytes that each thread needs beside the arena
 """
 
 from __future__ import annotations

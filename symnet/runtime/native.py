@@ -124,6 +124,8 @@ class NativeCode(Code):
         self._inputs = {n.removeprefix("input:"): i for n, i in self._slot.items() if n.startswith("input:")}
         self._given_slots = {n.removeprefix("output:"): i for n, i in self._slot.items() if n.startswith("output:")}
         self._dims = {n.removeprefix("dim:"): i for n, i in self._slot.items() if n.startswith("dim:")}
+        self._local = Memory() if metadata["local"] else None
+        self._most = threads
         self._table = (_I64 * len(self._slot))()
         self._address = ctypes.addressof(self._table)
 
@@ -136,6 +138,9 @@ class NativeCode(Code):
         table = self._table
         table[self._slot["arena"]] = memory.address
         table[self._slot["sync"]] = self._pool.ready(threads)
+        if self._local is not None:
+            self._local.reserve(self.metadata["local"] * self._most, keep=0)
+            table[self._slot["local"]] = self._local.address
         for name, array in inputs.items():
             table[self._inputs[name]] = address(array)
         for name, place in self._dims.items():

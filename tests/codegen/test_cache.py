@@ -136,8 +136,14 @@ def test_profile_counts_cycles_of_each_kernel() -> None:
     assert (kernel["flops"], kernel["functions"], kernel["bytes"]) == ("300*N", "300*N", "1200*N + 4")
     array = np.ones((8, 300), np.float32)
     arena, sync = np.zeros(4096, np.uint8), np.zeros(1024, np.uint8)
-    values = {"arena": arena.ctypes.data, "sync": sync.ctypes.data, "input:x": array.ctypes.data, "dim:N": 8}
-    table = (ctypes.c_int64 * 4)(*(values[name] for name in library.metadata["table"]))
+    values = {
+        "arena": arena.ctypes.data,
+        "sync": sync.ctypes.data,
+        "local": 0,
+        "input:x": array.ctypes.data,
+        "dim:N": 8,
+    }
+    table = (ctypes.c_int64 * 5)(*(values[name] for name in library.metadata["table"]))
     entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(library.address("call"))
     assert entry(table, 0, 1) == 0
     spent, whole = library.cycles("call")

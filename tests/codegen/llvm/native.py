@@ -20,12 +20,14 @@ from codegen.loops.grammar import Program, kernels, stores
 from codegen.loops.interpret import run as interpret
 from codegen.loops.parse import parse
 from codegen.loops.verify import verify
+from codegen.passes.memory import local_bytes
 from codegen.target import Target, target
 from symnet.expr import dims
 
 Array = np.ndarray[Any, np.dtype[Any]]
 GAP = 192
 GUARD = 0xA5
+MOST_THREADS = 4
 
 
 def placed(program: Program) -> Program:
@@ -64,6 +66,7 @@ class Native:
         names = [f"sn_{self.program.name}", *EXPORTS]
         self.code = Loaded(compile_object(self.text, self.target), names)
         self.sync = aligned(SYNC_BYTES)
+        self.local = aligned(MOST_THREADS * local_bytes(self.program))
         self.function("sn_init", None, 1)(self.sync.ctypes.data)
 
     def function(self, name: str, result: Any, arguments: int) -> Any:
@@ -92,6 +95,7 @@ class Native:
     def slots(self, arena: Array, memory: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
         slots = np.zeros(self.table.count, np.int64)
         slots[Slots.ARENA], slots[Slots.SYNC] = arena.ctypes.data, self.sync.ctypes.data
+        slots[Slots.LOCAL] = self.local.ctypes.data
         for name in self.table.inputs:
             slots[self.table.input(name)] = memory[name].ctypes.data
         for name in self.table.dims:
@@ -112,7 +116,7 @@ class Native:
         return int(code), {
             name: self.view(arena, name, sizes).copy()
             for name, buffer in self.program.buffers.items()
-            if self.program.buffers[buffer.view_of or name].offset is not None
+            if self.program.buffers[buffer.view_of or name].offset is not None and buffer.role != "local"
         }
 
     def check_gaps(self, arena: Array, sizes: Mapping[str, int]) -> None:
