@@ -105,8 +105,11 @@ def test_statements_multiply_by_a_matrix(matrix: Matrix) -> None:
 
 @pytest.mark.parametrize(
     ("images", "down", "across", "taps"),
-    [(9, 8, 8, 3), (3, 16, 20, 3), (3, 24, 24, 3), (4, 14, 14, 3), (9, 7, 8, 3), (7, 9, 9, 4), (9, 8, 6, 5)],
-)
+    [
+        (9, 8, 8, 3), (3, 16, 20, 3), (3, 24, 24, 3), (4, 14, 14, 3), (9, 7, 8, 3), (7, 9, 9, 4), (9, 8, 6, 5),
+        (17, 16, 16, 3), (17, 14, 13, 3),  # each image by one thread
+    ],
+)  # fmt: skip
 def test_results_are_those_of_plain_sums(images: int, down: int, across: int, taps: int) -> None:
     """By the interpreter, on random numbers: whole tiles and cut ones, images one by one and all at once."""
     before = verify(parse(network(images, down, across, taps=taps)))
