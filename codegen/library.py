@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from codegen.loops.grammar import Program
 
 SOURCES = ("loops", "llvm", "asm")
-EXPORTS = ("sn_init", "sn_worker", "sn_run", "sn_stop", "sn_epoch")
+EXPORTS = ("sn_init", "sn_worker", "sn_run", "sn_stop", "sn_epoch", "sn_again")
 """The functions of the runtime (`codegen.llvm.runtime_ir`) that are called from outside."""
 
 

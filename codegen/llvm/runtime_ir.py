@@ -7,6 +7,7 @@ Exported functions (all memory is the caller's; nothing is allocated):
     i32  sn_run(ptr sync, ptr entry, ptr table, i64 n)      run an entry on n threads: this one and workers 1 to n-1
     void sn_stop(ptr sync)                                  let all workers return; sn_init before starting new ones
     i32  sn_epoch(ptr sync, ptr args, i64 n)                run an entry batch after batch (see EPOCH_SLOTS)
+    i32  sn_again(ptr args)                                 run an entry on arrays of Python (see AGAIN_SLOTS)
 
 An entry is `i32 entry(ptr table, i64 tid, i64 n)`; every thread calls it and gets the same result. One caller at a
 time uses a sync area. A worker spins for some microseconds before it sleeps, a barrier spins before it yields, so more
@@ -62,6 +63,23 @@ RECORD_SLOTS = ("source", "bytes", "target", "kind")
 "each" copies the bytes to target + batch number * bytes; the others add rows * value to the float64 at target."""
 RECORD_KINDS = {"each": 0, "sum_float32": 1, "sum_float64": 2}
 
+AGAIN_SLOTS = {
+    # argument block of sn_again: 8-byte slots
+    "sync": 0,  # as in EPOCH_SLOTS
+    "entry": 1,
+    "table": 2,
+    "threads": 3,
+    "arrays": 4,  # number of arrays; from slot AGAIN_OBJECTS on the place of the object of each
+}
+AGAIN_OBJECTS = 5
+AGAIN_WANTED = ("table_slot", "type", "descr", "rank")
+"""After the places of the objects, what each has to be: a slot of the table, NumPy's array type, a dtype object, the
+number of axes and their lengths. An array that is not, or whose elements do not follow each other, makes sn_again
+return `NOT_AS_BEFORE` before anything has happened."""
+NOT_AS_BEFORE = -1
+OBJECT_TYPE, ARRAY_DATA, ARRAY_RANK, ARRAY_EXTENTS, ARRAY_DESCR, ARRAY_FLAGS = 8, 16, 24, 32, 56, 64
+"""Where the parts of NumPy's array object are, in bytes (`symnet.runtime.arrays` looks whether they are there)."""
+
 SPINS_BEFORE_SLEEP = 4000
 SPINS_BEFORE_YIELD = 1000
 
@@ -86,6 +104,7 @@ def runtime_text(triple: str) -> str:
         _stop(),
         _epoch_body(),
         _epoch(),
+        _again(),
     ]
     return "\n".join(parts)
 
@@ -367,3 +386,45 @@ def _epoch() -> str:
     fn = FunctionText("sn_epoch", [("ptr", "sync"), ("ptr", "args"), ("i64", "n")], "i32", linkage="")
     result = fn.value("call i32 @sn_run(ptr %sync, ptr @sn.epoch, ptr %args, i64 %n)")
     return fn.finish(f"i32 {result}")
+
+
+# --- one call after another -------------------------------------------------------------------------------------
+
+
+def _again() -> str:
+    fn = FunctionText("sn_again", [("ptr", "args")], "i32", linkage="")
+    sync, entry, table = (_slot(fn, "%args", AGAIN_SLOTS[name], "ptr") for name in ("sync", "entry", "table"))
+    threads, count = _slot(fn, "%args", AGAIN_SLOTS["threads"]), _slot(fn, "%args", AGAIN_SLOTS["arrays"])
+    at = fn.value("alloca i64", "at")
+    fn.do(f"store i64 {fn.value(f'add i64 {count}, {AGAIN_OBJECTS}')}, ptr {at}")
+    with fn.loop("0", count, stem="array") as number:
+        array = _slot(fn, "%args", fn.value(f"add i64 {number}, {AGAIN_OBJECTS}"), "ptr")
+        first = fn.value(f"load i64, ptr {at}")
+        wanted = fn.value(f"getelementptr i64, ptr %args, i64 {first}")
+        slot, kind, descr, rank = (_slot(fn, wanted, place) for place in range(len(AGAIN_WANTED)))
+        _return_unless(fn, "eq", _member(fn, array, OBJECT_TYPE), kind)
+        _return_unless(fn, "eq", _member(fn, array, ARRAY_DESCR), descr)
+        _return_unless(fn, "eq", fn.value(f"zext i32 {_member(fn, array, ARRAY_RANK, 'i32')} to i64"), rank)
+        _return_unless(fn, "ne", fn.value(f"and i64 {_member(fn, array, ARRAY_FLAGS)}, 1"), "0")
+        extents = _member(fn, array, ARRAY_EXTENTS, "ptr")
+        lengths = fn.value(f"getelementptr i64, ptr {wanted}, i64 {len(AGAIN_WANTED)}")
+        with fn.loop("0", rank, stem="axis") as axis:
+            _return_unless(fn, "eq", _slot(fn, extents, axis), _slot(fn, lengths, axis))
+        place = fn.value(f"getelementptr i64, ptr {table}, i64 {slot}")
+        fn.do(f"store i64 {_member(fn, array, ARRAY_DATA)}, ptr {place}, align 8")
+        passed = fn.value(f"add i64 {rank}, {len(AGAIN_WANTED)}")
+        fn.do(f"store i64 {fn.value(f'add i64 {first}, {passed}')}, ptr {at}")
+    result = fn.value(f"call i32 @sn_run(ptr {sync}, ptr {entry}, ptr {table}, i64 {threads})")
+    return fn.finish(f"i32 {result}")
+
+
+def _member(fn: FunctionText, array: str, offset: int, kind: str = "i64") -> str:
+    place = fn.value(f"getelementptr i8, ptr {array}, i64 {offset}")
+    return fn.value(f"load {kind}, ptr {place}")
+
+
+def _return_unless(fn: FunctionText, order: str, one: str, other: str) -> None:
+    holds = fn.value(f"icmp {order} i64 {one}, {other}")
+    with fn.when(fn.value(f"xor i1 {holds}, true"), "other"):
+        fn.do(f"ret i32 {NOT_AS_BEFORE}")
+        fn.start(fn.fresh("unreached"))

@@ -118,21 +118,23 @@ class Program:
 
     def predict(self, output: str | None = None, /, **inputs: object) -> Array:
         """One output by name (the only one may be left unnamed) from the inputs it depends on; any number of rows."""
-        if output is None:
-            if len(self.outputs) != 1:
-                raise UsageError(f"predict: say which output; the program has {', '.join(self.outputs) or 'none'}")
+        if output is None and len(self.outputs) == 1:
             output = self.outputs[0]
+        entry = f"predict_{output}"
+        if (found := self._run_again(entry, inputs)) is not None:
+            return found[output]  # type: ignore[index]
+        if output is None:
+            raise UsageError(f"predict: say which output; the program has {', '.join(self.outputs) or 'none'}")
         if not isinstance(output, str):
             raise DTypeError(f"predict: an output is given by its name, a string, got {type(output).__name__}")
         if output not in self.outputs:
             raise UnknownName(f"predict: there is no output {output!r}{nearest(output, self.outputs)}")
-        entry = f"predict_{output}"
-        found = self._run_again(entry, inputs) or self._for_any_data(lambda: self._on_all_rows(entry, inputs))
-        return found[output]
+        return self._for_any_data(lambda: self._on_all_rows(entry, inputs))[output]
 
     def _run_again(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array] | None:
         """An entry on inputs like those before, the quick way; None where it has to be the usual one."""
-        return None if self.check_finite else self.instance.run_again(entry, inputs)
+        ready = None if self.check_finite else self.instance.ready.get(entry)
+        return None if ready is None else ready(inputs)
 
     def _for_any_data(self, attempt: Callable[[], Result]) -> Result:
         """`attempt()`; where it meets data that the program was compiled without, again with the exact program."""

@@ -23,13 +23,13 @@ class Instance:
 
     Every `Code` that is attached lays out the persistent buffers (parameters, state, hyperparameters) in the same way
     at the start of the arena; outputs and scratch follow, and may overlap between entries. Whoever runs an entry or
-    looks into the memory holds the `lock`.
+    looks into the memory holds the `lock`. `ready` has the entries that were called twice with the same sizes.
     """
 
     def __init__(self) -> None:
         self.memory, self.lock, self._copies = Memory(), lock(), Lent()
         self.codes: dict[str, Code] = {}
-        self._ready: dict[str, Ready] = {}
+        self.ready: dict[str, Ready] = {}
         self._called: dict[str, Mapping[str, int]] = {}
         self.persistent: dict[str, Mapping[str, Any]] = {}
 
@@ -39,7 +39,7 @@ class Instance:
         with self.lock:
             for known in self.codes.values():
                 known.forget_memory()
-            self._ready.clear()
+            self.ready.clear()
             self._called.clear()
             self.memory.reserve(code.metadata["arena"], keep=self.persistent_bytes())
             self.persistent.update(persistent)
@@ -63,13 +63,8 @@ class Instance:
             if self._called.get(entry) != sizes:
                 self._called[entry] = sizes
             elif ready := code.ready(entry, self.memory, arrays, sizes, self.lock):
-                self._ready[entry] = ready
+                self.ready[entry] = ready
             return results
-
-    def run_again(self, entry: str, inputs: Mapping[str, object]) -> dict[str, Array] | None:
-        """`run`, for inputs not yet checked; None where they are not of the same kinds and sizes as twice before."""
-        ready = self._ready.get(entry)
-        return None if ready is None else ready(inputs)
 
     def snapshot(self) -> Array:
         """A copy of the bytes of all that persists, the start of the arena, on memory that is used again."""

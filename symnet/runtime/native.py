@@ -11,13 +11,12 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from symnet.errors import UsageError
-from symnet.runtime.arrays import Array, address
+from symnet.runtime.arrays import READABLE, Array, address
 from symnet.runtime.code import Code
 from symnet.runtime.lock import lock
 from symnet.runtime.memory import Lent, Memory
@@ -27,6 +26,7 @@ from symnet.runtime.spread import Spread
 _POINTER, _I64, _I32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 _RUN = ctypes.CFUNCTYPE(_I32, _POINTER, _POINTER, _POINTER, _I64)
 _EPOCH = ctypes.CFUNCTYPE(_I32, _POINTER, _POINTER, _I64)
+_AGAIN = ctypes.CFUNCTYPE(_I32, _POINTER)
 _SYNC = ctypes.CFUNCTYPE(None, _POINTER)
 _WORKER = ctypes.CFUNCTYPE(None, _POINTER, _I64)
 
@@ -112,6 +112,7 @@ class NativeCode(Code):
         super().__init__(metadata)
         self._owner, self._pool = owner, pool
         self._run, self._epoch = _RUN(functions["sn_run"]), _EPOCH(functions["sn_epoch"])
+        self._again = _AGAIN(functions["sn_again"])
         entries = metadata["entries"]
         self._entry = {name: functions[about["symbol"]] for name, about in entries.items()}
         self._threads = {name: threads if about["parallel"] else 1 for name, about in entries.items()}
@@ -186,7 +187,7 @@ class NativeCode(Code):
         sizes: Mapping[str, int],
         lock: threading.RLock,
     ) -> Ready | None:
-        if self._given[entry]:
+        if self._given[entry] or not READABLE:
             return None
         ways = [self._threads[entry]]
         if entry in self._spread:
@@ -194,12 +195,11 @@ class NativeCode(Code):
         with self._pool.lock:
             self._fill(memory, inputs, sizes, max(ways))
             table = type(self._table)(*self._table)
-        arguments = (self._pool.address, self._entry[entry], ctypes.addressof(table))
-        calls = [partial(self._run, *arguments, threads) for threads in ways]
+        block = (self._pool.address, self._entry[entry], ctypes.addressof(table))
         wanted = [(name, array.shape, array.dtype, self._inputs[name]) for name, array in inputs.items()]
         outputs = self._views(entry, memory, sizes)
         named = [(name, outputs[buffer]) for name, buffer in self._outputs[entry]]
-        return Ready(calls, table, wanted, named, self._pool, lock)
+        return Ready(self._again, block, ways, wanted, named, self._pool, lock, table)
 
     def epoch(
         self,

@@ -6,6 +6,7 @@ a short entry gains by them. Whether it gains, `Succession` finds out as it goes
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symnet.runtime.arrays import Array, address
+from symnet.runtime.arrays import Array
 
 if TYPE_CHECKING:
     from symnet.runtime.native import Pool
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 Wanted = tuple[str, tuple[int, ...], np.dtype[Any], int]
 """An input: its name, shape and dtype, and its slot of the table."""
 
+THREADS, OBJECTS = 3, 5
+"""Slots of the argument block of sn_again (`codegen.llvm.runtime_ir`) that change from call to call: the number of
+threads, and the first of the places of the arrays' objects, which native code compares with those of before."""
 ASLEEP = 5e-5
 """Seconds between two calls after which threads may have gone to sleep."""
 TRIAL, WARM, LONG = 80, 16, 20_000
@@ -60,6 +64,8 @@ class Succession:
         """Take note of a call."""
         self._ended = ended
         self._left -= 1
+        if self._stage == 2 and self._left and ended - began <= self._most:
+            return
         counted = self._left < TRIAL - WARM
         if self._stage < 2 and counted:
             self._seconds[self._stage] += ended - began
@@ -78,44 +84,54 @@ class Ready:
 
     def __init__(
         self,
-        calls: Sequence[Callable[[], int]],
-        table: Any,
+        again: Callable[[int], int],
+        block: Sequence[int],
+        threads: Sequence[int],
         inputs: Sequence[Wanted],
         outputs: Sequence[tuple[str, Array]],
         pool: Pool,
         lock: threading.RLock,
+        keep: object,
     ) -> None:
         """`outputs` are views of the arena, `lock` is that of the arena.
 
-        calls  runs the entry on `table`; where there are two, the second one on threads that the first does without
+        again    runs an entry on what is at the address of a block (sn_again), 0 for success
+        block    its first slots: sync area, entry and table
+        threads  on how many it runs; where there are two numbers, on what is faster
+        keep     owns what the block points to
         """
-        self._calls, self._table, self._lock = tuple(calls), table, lock
-        self._succession = Succession() if len(calls) > 1 else None
-        self._inputs, self._outputs = tuple(inputs), tuple(outputs)
-        self._pool, self._sync = pool, pool.address
+        self._inputs = tuple((name, OBJECTS + number) for number, (name, *_) in enumerate(inputs))
+        wanted: list[int] = []
+        for _, shape, kind, slot in inputs:
+            wanted += [slot, id(np.ndarray), id(kind), len(shape), *shape]
+        values = [*block, threads[0], len(inputs), *[0] * len(inputs), *wanted]
+        self._block = (ctypes.c_int64 * len(values))(*values)
+        self._again, self._address = again, ctypes.addressof(self._block)
+        self._threads, self._succession = tuple(threads), Succession() if len(threads) > 1 else None
+        self._outputs = tuple((name, view.copy) for name, view in outputs)
+        self._pool, self._sync, self._lock = pool, pool.address, lock
+        self._kept = keep, [kind for _, _, kind, _ in inputs]
 
     def __call__(self, inputs: Mapping[str, object]) -> dict[str, Array] | None:
         """The outputs, which are the caller's; None where inputs are not just as they were, or a check fails: then
         nothing has happened that the usual way would not do again."""
         if len(inputs) != len(self._inputs):
             return None
-        table = self._table
-        with self._lock, self._pool.lock:
-            for name, shape, kind, slot in self._inputs:
-                value = inputs.get(name)
-                if type(value) is not np.ndarray or value.dtype is not kind or value.shape != shape:
+        block, pool = self._block, self._pool
+        with self._lock, pool.lock:
+            for name, place in self._inputs:
+                if name not in inputs:
                     return None
-                if not value.flags.c_contiguous:
-                    return None
-                table[slot] = address(value)
-            if self._pool.address != self._sync or self._run():  # another process's threads, or a failed check
+                block[place] = id(inputs[name])
+            if pool.address != self._sync:  # another process's threads
                 return None
-            return {name: view.copy() for name, view in self._outputs}
+            if self._again(self._address) if self._succession is None else self._in_succession(self._succession):
+                return None
+            return {name: copy() for name, copy in self._outputs}
 
-    def _run(self) -> int:
-        if self._succession is None:
-            return self._calls[0]()
+    def _in_succession(self, succession: Succession) -> int:
         began = perf_counter()
-        code = self._calls[self._succession.way(began)]()
-        self._succession.took(began, perf_counter())
+        self._block[THREADS] = self._threads[succession.way(began)]
+        code = self._again(self._address)
+        succession.took(began, perf_counter())
         return code

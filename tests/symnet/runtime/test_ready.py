@@ -25,7 +25,7 @@ def program() -> sn.Program:
     for _ in range(2):
         made.predict(x=rows()["x"])
         made.step(**rows())
-    assert sorted(made.instance._ready) == ["predict_z", "step"]
+    assert sorted(made.instance.ready) == ["predict_z", "step"]
     return made
 
 
@@ -48,13 +48,25 @@ def test_results_are_those_of_the_usual_way(program: sn.Program) -> None:
 
 
 def test_other_inputs_go_the_usual_way(program: sn.Program) -> None:
-    x, run_again = rows()["x"], program.instance.run_again
+    x, run_again = rows()["x"], program._run_again
     expected = program.predict(x=x)
-    for same in (x.tolist(), np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2]):
+    own = np.ndarray.__new__(type("Own", (np.ndarray,), {}), x.shape, x.dtype, x)
+    swapped = x.astype(x.dtype.newbyteorder())
+    for same in (x.tolist(), np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], own, swapped):
         assert run_again("predict_z", {"x": same}) is None
         np.testing.assert_array_equal(program.predict(x=same), expected)
     np.testing.assert_array_equal(program.predict(x=x[:3]), expected[:3])
     np.testing.assert_array_equal(program.predict(x=np.tile(x, (3, 1))), np.tile(expected, (3, 1)))
+
+
+def test_what_is_not_such_an_array_is_not_run(program: sn.Program) -> None:
+    x = rows()["x"]
+    before = program.instance.memory.bytes.copy()
+    for other in (None, 1.0, "x", [], x[0], x[None], x[:, :4], x[:3], x.astype("float64"), x.view("int32"), type(x)):
+        assert program._run_again("predict_z", {"x": other}) is None
+    for inputs in ({}, {"y": x}, {"x": x, "y": x}):
+        assert program._run_again("predict_z", inputs) is None
+    np.testing.assert_array_equal(program.instance.memory.bytes, before)
 
 
 def test_errors_are_the_usual_ones(program: sn.Program) -> None:
@@ -79,7 +91,7 @@ def test_new_code_and_memory_are_used(program: sn.Program) -> None:
     x = rows()["x"]
     expected, old = program.predict(x=x), weakref.ref(program.instance.memory._block)
     program._code("evaluate", {"N": 4000})
-    assert not program.instance._ready
+    assert not program.instance.ready
     gc.collect()
     assert old() is None
     program.parameters["W"] = 2 * program.parameters["W"]
@@ -179,6 +191,6 @@ def test_threads_that_are_awake_give_the_same_bits() -> None:
     given = np.random.default_rng(0).normal(size=(1, 512)).astype("float32")
     expected = program.predict(x=given)
     assert all(np.array_equal(program.predict(x=given), expected) for _ in range(3 * TRIAL))
-    ready = program.instance._ready["predict_z"]
+    ready = program.instance.ready["predict_z"]
     assert ready._succession is not None
-    assert len(ready._calls) == 2
+    assert ready._threads == (1, 2)
