@@ -18,7 +18,7 @@ from symnet.errors import CompilerBug
 
 STACK = 896 * 1024
 """The most bytes of stack that one call of a contraction uses."""
-LEFT, SUMS = 128 * 1024, 480 * 1024
+LEFT, SUMS = 192 * 1024, 480 * 1024
 """The most bytes of packed rows, and of sums that wait for the next block of k."""
 
 THREADS = (1, 1, 2, 4)
@@ -159,11 +159,11 @@ class _Planner(Costs):
     def divisions(self, way: Way) -> Iterator[tuple[float, Choice]]:
         """Ways to cut the tiles into shares, with the cost of running it so."""
         down, across = way.tile.count(self.rows, self.columns)
-        most_down, most_across = self.most(way, down, across)
         left, right = self.packing(way)
         band = self.problem.band
-        heights = _splits(down, most_down) if band is None else {band[1] // way.tile.rows}
-        for row_tiles, col_tiles in product(heights, _splits(across, most_across)):
+        heights = _splits(down, self.tallest(way, down)) if band is None else {band[1] // way.tile.rows}
+        widths = {height: _splits(across, self.widest(way, across, height)) for height in heights}
+        for row_tiles, col_tiles in ((height, width) for height in heights for width in widths[height]):
             shares = self.batch * math.ceil(down / row_tiles) * math.ceil(across / col_tiles)
             at_once = min(self.at_once(way, row_tiles * col_tiles), math.ceil(shares / max(THREADS)))
             work = row_tiles * col_tiles * self.tile_cost(way, row_tiles, col_tiles, at_once)
@@ -184,18 +184,23 @@ class _Planner(Costs):
             return 1
         return max(1, SUMS // (tiles * way.tile.rows * way.tile.columns * self.size))
 
-    def most(self, way: Way, down: int, across: int) -> tuple[int, int]:
-        """The most tiles in a share, down and across: what is packed should serve many, and has to fit."""
+    def tallest(self, way: Way, down: int) -> int:
+        """The most tiles of rows in a share: what is packed should serve many, and has to fit."""
         tile, steps = way.tile, way.depth.steps
-        down_fit = LEFT // left_layout(way.left, tile, steps, self.size)[2] if way.left != "place" else down
-        across_fit = RIGHT // right_layout(tile, steps, self.size)[1] if way.right != "place" else across
-        if way.depth.whole:  # what need not wait for others is finished at once
-            most_down = min(down, down_fit) if way.right != "place" else 1
-            most_across = min(across, across_fit) if way.left != "place" else 1
-            return max(1, most_down), max(1, most_across)
-        sums = SUMS // (tile.rows * tile.columns * self.size)
-        most_down = max(1, min(down, down_fit, sums))
-        return most_down, max(1, min(across, across_fit, sums // most_down))
+        if way.depth.whole and way.right == "place":  # what need not wait for others is finished at once
+            return 1
+        fit = LEFT // left_layout(way.left, tile, steps, self.size)[2] if way.left != "place" else down
+        sums = down if way.depth.whole else SUMS // (tile.rows * tile.columns * self.size)
+        return max(1, min(down, fit, sums))
+
+    def widest(self, way: Way, across: int, row_tiles: int) -> int:
+        """The same of panels of columns in a share with so many tiles of rows."""
+        tile, steps = way.tile, way.depth.steps
+        if way.depth.whole and way.left == "place":
+            return 1
+        fit = RIGHT // right_layout(tile, steps, self.size)[1] if way.right != "place" else across
+        sums = across if way.depth.whole else SUMS // (row_tiles * tile.rows * tile.columns * self.size)
+        return max(1, min(across, fit, sums))
 
 
 def _splits(count: int, most: int) -> set[int]:

@@ -3,8 +3,8 @@
 A tile's products and the lines that they wait for overlap. How many lines, and from how far, depends on what is packed
 and on what is used again soon enough: the columns of a panel by tile after tile of rows, the rows by panel after panel.
 Lines come slower when they compete for few places of a cache (neighbours in k a multiple of a large power of two
-apart), and from memory when each is on another page. Packing costs some cycles for each element, which pays when many
-tiles use what is packed. The constants were fitted to several hundred plans of two dozen products (Zen 5, one core).
+apart), and when each is on another page. Packing costs some cycles for each element, which pays when many tiles
+use what is packed. The constants were fitted to several hundred plans of two dozen products (Zen 5, one core).
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from codegen.loops.grammar import Affine, Load, Store, stores
 
 PERIOD, WAYS = 4096, 12
 """Of the first-level cache: bytes after which addresses compete for a place, lines in such a place."""
-L1 = 15 / 16
-"""The share of the first-level cache that a panel of columns, a tile of rows or sums may take."""
-NEAR, FAR, FARTHEST = 1.4, 3.2, 7.0
+L1, L2 = 15 / 16, 3 / 5
+"""The share of the first-level cache that a panel of columns, a tile of rows or sums may take; of the second-level one,
+rows in place that are read again for the next panel."""
+NEAR, FAR, FARTHEST = 1.4, 3.2, 9.0
 """Cycles for a line from the second-level cache, the third, and from memory."""
-PAGE, PAGES = 4096, 3.0
-"""Bytes of a page; how much longer lines from memory take when each k is on another page."""
+PAGE = 4096
+"""Bytes of a page."""
 APART, CROWDED_LINE = 4, 3.0
 """Cycles for a line from the second-level cache again and again, as it competes for its place in the first; where what
 is used lies so many times its width apart, and is not one stream."""
@@ -101,9 +102,9 @@ class Costs(Ways):
         lines = min(rows, 1 + (rows - 1) * between / LINE) * min(1.0, step / LINE)
         window = self.windows(rows)
         once, lines = min(once, window), min(lines, window)
-        far = self.reach(self.left, self.rows)
+        far = self.distance(self.rows)
         in_l1 = row_tiles == 1 and lines * steps * LINE <= self.l1_bytes and WAYS * places(step, PERIOD) >= steps
-        in_l2 = row_tiles * lines * steps * LINE <= self.target.l2_bytes / 2 and self.kept(step) >= steps
+        in_l2 = row_tiles * once * steps * LINE <= self.target.l2_bytes * L2 and self.kept(step) >= steps
         again = 0.0 if in_l1 else NEAR * lines if in_l2 else far * once
         crowded = max(0, rows - WAYS * places(between, PERIOD)) if between >= LINE else 0
         first = far * once + NEAR * (lines - once)
@@ -140,7 +141,7 @@ class Costs(Ways):
             return 0.0 if in_l1 else lines * NEAR
         step = self.bytes_between(self.right)
         hops = HOP if steps > LONG and places(step, PERIOD) <= WAYS else 1.0
-        far = self.reach(self.right, self.columns)
+        far = self.distance(self.columns)
         crowded = WAYS * places(step, PERIOD) < steps
         again = NEAR if self.kept(step) >= steps else far
         if crowded and step >= APART * width:
@@ -163,11 +164,6 @@ class Costs(Ways):
     @property
     def l1_bytes(self) -> float:
         return self.target.l1_bytes * L1
-
-    def reach(self, one: Operand, other: int) -> float:
-        """Cycles for a line of an operand in place: longer from memory where each k is on another page."""
-        distance = self.distance(other)
-        return distance * PAGES if distance == FARTHEST and self.bytes_between(one) >= PAGE else distance
 
     @cached_property
     def lines_apart(self) -> int:

@@ -151,7 +151,8 @@ def left_layout(mode: LeftMode, tile: Tile, steps: int, size: int) -> tuple[int,
     between steps, bytes in all."""
     if mode == "along rows":
         step = math.ceil(tile.rows / tile.lanes) * tile.lanes * size
-        return size, step, step * steps
+        whole = step * steps
+        return size, step, whole + 64 if whole % 1024 == 0 else whole  # tiles are written side by side
     row = (math.ceil(steps / tile.lanes) + 1) * tile.lanes * size  # a vector may be written past the last k
     if row % 1024 == 0:
         row += 64  # not all rows at the same place of a cache
