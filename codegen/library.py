@@ -77,7 +77,11 @@ class Request:
         names = {buffer["buffer"]: buffer["name"] for buffer in about["buffers"]}
         about["table"] = library.table.names(names)
         for name, sharing in library.sharing.items():
-            about["entries"][name] |= {"parallel": sharing.pays, "parallel_repeated": sharing.repeated}
+            about["entries"][name] |= {
+                "parallel": sharing.pays,
+                "parallel_repeated": sharing.repeated,
+                "outputs_apart": sharing.outputs_apart,
+            }
             for kernel in about["entries"][name]["kernels"]:
                 kernel["shared"] = sharing.pays and kernel["name"] in sharing.shared
         about["target"] = {"name": self.target.name, "triple": self.target.triple, "cpu": self.target.cpu}

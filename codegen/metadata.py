@@ -15,7 +15,7 @@ from symnet.expr import dims as dimension
 from symnet.expr.dtypes import BYTES
 from symnet.expr.node import Expr
 
-FORMAT = 4
+FORMAT = 5
 """Number of the form of the metadata; part of the cache's key."""
 
 
@@ -28,8 +28,9 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
     buffers  [{name, buffer, dtype, shape, role, offset, init}]: inputs, and what a caller reads or writes in the
              arena; `name` is the user's (an output's: that of its buffer), `buffer` the loop program's
     entries  name -> {inputs, outputs (name -> buffer), checks (messages), bounds, symbol, parallel, parallel_repeated,
-             kernels}; bounds: for each check, [input, size] if it fails only where an element of the input is outside
-             [0, size), else None; `parallel` says whether more than one thread pays for one call, `parallel_repeated`
+             outputs_apart, kernels}; bounds: for each check, [input, size] if it fails only where an element of the
+             input is outside [0, size), else None; `outputs_apart` says whether other threads than the first write
+             outputs; `parallel` says whether more than one thread pays for one call, `parallel_repeated`
              in a loop over batches; kernels: [{name, note, shared, runs, flops, products, functions, bytes, dtype}] in
              the order in which they run: `shared` says whether several threads run it, the others are its
              `codegen.costs.Costs`
@@ -54,6 +55,7 @@ def metadata(module: Module, programs: Mapping[str, Program]) -> dict[str, Any]:
             "symbol": f"sn_{name}",
             "parallel": False,
             "parallel_repeated": False,
+            "outputs_apart": False,
             "kernels": _kernels(program),
         }
     return {

@@ -142,6 +142,9 @@ class _Entry:
         self.status = fn.value(f"getelementptr i8, ptr {self.sync}, i64 {SYNC_OFFSETS['status']}", "status")
         self.several, self.main = fn.value("icmp sgt i64 %n, 1"), fn.value("icmp eq i64 %tid, 0")
         self.after = fn.value("add i64 %tid, 1")
+        if self.sharing.repeats:
+            self.found = fn.value("alloca i32", "found")
+            fn.do(f"store i32 0, ptr {self.found}")
         for name in self.program.dims:
             self.values[name] = self._slot(self.table.dim(name), "i64")
         self._items(self.program.items)
@@ -230,7 +233,8 @@ class _Entry:
         begin = self._cycles() if meets else ""
         with ExitStack() as stack:
             shared = kernel.name in self.sharing.shared and not self.alone
-            if not shared and not self.alone:
+            repeated = kernel.name in self.sharing.repeats
+            if not shared and not self.alone and not repeated:
                 stack.enter_context(fn.when(self.main, "alone"))
             parts = fn.value(f"call i64 @{text.name}.parts({', '.join(sizes)})")
             low, high = (self._share(parts, "%tid"), self._share(parts, self.after)) if shared else ("0", parts)
@@ -238,14 +242,16 @@ class _Entry:
             stack.enter_context(fn.when(some, "some"))
             arguments = [f"ptr {self._pointer(name)}" for name in text.buffers] + sizes
             if text.has_checks:
-                arguments.append(f"ptr {self.status}")
+                arguments.append(f"ptr {self.found if repeated else self.status}")
             call = f"call void @{text.name}({', '.join([*arguments, f'i64 {low}', f'i64 {high}'])})"
             self._timed(call) if self.profile and not meets else fn.do(call)
         if meets:
             self._meet()
             self._count_since(begin)
         self.kernels += 1
-        if text.has_checks:
+        if repeated:
+            self._leave_by_itself()
+        elif text.has_checks:
             self._leave_if_failed()
 
     def _share(self, parts: str, thread: str) -> str:
@@ -272,6 +278,14 @@ class _Entry:
     def _meet(self) -> None:
         with self.fn.when(self.several, "meet"):
             self.fn.do(f"call void @sn.barrier(ptr {self.sync}, i64 %n)")
+
+    def _leave_by_itself(self) -> None:
+        """A thread that ran a check itself knows that all others found what it did."""
+        fn = self.fn
+        status = fn.value(f"load i32, ptr {self.found}")
+        with fn.when(fn.value(f"icmp ne i32 {status}, 0"), "failed"):
+            fn.do(f"ret i32 {status}")
+            fn.start(fn.fresh("unreached"))
 
     def _leave_if_failed(self) -> None:
         """All threads learn what the check found; when it failed, the status is cleared for the next call."""

@@ -14,11 +14,13 @@ time uses a sync area. A worker spins for some microseconds before it sleeps, a 
 threads than processors are slow but never stuck.
 
 `sn_epoch` gives each thread its own copy of the table. When the order is a permutation, the rows of a batch are
-gathered into a staging buffer, else the table points into the data itself. It stops at the first batch whose entry
-does not return 0, and returns that.
+gathered into a staging buffer, else the table points into the data itself. Threads meet once in each batch. It stops at
+the first batch whose entry does not return 0, and returns that.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from codegen.llvm.builder import FunctionText
 
@@ -53,10 +55,12 @@ EPOCH_SLOTS = {
     "arrays": 10,  # number of data arrays, described from slot ARRAYS on
     "records": 11,  # number of values to keep from each batch, described after the arrays
     "reached": 12,  # out: the batch that failed, or `last`
+    "apart": 13,  # whether the kept values are not all written by the first thread, which keeps them
 }
 ARRAYS = 16
 ARRAY_SLOTS = ("base", "row_bytes", "table_slot", "staging")
-"""One data array: its first row, bytes of a row, the table slot of the input, a staging buffer of batch rows."""
+"""One data array: its first row, bytes of a row, the table slot of the input, a staging buffer of twice the rows of a
+batch: the rows of the next one are gathered before threads meet at the end of a batch, which is then enough."""
 RECORD_SLOTS = ("source", "bytes", "target", "kind")
 """One kept value: where the entry leaves it, its bytes, where to keep it, and how (RECORD_KINDS).
 
@@ -285,23 +289,18 @@ def _epoch_body() -> str:
     """What each thread does in sn_epoch; has the form of an entry, so that sn_run can start it."""
     fn = FunctionText("sn.epoch", [("ptr", "args"), ("i64", "tid"), ("i64", "n")], "i32")
     pointers = {name: _slot(fn, "%args", EPOCH_SLOTS[name], "ptr") for name in ("sync", "entry", "table", "order")}
-    names = ("slots", "rows", "batch", "first", "last", "dim_slot", "arrays", "records")
+    names = ("slots", "rows", "batch", "first", "last", "dim_slot", "arrays", "records", "apart")
     number = {name: _slot(fn, "%args", EPOCH_SLOTS[name]) for name in names}
     reached = fn.value(f"getelementptr i64, ptr %args, i64 {EPOCH_SLOTS['reached']}")
     table = fn.value(f"alloca i64, i64 {number['slots']}, align 64")
     table_bytes = fn.value(f"shl i64 {number['slots']}, 3")
     fn.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {table}, ptr {pointers['table']}, i64 {table_bytes}, i1 false)")
     several, main = fn.value("icmp sgt i64 %n, 1"), fn.value("icmp eq i64 %tid, 0")
+    asked = fn.value(f"icmp ne i64 {number['apart']}, 0")
+    apart = fn.value(f"and i1 {several}, {asked}")
+    _begin_batch(fn, table, pointers["order"], number, number["first"])
+    _meet(fn, several, pointers["sync"])
     with fn.loop(number["first"], number["last"], stem="step") as step:
-        start = fn.value(f"mul i64 {step}, {number['batch']}")
-        left = fn.value(f"sub i64 {number['rows']}, {start}")
-        count = fn.value(f"call i64 @llvm.smin.i64(i64 {left}, i64 {number['batch']})")
-        named = fn.value(f"icmp sge i64 {number['dim_slot']}, 0")
-        with fn.when(named):
-            place = fn.value(f"getelementptr i64, ptr {table}, i64 {number['dim_slot']}")
-            fn.do(f"store i64 {count}, ptr {place}, align 8")
-        _point_at_rows(fn, table, pointers["order"], number["arrays"], start, count)
-        _meet(fn, several, pointers["sync"])
         code = fn.value(f"call i32 {pointers['entry']}(ptr {table}, i64 %tid, i64 %n)")
         failed = fn.value(f"icmp ne i32 {code}, 0")
         with fn.when(failed, "fail"):
@@ -309,12 +308,35 @@ def _epoch_body() -> str:
                 fn.do(f"store i64 {step}, ptr {reached}, align 8")
             fn.do(f"ret i32 {code}")
             fn.start(fn.fresh("unreached"))
+        following = fn.value(f"add i64 {step}, 1")
+        with fn.when(fn.value(f"icmp slt i64 {following}, {number['last']}"), "next"):
+            _begin_batch(fn, table, pointers["order"], number, following)
         _meet(fn, several, pointers["sync"])  # every thread's results are there before they are kept
         with fn.when(main):
-            _keep(fn, number["arrays"], number["records"], step, count)
+            _keep(fn, number["arrays"], number["records"], step, _rows(fn, number, step)[1])
+        _meet(fn, apart, pointers["sync"])
     with fn.when(main):
         fn.do(f"store i64 {number['last']}, ptr {reached}, align 8")
     return fn.finish("i32 0")
+
+
+def _rows(fn: FunctionText, number: Mapping[str, str], step: str) -> tuple[str, str]:
+    """The first row of a batch, and how many it has."""
+    start = fn.value(f"mul i64 {step}, {number['batch']}")
+    left = fn.value(f"sub i64 {number['rows']}, {start}")
+    return start, fn.value(f"call i64 @llvm.smin.i64(i64 {left}, i64 {number['batch']})")
+
+
+def _begin_batch(fn: FunctionText, table: str, order: str, number: Mapping[str, str], step: str) -> None:
+    """Make the table that of a batch; this thread gathers its part of the rows."""
+    start, count = _rows(fn, number, step)
+    named = fn.value(f"icmp sge i64 {number['dim_slot']}, 0")
+    with fn.when(named):
+        place = fn.value(f"getelementptr i64, ptr {table}, i64 {number['dim_slot']}")
+        fn.do(f"store i64 {count}, ptr {place}, align 8")
+    odd = fn.value(f"and i64 {step}, 1")
+    half = fn.value(f"mul i64 {odd}, {number['batch']}")
+    _point_at_rows(fn, table, order, number["arrays"], start, count, half)
 
 
 def _meet(fn: FunctionText, several: str, sync: str) -> None:
@@ -322,8 +344,9 @@ def _meet(fn: FunctionText, several: str, sync: str) -> None:
         fn.do(f"call void @sn.barrier(ptr {sync}, i64 %n)")
 
 
-def _point_at_rows(fn: FunctionText, table: str, order: str, arrays: str, start: str, count: str) -> None:
-    """Make the table point at the rows of the batch; this thread gathers its part of them when they are scattered."""
+def _point_at_rows(fn: FunctionText, table: str, order: str, arrays: str, start: str, count: str, half: str) -> None:
+    """Make the table point at the rows of the batch; this thread gathers its part of them, from row `half` of the
+    staging buffer on, when they are scattered."""
     in_order = fn.value(f"icmp eq ptr {order}, null")
     low, high = _share(fn, count, "%tid"), _share(fn, count, fn.value("add i64 %tid, 1"))
     with fn.loop("0", arrays, stem="array") as array:
@@ -331,7 +354,8 @@ def _point_at_rows(fn: FunctionText, table: str, order: str, arrays: str, start:
         block = fn.value(f"getelementptr i64, ptr %args, i64 {at}")
         base = _slot(fn, block, ARRAYS, "ptr")
         row_bytes, slot = _slot(fn, block, ARRAYS + 1), _slot(fn, block, ARRAYS + 2)
-        staging = _slot(fn, block, ARRAYS + 3, "ptr")
+        staged = fn.value(f"mul i64 {half}, {row_bytes}")
+        staging = fn.value(f"getelementptr i8, ptr {_slot(fn, block, ARRAYS + 3, 'ptr')}, i64 {staged}")
         skipped = fn.value(f"mul i64 {start}, {row_bytes}")
         direct = fn.value(f"getelementptr i8, ptr {base}, i64 {skipped}")
         chosen = fn.value(f"select i1 {in_order}, ptr {direct}, ptr {staging}")

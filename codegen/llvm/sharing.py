@@ -32,6 +32,7 @@ from codegen.loops.grammar import (
     kernels,
     scalars_of,
     statements,
+    stores,
     subscalars,
 )
 from symnet.expr import dims as dimension
@@ -46,8 +47,8 @@ THREADS_ABOVE = 60_000.0
 MEETING = 1_200.0
 """What the shared kernels have to cost for each barrier (0.3 µs, as long as so many such operations) where threads are
 awake, to be worth a try: which way is faster is measured as they run (`symnet.runtime.spread`, `ready`)."""
-ROUND = 3
-"""Barriers of each round of a loop over batches, and those of a check."""
+ROUND = 1
+"""Barriers of each round of a loop over batches."""
 
 
 def cost(kernel: Kernel, program: Program, lanes: int = 16) -> float:
@@ -166,14 +167,18 @@ class Sharing:
 
     shared    names of the kernels that are shared out; the others run on thread 0
     barriers  names of the kernels before which all threads meet
+    repeats   names of the kernels that every thread runs by itself, all of it, instead of meeting the one that did
     pays      whether running on more than one thread is worth it
     repeated  the same for an entry that is run again and again, whose threads need not be woken
+    outputs_apart  whether other threads than the first write outputs
     """
 
     shared: frozenset[str]
     barriers: set[str] = field(default_factory=set)
+    repeats: frozenset[str] = frozenset()
     pays: bool = False
     repeated: bool = False
+    outputs_apart: bool = False
 
 
 def plan(program: Program, choices: Choices | None = None) -> Sharing:
@@ -188,8 +193,16 @@ def plan(program: Program, choices: Choices | None = None) -> Sharing:
         if worth >= SHARE_ABOVE:
             shared |= inside
             total += worth
-    result = Sharing(frozenset(shared), set(), total >= THREADS_ABOVE and program.name not in choices.alone)
+    repeats = frozenset(name for name, (kernel, _) in costs.items() if _checks_inputs(kernel, program))
+    pays = total >= THREADS_ABOVE and program.name not in choices.alone
+    result = Sharing(frozenset(shared - repeats), set(), repeats, pays)
     _walk(program, program.items, [], result)
+    result.outputs_apart = any(
+        program.buffers[program.buffers[store.buffer].view_of or store.buffer].role == "output"
+        for kernel in kernels(program.items)
+        if kernel.name in shared
+        for store in stores(kernel.body)
+    )
     awake = total >= MEETING * (len(result.barriers) + ROUND) and program.name not in choices.alone
     result.repeated = result.pays or awake
     return result
@@ -200,6 +213,14 @@ def _is_shared(kernel: Kernel, program: Program, cost: float, choices: Choices) 
     if kernel.schedule.band:  # what the threads of one kernel of a run do, those of the next rely on
         return True
     return bool(kernel.schedule.parallel) and (cost >= SHARE_ABOVE if decided is None else decided)
+
+
+def _checks_inputs(kernel: Kernel, program: Program) -> bool:
+    """Whether a kernel does nothing but check what the caller gave: all threads find the same."""
+    if not all(isinstance(stmt, Check) for stmt in kernel.body):
+        return False
+    roots = (program.buffers[access.buffer].view_of or access.buffer for access in accesses(kernel.body))
+    return all(program.buffers[root].role == "input" for root in roots)
 
 
 def parallel_loops(items: tuple[Item, ...]) -> Iterator[Sequence]:
@@ -227,6 +248,8 @@ def _walk(program: Program, items: tuple[Item, ...], pending: Pending, result: S
             continue
         if isinstance(item, Branch):
             pending = _branch(program, item, pending, result)
+            continue
+        if item.name in result.repeats:
             continue
         shared = item.name in result.shared
         touched = spans(item, program)

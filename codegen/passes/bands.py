@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from codegen.loops.grammar import Affine, Item, Kernel, Load, Program, Sequence, Store, loads, stores
-from codegen.passes.core import Pass, is_check, storage, volume
+from codegen.passes.core import Pass, effects, is_check, storage, volume
 from codegen.passes.schedule import iterations
 
 MOST = 2_000_000
 """Iterations of a kernel above which meeting costs little beside it, and tiles may be chosen freely."""
+PASSED = 4
+"""Kernels that may be passed over within a run."""
 LEAST = 50_000
 """Iterations of a run of kernels below which one thread does them."""
 
@@ -27,25 +29,56 @@ def bands(program: Program) -> Program:
 
 def _visit(program: Program, items: tuple[Item, ...]) -> tuple[Item, ...]:
     result: list[Item] = []
+    waiting = list(items)
+    while waiting:
+        run, rest = _run(program, waiting)
+        if _worth(program, run):
+            result += _banded(program, run)
+        else:  # as it was: the first kernels that belong together, or what is no kernel of a run
+            together = next((at for at, one in enumerate(run) if one is not waiting[at]), len(run)) or 1
+            result += (_inside(program, item) for item in waiting[:together])
+            rest = waiting[together:]
+        waiting = rest
+    return tuple(result)
+
+
+def _inside(program: Program, item: Item) -> Item:
+    """An item with runs inside it; what one thread does is no place for any."""
+    if isinstance(item, Kernel) or (isinstance(item, Sequence) and item.parallel):
+        return item
+    return replace(item, items=_visit(program, item.items))
+
+
+def _run(program: Program, items: list[Item]) -> tuple[list[Kernel], list[Item]]:
+    """The kernels of a run that begins with the first of some items, and the items that are left.
+
+    A few kernels may be passed over where what comes after them does not need them, so that they do not end the run.
+    """
     run: list[Kernel] = []
-    for item in items:
-        if isinstance(item, Kernel) and _joins(program, run, item):
+    passed: list[Item] = []
+    for position, item in enumerate(items):
+        if not isinstance(item, Kernel) or len(passed) > PASSED:
+            return run, [*passed, *items[position:]]
+        if _joins(program, run, item) and not any(_ordered(program, earlier, item) for earlier in passed):
             run.append(item)
-            continue
-        result += _banded(program, run)
-        run = [item] if isinstance(item, Kernel) and _joins(program, [], item) else []
-        if run:
-            continue
-        if isinstance(item, Kernel) or (isinstance(item, Sequence) and item.parallel):
-            result.append(item)
+        elif run:
+            passed.append(item)
         else:
-            result.append(replace(item, items=_visit(program, item.items)))
-    return (*result, *_banded(program, run))
+            return [], items
+    return run, passed
+
+
+def _ordered(program: Program, first: Item, second: Item) -> bool:
+    """Whether one of two items has to stay after the other."""
+    one, two = effects(program, first), effects(program, second)
+    return bool(one.writes & (two.reads | two.writes) or one.reads & two.writes)
+
+
+def _worth(program: Program, run: list[Kernel]) -> bool:
+    return len(run) > 1 and sum(iterations(program, kernel) for kernel in run) >= LEAST
 
 
 def _banded(program: Program, run: list[Kernel]) -> list[Kernel]:
-    if len(run) < 2 or sum(iterations(program, kernel) for kernel in run) < LEAST:
-        return run
     rows = volume(program, run[0].axes[:1])
     band = 16 if rows % 32 == 0 else 8
     return [replace(kernel, schedule=replace(kernel.schedule, parallel=1, band=band)) for kernel in run]

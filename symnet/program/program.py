@@ -77,6 +77,7 @@ class Program:
         """
         self.capacity, self.outputs, self.seed, self.check_finite = dict(capacity), tuple(outputs), seed, check_finite
         self.epochs_done, self.history = 0, None
+        self.rows_at_once = 0  # how many `fit` runs before Python looks at what they gave, as far as it has found out
         self.tuning: Tuning | None = None
         self.about = about
         self._batch, self._exact = batch, exact

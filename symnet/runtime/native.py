@@ -34,7 +34,7 @@ SYNC_BYTES = 1024
 MOST_THREADS = 1024
 ARGUMENTS = (
     "sync", "entry", "table", "slots", "rows", "batch", "first", "last", "dim_slot", "order", "arrays", "records",
-    "reached",
+    "reached", "apart",
 )  # fmt: skip
 """The argument block of sn_epoch: one 8-byte slot each; the arrays are described from slot ARRAYS on, four slots each
 (base, bytes of a row, table slot, staging buffer), then the records (source, bytes, target, kind)."""
@@ -219,17 +219,17 @@ class NativeCode(Code):
         kept = {name: np.zeros((steps, *value.shape), value.dtype) for name, value in left.items()}
         in_order = _is_run(rows)
         skipped = int(rows[0]) if in_order else 0
-        staging = {name: Lent().array((batch, *array.shape[1:]), array.dtype.name) for name, array in data.items()}
+        staging = {} if in_order else {name: _staging(array, batch) for name, array in data.items()}
         with self._pool.lock:
             table = self._fill(memory, {**data, **fixed}, sizes, self._threads[entry])
             arrays = [
                 value
                 for name, array in data.items()
                 for value in (
-                    array.ctypes.data + skipped * (array.nbytes // len(array)),
+                    address(array) + skipped * (array.nbytes // len(array)),
                     array.nbytes // len(array),
                     self._inputs[name],
-                    staging[name].ctypes.data,
+                    address(staging[name]) if staging else 0,
                 )
             ]
             records = [
@@ -251,6 +251,7 @@ class NativeCode(Code):
                 "arrays": len(data),
                 "records": len(kept),
                 "reached": 0,
+                "apart": self.metadata["entries"][entry]["outputs_apart"],
             }
             block = np.zeros(ARRAYS + len(arrays) + len(records), np.int64)
             block[: len(ARGUMENTS)] = [values[name] for name in ARGUMENTS]
@@ -274,6 +275,11 @@ class NativeCode(Code):
             spread.took(threads, count, time.perf_counter() - started)
             reached += count
         return 0
+
+
+def _staging(array: Array, batch: int) -> Array:
+    """Room for the rows of two batches."""
+    return Lent().array((2 * batch, *array.shape[1:]), array.dtype.name)
 
 
 def _is_run(rows: Array) -> bool:

@@ -17,7 +17,7 @@ from symnet.train.history import History, describe
 from symnet.train.interrupts import Interrupts
 from symnet.train.metrics.base import Given, Value, resolve
 from symnet.train.progress import Bar
-from symnet.train.sources import Pace, Source, Stream, Stretch, source, whole
+from symnet.train.sources import Pace, Rows, Source, Stream, Stretch, source, whole
 
 if TYPE_CHECKING:
     from symnet.program.program import Program
@@ -85,6 +85,8 @@ class _Run:
             )
         self.callbacks, self.entry, self.history = callbacks, entry, History()
         self.pace = Pace()
+        if isinstance(train, Rows) and not self.callbacks.per_batch:
+            self.pace.steps = max(1, program.rows_at_once // train.batch)
 
     def epoch(self, bar: Bar, interrupts: Interrupts) -> bool:
         """One epoch; whether a callback asked to end the training. A bad index or size in arrays undoes it."""
@@ -170,6 +172,7 @@ class _Run:
                 self._check(stretch, before)
             yield stretch
             self.pace.steps = 1 if self.callbacks.per_batch else max(1, int(len(stretch.sizes) * factor))
+            program.rows_at_once = int(stretch.sizes.sum() * factor)
 
     def _check(self, stretch: Stretch, before: Array) -> None:
         """End with an error at the first step of a stretch that made something not finite; the steps before it stay."""

@@ -68,7 +68,7 @@ class Epoch:
         self.table = native.slots(self.arena, memory, {"N": batch})
         self.steps = -(-rows // batch)
         self.losses, self.hits = np.zeros(self.steps, np.float32), np.zeros(1)
-        self.staging = [np.zeros((batch, *memory[name].shape[1:]), memory[name].dtype) for name in ("x", "y")]
+        self.staging = [np.zeros((2 * batch, *memory[name].shape[1:]), memory[name].dtype) for name in ("x", "y")]
         self.args = np.zeros(ARRAYS + 2 * len(ARRAY_SLOTS) + 2 * len(RECORD_SLOTS), np.int64)
         entry, order_at = native.code.addresses["sn_train"], 0 if order is None else order.ctypes.data
         values = {
@@ -106,12 +106,14 @@ def data(rng: np.random.Generator, rows: int = 43) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_epoch(train: Native, shuffled: bool, threads: int, rng: np.random.Generator) -> None:
+def test_epoch(train: Native, shuffled: bool, apart: bool, threads: int, rng: np.random.Generator) -> None:
     """Every batch, the short last one too, in order or not; more threads than processors as well."""
     memory = data(rng)
     order = rng.permutation(43) if shuffled else None
     epoch = Epoch(train, memory, order, 8)
+    epoch.args[EPOCH_SLOTS["apart"]] = apart
     assert epoch.run(threads) == 0
     assert epoch.args[EPOCH_SLOTS["reached"]] == 6
     losses, w = reference(memory["x"], memory["y"], memory["w"], np.arange(43) if order is None else order, 8)

@@ -58,6 +58,30 @@ def test_threads_meet_only_where_rows_are_mixed(rng: np.random.Generator) -> Non
         agree("", memory, {"N": rows}, 1e-4, compiled)
 
 
+PASSED = LAYERS.replace(
+    "  kernel results",
+    """\
+  kernel given (n: N):
+    check x[n, 0] < 9.0f else 0
+  kernel sum (i: 40):
+    r = sum(n: N) h[n, i]
+    s[i] = r
+  kernel results""",
+).replace("  kernel hidden", "  buffer s: f32[40] output\n  check 0: 'too much'\n  kernel hidden")
+
+
+def test_what_does_not_need_a_run_does_not_end_it() -> None:
+    """A check of inputs, which every thread makes by itself, and a sum that can as well come after the run."""
+    program = BANDS.run(SCHEDULE.run(parse(PASSED)))
+    assert [kernel.name for kernel in kernels(program.items)] == ["hidden", "results", "best", "given", "sum", "total"]
+    sharing = Native(program).sharing
+    assert (sharing.repeats, sharing.barriers) == ({"given"}, {"sum"})
+    needed = PASSED.replace("sum(j: 40) h[n, j] * v[i, j]", "sum(j: 40) s[j] * v[i, j]")
+    program = parse(needed)
+    order = [kernel.name for kernel in kernels(program.items)]
+    assert [kernel.name for kernel in kernels(BANDS.run(SCHEDULE.run(program)).items)] == order
+
+
 def trained(threads: int) -> tuple[Any, Any]:
     """A small network after two epochs, and its history; the last batch is a part of a band."""
     x, y = sn.input("x", ("N", 128)), sn.input("y", ("N",), "int64")

@@ -57,7 +57,7 @@ def fresh() -> Callable[[Make], Any]:
     def give(make: Make) -> Any:
         program, start = _shared(make)
         program.instance.restore(start)
-        program.epochs_done, program.history, program.seed = 0, None, 0
+        program.epochs_done, program.rows_at_once, program.history, program.seed = 0, 0, None, 0
         return program
 
     return give
