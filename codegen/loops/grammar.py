@@ -4,7 +4,7 @@
     dim       = "dim" NAME "<=" INT                                    a named size and the largest it may be
     buffer    = "buffer" NAME ":" DTYPE SHAPE ROLE ["view" NAME] ["at" INT]
     item      = kernel | "for" axis ["reversed"] ":" item*             a sequential loop over kernels (a scan)
-              | "for" axis "parallel" ":" kernel*                      ... whose iterations threads share
+              | "for" axis "parallel" ":" item*                        ... whose iterations threads share
               | "if" ["not"] NAME ":" item*                            kernels that run if a bool without axes is true
     kernel    = "kernel" NAME "(" axis, ... ")" [schedule] ":" stmt*   its axes are independent of each other
     axis      = NAME ":" DIM

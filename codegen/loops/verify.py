@@ -5,7 +5,7 @@ A broken rule is a fault of the compiler, so it is a `CompilerBug` whose message
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from codegen.loops.grammar import (
     FUNCTIONS,
@@ -103,7 +103,7 @@ def _items(program: Program, items: tuple[Item, ...], outer: tuple[str, ...], ve
             if item.axis.name in outer or item.axis.name in program.dims:
                 raise CompilerBug(f"the axis {item.axis.name!r} of a loop over kernels hides another name")
             _items(program, item.items, (*outer, item.axis.name), verified)
-            if item.parallel:
+            if _is_parallel(item):
                 _iterations_apart(program, item)
         elif isinstance(item, Branch):
             asked = program.buffers.get(item.condition)
@@ -117,9 +117,9 @@ def _items(program: Program, items: tuple[Item, ...], outer: tuple[str, ...], ve
 def _iterations_apart(program: Program, loop: Sequence) -> None:
     """What an iteration of a parallel loop writes, no other iteration touches."""
     where = f"the parallel loop over {loop.axis.name!r}"
-    inside = [item for item in loop.items if isinstance(item, Kernel)]
-    if loop.reverse or len(inside) < len(loop.items):
-        raise CompilerBug(f"{where} has other things than kernels, or is reversed")
+    inside = list(kernels(loop.items))
+    if loop.reverse or any(isinstance(item, Branch) or _is_parallel(item) for item in _blocks(loop.items)):
+        raise CompilerBug(f"{where} has branches or parallel loops in it, or is reversed")
     if any(isinstance(stmt, Check) for kernel in inside for stmt in statements(kernel.body)):
         raise CompilerBug(f"{where} has a check, which all threads must learn of")
     written = {store.buffer for kernel in inside for store in stores(kernel.body)}
@@ -135,10 +135,22 @@ def _iterations_apart(program: Program, loop: Sequence) -> None:
             raise CompilerBug(f"{where}: its iterations share the buffer {name!r}, which is not local")
 
 
+def _is_parallel(item: Item) -> bool:
+    return isinstance(item, Sequence) and item.parallel
+
+
+def _blocks(items: tuple[Item, ...]) -> Iterator[Sequence | Branch]:
+    """The loops and branches among items, those inside others too."""
+    for item in items:
+        if not isinstance(item, Kernel):
+            yield item
+            yield from _blocks(item.items)
+
+
 def _local_buffers_stay_inside(program: Program, items: tuple[Item, ...], inside: bool = False) -> None:
     for item in items:
         if not isinstance(item, Kernel):
-            _local_buffers_stay_inside(program, item.items, isinstance(item, Sequence) and item.parallel)
+            _local_buffers_stay_inside(program, item.items, inside or _is_parallel(item))
         elif not inside:
             for name in {*(one.buffer for one in loads(item.body)), *(one.buffer for one in stores(item.body))}:
                 if program.buffers[name].role == "local":

@@ -62,7 +62,7 @@ def _items(program: Program, items: tuple[Item, ...], alone: bool) -> tuple[Item
     result: list[Item] = []
     for item in items:
         if not isinstance(item, Kernel):
-            inside = isinstance(item, Sequence) and item.parallel
+            inside = alone or (isinstance(item, Sequence) and item.parallel)
             result.append(replace(item, items=_items(program, item.items, inside)))
         else:
             kernel = _scheduled(program, item)
