@@ -175,8 +175,9 @@ def compile_apart(
     from codegen.target import target as find_target
 
     if not cache.remembers(key):
-        request = Request(module, (entry,), find_target(target), choices=choices or Choices())
-        apart.fill(lambda: (make(), request.image()))
+        apart.fill(  # the target is found there too: that loads LLVM where the cache does not know this processor
+            lambda: (make(), Request(module, (entry,), find_target(target), choices=choices or Choices()).image())
+        )
 
 
 def remembered(key: str, make: Callable[[], Any]) -> Any:

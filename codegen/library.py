@@ -6,13 +6,13 @@ When the cache holds what is asked for, nothing of the compiler is needed: it is
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codegen import apart, cache, settings
+from codegen import apart, cache, settings, toolchain
 from codegen.choices import Choices
 from codegen.fingerprint import fingerprint
 from codegen.spec import Deferred, Module, made_of
@@ -20,8 +20,10 @@ from codegen.target import Target
 from symnet.errors import UsageError, nearest
 
 if TYPE_CHECKING:
+    from codegen.llvm.jit import Loaded
     from codegen.llvm.module import LibraryText
     from codegen.loops.grammar import Program
+    from symnet.runtime.image import Image
 
 SOURCES = ("loops", "llvm", "asm")
 EXPORTS = ("sn_init", "sn_worker", "sn_run", "sn_stop", "sn_epoch", "sn_again")
@@ -61,13 +63,13 @@ class Request:
 
     def key(self) -> str:
         """Under which the cache keeps the library."""
-        from codegen.llvm import jit
-
         decided = (self.choices.data(),) if self.choices else ()
-        return fingerprint(self.given, self.only, self.target, self.profile, *decided, jit.VERSION)
+        return fingerprint(self.given, self.only, self.target, self.profile, *decided, toolchain.version())
 
     def compiled(self, dump: str = "") -> tuple[dict[str, Any], bytes]:
-        """The metadata and the object files one after the other, whose sizes it tells; texts go to `dump`."""
+        """The metadata and the machine code: the linked image that it tells about as "image", or object files one after
+        the other, whose sizes it tells as "objects". Texts go to `dump`."""
+        from codegen.link import linked
         from codegen.llvm import jit
         from codegen.metadata import metadata
 
@@ -90,6 +92,8 @@ class Request:
             stem.with_name(f"{stem.name}.ll").write_text(library.text, encoding="utf-8")
             stem.with_name(f"{stem.name}.s").write_text(jit.assembly(library.text, self.target), encoding="utf-8")
         images = jit.compile_objects(library.pieces(apart.processes(library.text)), self.target)
+        if (found := linked(images)) is not None:
+            return {**about, "image": found[0]}, found[1]
         return {**about, "objects": list(map(len, images))}, b"".join(images)
 
     def image(self) -> tuple[dict[str, Any], bytes]:
@@ -114,14 +118,10 @@ class Library:
 
     def __init__(self, request: Request) -> None:
         """Compile, or take what the cache holds for the same request."""
-        from codegen.llvm import jit
-
         self._request = request
         self.metadata, image = request.image()
         symbols = [entry["symbol"] for entry in self.metadata["entries"].values()]
-        ends = list(accumulate(self.metadata["objects"]))
-        first, *others = (image[begin:end] for begin, end in pairwise([0, *ends]))
-        self._code = jit.Loaded(first, [*symbols, *self._counters(), *EXPORTS], others)
+        self._code = _loaded(self.metadata, image, [*symbols, *self._counters(), *EXPORTS])
         self.functions: Mapping[str, int] = self._code.addresses
 
     def _counters(self) -> list[str]:
@@ -164,3 +164,15 @@ class Library:
             return "\n".join(show(program) for program in programs.values())
         text = self._request.text(programs).text
         return text if kind == "llvm" else jit.assembly(text, self._request.target)
+
+
+def _loaded(about: Mapping[str, Any], content: bytes, names: Sequence[str]) -> Image | Loaded:
+    """The machine code in this process; LLVM is needed only for objects that `codegen.link` does not know."""
+    if "image" in about:
+        from symnet.runtime.image import Image
+
+        return Image(about["image"], content, names)
+    from codegen.llvm.jit import Loaded
+
+    first, *others = (content[begin:end] for begin, end in pairwise([0, *accumulate(about["objects"])]))
+    return Loaded(first, names, others)

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
+from codegen import toolchain
 from symnet.errors import UsageError, nearest
 from symnet.expr.dtypes import BYTES
 
@@ -51,15 +52,12 @@ class Target:
 @lru_cache(maxsize=None)
 def target(name: str = "native") -> Target:
     """The machine this runs on (`native`), or a portable level such as `x86-64-v3`."""
-    import llvmlite.binding as llvm
-
-    triple = llvm.get_process_triple()
+    triple, cpu_name, features = toolchain.host()
     if name != "native":
         if name not in NAMED:
             raise UsageError(f"unknown target {name!r}{nearest(name, ['native', *NAMED])}")
         vector_bytes, registers, cpu = NAMED[name]
         return Target(name, triple, cpu, "", vector_bytes, registers)
-    features = llvm.get_host_cpu_features()
     if features.get("avx512f") and features.get("avx512vl") and features.get("avx512dq"):
         vector_bytes, registers = 64, 32
     elif features.get("avx2") and features.get("fma"):
@@ -69,7 +67,8 @@ def target(name: str = "native") -> Target:
     else:
         vector_bytes, registers = 16, 16
     l1, l2, l3 = _cache_bytes(0) or 32 * 1024, _cache_bytes(2) or 1024 * 1024, _cache_bytes(3) or 16 * 1024 * 1024
-    return Target(name, triple, llvm.get_host_cpu_name(), features.flatten(), vector_bytes, registers, l1, l2, l3)
+    listed = ",".join(f"{'+' if there else '-'}{feature}" for feature, there in sorted(features.items()))
+    return Target(name, triple, cpu_name, listed, vector_bytes, registers, l1, l2, l3)
 
 
 def _cache_bytes(index: int) -> int | None:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
-import llvmlite
 import llvmlite.binding as llvm
 
 from codegen import apart
@@ -18,8 +17,6 @@ from symnet.errors import CompilerBug
 PIPELINE = ("always_inliner", "sroa", "instruction_combine", "simplify_cfg", "global_dead_code_eliminate")
 """The text is good as it stands (hoisted, without repetition): what is left is inlining the math functions, turning
 stack slots into registers, and tidying up. O2 takes twenty times as long and the training step runs no faster."""
-
-VERSION = f"llvmlite {llvmlite.__version__}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}"
 
 _numbers = itertools.count()
 _lock = threading.Lock()

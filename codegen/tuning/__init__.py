@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from codegen import cache
+from codegen import cache, toolchain
 from codegen.choices import Choices
 from codegen.fingerprint import fingerprint
 from codegen.spec import Deferred, Module
@@ -59,6 +59,4 @@ def tuned(
 
 
 def _key(module: Module | Deferred, entry: str, target: Target, threads: int) -> str:
-    from codegen.llvm import jit
-
-    return fingerprint(module, "tuning", entry, target, threads, jit.VERSION)
+    return fingerprint(module, "tuning", entry, target, threads, toolchain.version())
