@@ -69,15 +69,19 @@ def _planners(problem: Contraction, target: Target) -> list[_Planner]:
 def _cheapest(planners: Sequence[_Planner], worth: float) -> list[tuple[float, Choice]]:
     """Costs and choices, the cheapest first, complete up to `worth` times the cost of the cheapest.
 
-    Tiles come in the order of what they cost at least, so that few have to be looked at.
+    Tiles come in the order of what they cost at least, so that few have to be looked at; of their ways those are left
+    out that cost too much however they are cut into shares.
     """
     tiles = [(planner.least(tile), number, tile) for number, planner in enumerate(planners) for tile in planner.tiles()]
     best, found = math.inf, list[tuple[float, Choice]]()
     for least, number, tile in sorted(tiles, key=lambda one: one[:2]):
         if least >= worth * best:
             break
-        found += planners[number].choices(tile)
-        best = min(best, min(cost for cost, _ in found))
+        planner = planners[number]
+        for way in planner.ways(tile):
+            if planner.least_of(way) < worth * best:
+                found.append(planner.cheapest(way))
+                best = min(best, found[-1][0])
     return sorted((one for one in found if one[0] <= worth * best), key=lambda one: one[0])
 
 
@@ -102,12 +106,15 @@ class _Planner(Costs):
         super().__init__(problem, target, row, col)
         self.number = number
 
-    def choices(self, tile: Tile) -> Iterator[tuple[float, Choice]]:
-        """The cheapest choice for every way of reading the operands with a tile, with its cost."""
+    def ways(self, tile: Tile) -> Iterator[Way]:
+        """All ways of reading the operands with a tile."""
         modes = product(self.left_modes, self.right_modes(tile))
         ways = (Way(tile, left, right, depth) for left, right in modes for depth in self.depths(tile, left, right))
-        for way in filter(self.walkable, ways):
-            yield min(self.divisions(way), key=lambda one: (one[0], one[1].row_tiles, one[1].col_tiles))
+        return filter(self.walkable, ways)
+
+    def cheapest(self, way: Way) -> tuple[float, Choice]:
+        """The cheapest choice for a way, with its cost."""
+        return min(self.divisions(way), key=lambda one: (one[0], one[1].row_tiles, one[1].col_tiles))
 
     def way(self, choice: Choice) -> Way:
         tile = Tile(choice.rows, choice.vectors, self.lanes)
@@ -155,6 +162,12 @@ class _Planner(Costs):
         """What any plan with this tile costs at least, in the terms of `divisions`."""
         down, across = tile.count(self.rows, self.columns)
         return len(THREADS) * self.batch * down * across * tile.least(self.steps, self.per_vector)
+
+    def least_of(self, way: Way) -> float:
+        """What any plan with this way costs at least: no line is waited for, what is packed serves all tiles."""
+        down, across = way.tile.count(self.rows, self.columns)
+        left, right = self.packing(way)
+        return len(THREADS) * self.batch * (down * across * self.least_tile(way) + down * left + across * right)
 
     def divisions(self, way: Way) -> Iterator[tuple[float, Choice]]:
         """Ways to cut the tiles into shares, with the cost of running it so."""

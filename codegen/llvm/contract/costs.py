@@ -74,6 +74,14 @@ class Costs(Ways):
             ends += LINE_APART * tile.rows * self.lines_apart
         return self.steps * each + ends + TURN * self.turns(way)
 
+    def least_tile(self, way: Way) -> float:
+        """What `tile_cost` is at least, however the tiles are cut into shares."""
+        vectors = way.tile.rows * way.tile.vectors
+        ends = vectors * self.per_vector + CALL
+        if not way.depth.whole:
+            ends += way.depth.blocks * (CALL + vectors * SUM)
+        return self.steps * self.step_cost(way) + ends + TURN * self.turns(way)
+
     def step_cost(self, way: Way) -> float:
         """Cycles for one k of a tile, when everything is in the first-level cache."""
         tile = way.tile
