@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from binascii import crc32
 from collections.abc import Iterator, Mapping, Sequence
 from operator import is_
 from types import MappingProxyType
@@ -187,7 +188,12 @@ class ArrayValue:
     def __init__(self, array: np.ndarray) -> None:
         self.array = np.array(array, order="C", copy=True)
         self.array.flags.writeable = False
-        self._hash = hash((self.array.dtype.str, self.array.shape, self.array.tobytes()))
+        self._hash = hash((self.array.dtype.str, self.array.shape, crc32(self._content)))
+
+    @property
+    def _content(self) -> memoryview | bytes:
+        """The bytes, without a copy of them."""
+        return self.array.data.cast("B") if self.array.size and self.array.ndim else self.array.tobytes()
 
     def __hash__(self) -> int:
         return self._hash
@@ -198,7 +204,7 @@ class ArrayValue:
             and self._hash == other._hash
             and self.array.dtype == other.array.dtype
             and self.array.shape == other.array.shape
-            and self.array.tobytes() == other.array.tobytes()
+            and self._content == other._content
         )
 
     def __repr__(self) -> str:

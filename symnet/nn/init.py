@@ -169,7 +169,7 @@ def materialise(init: str | ArrayValue, shape: Shape, dtype: str, rng: np.random
     if isinstance(init, ArrayValue):
         if init.array.shape != sizes:
             raise ShapeError(f"initial values of shape {show(init.array.shape)} for a parameter of shape {show(shape)}")
-        return init.array.astype(dtype)
+        return init.array.astype(dtype, copy=False)
     initialiser, arguments = _parse(init)
     return np.array(initialiser.draw(rng, sizes, **arguments), dtype=dtype, order="C")
 

@@ -251,7 +251,7 @@ def _initial(op: str, name: str, shape: Shape, dtype: str, init: object) -> str 
         array = _as_array(init)
         if array.ndim == 0:
             array = np.broadcast_to(array, [int(size) for size in shape])
-        given = ArrayValue(array.astype(dtype))
+        given = ArrayValue(array.astype(dtype, copy=False))
     if isinstance(given, ArrayValue) and given.array.shape != shape:
         raise UsageError(
             f"{op}: the initial value of {name!r} has shape {dims.show(given.array.shape)}, expected {dims.show(shape)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.frameworks.process import Taken
-from tests.benchmarks.frameworks.results import EAGER, Result, geometric_mean, medians
+from tests.benchmarks.frameworks.results import Result, geometric_mean, medians
 from tests.benchmarks.frameworks.table import HEADER, duration, megabytes, percent, row
 from tests.benchmarks.frameworks.workloads import WORKLOADS
 
@@ -19,7 +19,8 @@ INTRODUCTION = """# Performance
 Steps of training (forward, loss, backward, update), single operations and start-up, in symnet and in other frameworks:
 float32, the same parameters and batches, figures compared before anything is timed. Each contestant is a process of its
 own, which waits while the others take their turns, so that what else the machine does falls on all. *Speed* is the
-median time of the fastest peer over that of symnet, *of eager* that of PyTorch, eager with its fused optimizer.
+median time of the fastest peer over that of symnet, *of eager* that of PyTorch: eager with its fused optimizer, in
+inference mode, or with autocast where symnet rounds to bfloat16.
 PyTorch also runs with a malloc that keeps its pages. The tables are made by
 
 ```sh
@@ -32,7 +33,7 @@ EXPLANATION = """
 and write, each element once a kernel, over what a copy of as much memory could move (above 100%: from a nearer cache).
 Both limits are measured in the same process, on the threads of the run, with all instructions of the machine.
 *Memory* is what is resident at the peak, and in brackets, how much of it came after the framework was imported:
-compiler, program, data.
+compiler, program, data, and of symnet the parts that are imported when they are first used. Beside it that of PyTorch.
 """
 
 
@@ -101,7 +102,7 @@ def section(results: Sequence[Result], threads: int, target: str) -> str:
 
 
 def _row(result: Result) -> tuple[str, ...]:
-    best, eager, ours = result.best(), result.named(EAGER), result.ours
+    best, eager, ours = result.best(), result.eager(), result.ours
     several = len(result.parts) > 1
     speed = _times(geometric_mean(result.speeds()) if several and result.speeds() else result.speed(best))
     if several and result.speeds():
@@ -132,7 +133,7 @@ def _times(value: float | None) -> str:
 def _means(results: Iterable[Result]) -> str:
     steps = [result for result in results if result.kind == "train"]
     best = [speed for r in steps if (speed := r.speed(r.best())) is not None]
-    eager = [speed for r in steps if (speed := r.speed(r.named(EAGER))) is not None]
+    eager = [speed for r in steps if (speed := r.speed(r.eager())) is not None]
     if not best:
         return "No training step was measured beside a peer."
     beside = f", {geometric_mean(eager):.2f} × PyTorch eager" if eager else ""

@@ -12,7 +12,6 @@ from typing import Any
 
 from tests.benchmarks.frameworks.process import Taken
 
-EAGER = "PyTorch eager"
 NOTE = 36
 """How many characters of what a kernel computes are shown."""
 
@@ -44,8 +43,9 @@ class Result:
         """The fastest peer; over several parts, the one with the least geometric mean."""
         return min(self.peers, key=lambda one: geometric_mean(medians(one)), default=None)
 
-    def named(self, name: str) -> Taken | None:
-        return next((one for one in self.taken if one.name == name), None)
+    def eager(self) -> Taken | None:
+        """PyTorch without its compiler, the first of its contestants."""
+        return next((one for one in self.taken if one.name.startswith("PyTorch")), None)
 
     def speed(self, peer: Taken | None) -> float | None:
         """How many times as fast as the peer symnet is; over several parts, in geometric mean."""

@@ -90,7 +90,7 @@ def update_step(work: Update, setting: Setting) -> Job:
 def _update(work: Update, setting: Setting) -> tuple[Any, dict[str, Any], Callable[[], list[float]]]:
     """A program whose loss is the sum of parameters times given numbers, which are then the gradients."""
     data = work.data()
-    parameters = [sn.parameter(f"p{i}", p.shape, init=p) for i, (p, _) in enumerate(data)]
+    parameters = [sn.parameter(f"p{i}", p.shape, init=sn.init.zeros()) for i, (p, _) in enumerate(data)]
     given = {f"g{i}": gradient for i, (_, gradient) in enumerate(data)}
     terms = [sn.sum(p * sn.input(f"g{i}", p.shape)) for i, p in enumerate(parameters)]
     total = terms[0]
@@ -98,6 +98,7 @@ def _update(work: Update, setting: Setting) -> tuple[Any, dict[str, Any], Callab
         total = total + term
     optimizer = getattr(sn.optim, work.optimizer)(**work.settings)
     compiled = sn.compile(loss=total, optimizer=optimizer, threads=setting.threads, target=setting.target)
+    compiled.load_parameters({f"p{i}": p for i, (p, _) in enumerate(data)})
 
     def run() -> list[float]:
         for _ in range(work.steps):
