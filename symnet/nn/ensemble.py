@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from symnet.derive.vmap import mapped
 from symnet.errors import DTypeError, UnknownName, UsageError
 from symnet.expr.dims import Shape
 from symnet.expr.node import Expr
@@ -64,6 +63,8 @@ class Ensemble(Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The values of all members, with an axis of members in front of each."""
+        from symnet.derive.vmap import mapped
+
         one: Module = self.__dict__["_one"]
         for (_, module), (_, own) in zip(one.named_modules(), self.named_modules(), strict=True):
             module.training = own.training
