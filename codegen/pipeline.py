@@ -15,6 +15,7 @@ from codegen.passes.borders import BORDERS
 from codegen.passes.core import Pass
 from codegen.passes.dead import DEAD
 from codegen.passes.depth import DEPTH
+from codegen.passes.early import EARLY
 from codegen.passes.fuse import EPILOGUE, HORIZONTAL, ROWS
 from codegen.passes.history import HISTORY
 from codegen.passes.hoist import HOIST
@@ -46,7 +47,7 @@ PASSES: tuple[Pass, ...] = (
     # less memory
     REGISTERS, DEAD, HISTORY, REUSE, DEAD,
     # how it runs
-    BORDERS, WINOGRAD, OPERANDS, DEPTH, NAMES, OVERWRITE, SCHEDULE, BANDS, MEMORY,
+    BORDERS, WINOGRAD, OPERANDS, DEPTH, EARLY, NAMES, OVERWRITE, SCHEDULE, BANDS, MEMORY,
 )  # fmt: skip
 """In order; each record says in one line what the pass does. `inline` comes again for what hoisting left."""
 
