@@ -12,11 +12,14 @@ cache empty. So it is after an error or a warning: what happens in the child hap
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import struct
 import sys
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 from codegen import cache, settings
@@ -24,9 +27,10 @@ from codegen import cache, settings
 WORKER = "symnet-worker"
 """Threads of this name wait in native code and hold nothing (`symnet.runtime.native`)."""
 
-MOST, WORTH = 4, 100_000
-"""Processes that compile one program, and the length of the LLVM text for which one more pays."""
+MOST = 4
+"""Processes that compile one program."""
 
+_NUMBER = struct.Struct("<H")
 _inside: list[bool] = []
 """Not empty in a child."""
 
@@ -54,21 +58,54 @@ def fill(work: Callable[[], object]) -> bool:
     return status == 0
 
 
-def processes(text: str) -> int:
-    """How many processes are worth their start for compiling an LLVM module: several in a child that has processors to
-    itself, as a process with threads is not split without need."""
-    return min(len(os.sched_getaffinity(0)), MOST, 1 + len(text) // WORTH) if _inside else 1
+def inside() -> bool:
+    """Whether this is a child, which ends when it has compiled."""
+    return bool(_inside)
 
 
-def beside(work: Callable[[], bytes]) -> Callable[[], bytes]:
-    """Begin `work` in a child; the function that waits for what it gives."""
+def processes() -> int:
+    """How many processes share the work: several in a child that has processors to itself, as a process with threads is
+    not split without need."""
+    return min(len(os.sched_getaffinity(0)), MOST) if _inside else 1
+
+
+def shared(count: int, work: Callable[[int], bytes]) -> Callable[[], list[bytes]]:
+    """Begin `work` on the numbers below `count` in other processes, if there are any; the function that joins in, and
+    gives all results in order. Each process takes the next number as soon as it is done with one."""
+    others = min(processes(), count) - 1
+    if others < 1:
+        return lambda: [work(number) for number in range(count)]
+    source, target = os.pipe()
+    os.write(target, b"".join(_NUMBER.pack(number) for number in range(count)))
+    os.close(target)
+
+    def some() -> dict[int, bytes]:
+        return {number: work(number) for (number,) in map(_NUMBER.unpack, iter(partial(os.read, source, 2), b""))}
+
+    waits = [beside(lambda: pickle.dumps(some()), orelse=bytes) for _ in range(others)]
+
+    def finish() -> list[bytes]:
+        found = some()
+        os.close(source)
+        for wait in waits:
+            part = wait()
+            found |= pickle.loads(part) if part else {}
+        return [found[number] if number in found else work(number) for number in range(count)]
+
+    return finish
+
+
+def beside(work: Callable[[], bytes], orelse: Callable[[], bytes] | None = None) -> Callable[[], bytes]:
+    """Begin `work` in a child; the function that waits for what it gives. Where the child fails, `orelse` (or the work
+    once more) is done here."""
+    instead = orelse or work
     source, target = os.pipe()
     try:
         child = os.fork()
     except OSError:
         os.close(source)
         os.close(target)
-        return work
+        return instead
     if not child:
         _work(lambda: _sent(work(), target))
     os.close(target)
@@ -77,7 +114,7 @@ def beside(work: Callable[[], bytes]) -> Callable[[], bytes]:
         with os.fdopen(source, "rb") as pipe:
             found = pipe.read()
         _, status = os.waitpid(child, 0)
-        return work() if status else found
+        return instead() if status else found
 
     return wait
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from codegen.llvm.functions import MATH
-from codegen.llvm.signature import accesses, axes_of
+from codegen.llvm.signature import axes_of
 from codegen.loops.grammar import (
     Affine,
     Apply,
@@ -30,6 +30,7 @@ from codegen.loops.grammar import (
     Sequence,
     Stmt,
     Store,
+    accesses,
     scalars_of,
     statements,
     subscalars,
@@ -120,6 +121,7 @@ class _Dependences:
 
     def __init__(self, kernel: Kernel) -> None:
         self._names: dict[str, frozenset[str]] = {}
+        self._found: dict[int, tuple[Scalar, frozenset[str]]] = {}
         for stmt in statements(kernel.body):
             if isinstance(stmt, Let):
                 self._bind(stmt.name, self.axes(stmt.value))
@@ -135,17 +137,18 @@ class _Dependences:
         return frozenset().union(*(self.axes(part) for part in parts)) - {axis.name for axis in stmt.axes}
 
     def axes(self, scalar: Scalar) -> frozenset[str]:
-        found: set[str] = set()
-        for part in subscalars(scalar):
-            if isinstance(part, Ref):
-                found |= self._names.get(part.name, frozenset())
-            elif isinstance(part, Position):
-                found |= _axes(part.affine)
-            elif isinstance(part, Load):
-                for index in part.index:
-                    if isinstance(index, Affine):
-                        found |= _axes(index)
-        return frozenset(found)
+        if isinstance(scalar, Ref):
+            return self._names.get(scalar.name, frozenset())
+        if isinstance(scalar, Position):
+            return frozenset(_axes(scalar.affine))
+        if not isinstance(scalar, (Apply, Load)):
+            return frozenset()
+        known = self._found.get(id(scalar))
+        if known is None or known[0] is not scalar:
+            parts = scalar.args if isinstance(scalar, Apply) else scalar.index
+            inside = (_axes(part) if isinstance(part, Affine) else self.axes(part) for part in parts)
+            known = self._found[id(scalar)] = scalar, frozenset().union(*inside)
+        return known[1]
 
 
 def _axes(form: Affine) -> set[str]:

@@ -57,9 +57,9 @@ class Request:
 
     def text(self, programs: Mapping[str, Program]) -> LibraryText:
         """The library of these programs before it becomes machine code."""
-        from codegen.llvm.module import library_text
+        from codegen.llvm.module import LibraryText
 
-        return library_text(programs, self.target, self.profile, choices=self.choices)
+        return LibraryText(programs, self.target, self.profile, choices=self.choices)
 
     def key(self) -> str:
         """Under which the cache keeps the library."""
@@ -75,6 +75,7 @@ class Request:
 
         programs = self.programs()
         library = self.text(programs)
+        objects = jit.compile_units(library, self.target)
         about = metadata(self.module, programs)
         names = {buffer["buffer"]: buffer["name"] for buffer in about["buffers"]}
         about["table"] = library.table.names(names)
@@ -91,7 +92,7 @@ class Request:
             stem = Path(dump) / f"{self.module.name}.{'-'.join(self.only)}"
             stem.with_name(f"{stem.name}.ll").write_text(library.text, encoding="utf-8")
             stem.with_name(f"{stem.name}.s").write_text(jit.assembly(library.text, self.target), encoding="utf-8")
-        images = jit.compile_objects(library.pieces(apart.processes(library.text)), self.target)
+        images = objects()
         if (found := linked(images)) is not None:
             return {**about, "image": found[0]}, found[1]
         return {**about, "objects": list(map(len, images))}, b"".join(images)

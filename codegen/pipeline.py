@@ -35,7 +35,7 @@ from codegen.passes.split import SPLIT
 from codegen.passes.winograd import WINOGRAD
 from codegen.settings import check_level, dump_folder
 from codegen.spec import Entry, Module
-from symnet.errors import FileError
+from symnet.errors import CompilerBug, FileError
 
 PASSES: tuple[Pass, ...] = (
     # fewer, simpler kernels
@@ -57,7 +57,8 @@ class Options:
     """How programs are compiled.
 
     passes  what is run, in order
-    check   0, 1: the verifier alone, after every pass; 2: also the interpreter, before and after, on random data
+    check   0: the verifier at the beginning and the end, and after every pass where the end is wrong; 1: after every
+            pass; 2: also the interpreter, before and after, on random data
     dump    a folder for the text of the program after every pass; empty for none
     """
 
@@ -96,7 +97,20 @@ def compile_module(module: Module, options: Options | None = None) -> Mapping[st
 
 
 def optimise(program: Program, options: Options, name: str = "program") -> Program:
-    """The passes one after the other; the verifier holds each to the rules of the grammar."""
+    """The passes one after the other; the verifier holds what they make to the rules of the grammar."""
+    if options.check or options.dump:
+        return _step_by_step(program, options, name)
+    scheduled = program
+    for step in options.passes:
+        scheduled = step.run(scheduled)
+    try:
+        return verify(scheduled)
+    except CompilerBug:
+        return _step_by_step(program, options, name)
+
+
+def _step_by_step(program: Program, options: Options, name: str) -> Program:
+    """The passes with the verifier after each, which tells where a rule was broken."""
     _dump(program, options, f"{name}.00-lower")
     for number, step in enumerate(options.passes, 1):
         before, program = program, step.run(program)

@@ -17,7 +17,7 @@ from codegen.costs import Costs, costs
 from codegen.llvm import jit
 from codegen.llvm.builder import Mark
 from codegen.llvm.debug import AssemblyLines, FunctionLines, assembly_functions, calls, functions, with_locations
-from codegen.llvm.module import library_text
+from codegen.llvm.module import LibraryText
 from codegen.loops.grammar import (
     Buffer,
     Item,
@@ -36,7 +36,7 @@ from codegen.spec import Entry, Module
 from codegen.target import Target
 from symnet.expr.node import Expr
 
-COMPANIONS = ("parts", "tile", "row")
+COMPANIONS = ("share", "parts", "tile", "row")
 """What follows the name of a kernel's function in the names of those that only it calls."""
 
 Nodes = tuple[Expr, ...]
@@ -106,7 +106,7 @@ def listings(entry: Entry, module: Module, target: Target) -> Listings:
     program = pipeline.compile_entry(entry, module)
     loops = _LoopText(program)
     marked = replace(program, items=map_kernels(program.items, numbered))
-    library = library_text({program.name: marked}, target, marked=True)
+    library = LibraryText({program.name: marked}, target, marked=True)
     found = {function.name: function for function in functions(library.text)}
     symbols = library.symbols[program.name]
     own = {symbol: _functions_of(symbol, found) for symbol in dict.fromkeys(symbols.values())}

@@ -8,7 +8,7 @@ from symnet.errors import UsageError
 
 
 def check_level() -> int:
-    """SYMNET_CHECK. 0 and 1: the verifier runs after every pass; 2: the interpreter too, before and after."""
+    """SYMNET_CHECK. 0: the verifier runs at the end; 1: after every pass; 2: the interpreter too, before and after."""
     text = os.environ.get("SYMNET_CHECK", "")
     if text not in ("", "0", "1", "2"):
         raise UsageError(f"SYMNET_CHECK is {text!r}, expected 0, 1 or 2")

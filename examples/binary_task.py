@@ -1,6 +1,6 @@
 """Two classes: a network for points on two spirals, trained with BCEWithLogits, judged by precision and recall.
 
-    python examples/binary_task.py [--epochs N]
+python examples/binary_task.py [--epochs N]
 """
 
 import argparse

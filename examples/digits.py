@@ -1,6 +1,6 @@
 """A network that reads handwritten digits: define, look at a gradient, compile, train, test.
 
-    python examples/digits.py
+python examples/digits.py
 """
 
 import symnet as sn

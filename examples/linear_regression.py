@@ -1,6 +1,6 @@
 """Linear regression: read the gradient, train for 100 epochs, and compare with the solution that linear algebra gives.
 
-    python examples/linear_regression.py [--epochs N]
+python examples/linear_regression.py [--epochs N]
 """
 
 import argparse

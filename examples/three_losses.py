@@ -1,6 +1,6 @@
 """The three losses that most tutorials begin with, on numbers written by hand: value, formula, gradient.
 
-    python examples/three_losses.py
+python examples/three_losses.py
 """
 
 import numpy as np

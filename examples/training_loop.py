@@ -24,9 +24,7 @@ images, test_images = images.astype("float64"), test_images.astype("float64")
 # Define the network, the loss and the optimizer.
 x = sn.input("x", ("N", 64), dtype="float64")
 y = sn.input("y", ("N",), dtype="int64")
-model = sn.nn.Sequential(
-    sn.nn.Linear(64, 32, dtype="float64"), sn.nn.ReLU(), sn.nn.Linear(32, 10, dtype="float64")
-)
+model = sn.nn.Sequential(sn.nn.Linear(64, 32, dtype="float64"), sn.nn.ReLU(), sn.nn.Linear(32, 10, dtype="float64"))
 logits = model(x)
 loss = sn.losses.cross_entropy(logits, y)
 lr, momentum, batch_size = 0.05, 0.9, 32

@@ -3,9 +3,9 @@
     i32 @sn_ENTRY(ptr table, i64 tid, i64 n)
 
 `table` is an array of 8-byte slots (see `Slots`): the arena, the sync area, inputs, large outputs, sizes of this call.
-The function calls each kernel on this thread's static share of it, loops where kernels repeat, and meets the other
-threads where `codegen.llvm.sharing` says that data crosses. It returns 0, or 1 + the code of a check that failed; then
-nothing that outlives the call has been written.
+The function calls each kernel, which finds this thread's static share of it, loops where kernels repeat, and meets the
+other threads where `codegen.llvm.sharing` says that data crosses. It returns 0, or 1 + the code of a check that failed;
+then nothing that outlives the call has been written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from codegen.llvm.builder import FunctionText, Mark
-from codegen.llvm.kernel import KernelText
+from codegen.llvm.kernel import Call
 from codegen.llvm.runtime_ir import SYNC_OFFSETS
 from codegen.llvm.sharing import Sharing
 from codegen.loops.grammar import Branch, Item, Kernel, Program, Sequence, kernels
@@ -95,35 +95,35 @@ def profile_name(entry: str) -> str:
 
 def emit_entry(
     program: Program,
-    texts: Mapping[str, KernelText],
+    calls: Mapping[str, Call],
     table: Slots,
     sharing: Sharing,
     profile: bool = False,
     marked: bool = False,
     meets: bool = False,
 ) -> str:
-    """The function of an entry. `texts` tell for each kernel which function to call, and with what.
+    """The function of an entry. `calls` tell for each kernel which function to call, and with what.
 
     With `profile`, the processor cycles thread 0 spends in kernel number k (in the order of the text) are added to
     element k of the exported array `sn_profile_ENTRY` of int64, those of the whole entry to one more element. With
     `meets` too, all threads meet after every kernel, so that the time of a kernel is that of the slowest thread. With
     `marked`, the lines that call kernel number k have the mark k.
     """
-    return _Entry(program, texts, table, sharing, profile, marked, meets).emit()
+    return _Entry(program, calls, table, sharing, profile, marked, meets).emit()
 
 
 class _Entry:
     def __init__(
         self,
         program: Program,
-        texts: Mapping[str, KernelText],
+        calls: Mapping[str, Call],
         table: Slots,
         sharing: Sharing,
         profile: bool,
         marked: bool,
         meets: bool,
     ) -> None:
-        self.program, self.texts, self.table = program, texts, table
+        self.program, self.calls, self.table = program, calls, table
         self.sharing, self.profile, self.marked, self.meets = sharing, profile, marked, meets
         parameters = [("ptr", "table"), ("i64", "tid"), ("i64", "n")]
         self.fn = FunctionText(f"sn_{program.name}", parameters, "i32", linkage="")
@@ -225,25 +225,22 @@ class _Entry:
             self._items(item.items)
 
     def _kernel(self, kernel: Kernel) -> None:
-        fn, text = self.fn, self.texts[kernel.name]
+        fn, known = self.fn, self.calls[kernel.name]
         meets = self.meets and not self.alone
         if kernel.name in self.sharing.barriers and not self.alone:
             self._meet()
-        sizes = [f"i64 {self.values[name]}" for name in text.dims]
         begin = self._cycles() if meets else ""
         with ExitStack() as stack:
             shared = kernel.name in self.sharing.shared and not self.alone
             repeated = kernel.name in self.sharing.repeats
             if not shared and not self.alone and not repeated:
                 stack.enter_context(fn.when(self.main, "alone"))
-            parts = fn.value(f"call i64 @{text.name}.parts({', '.join(sizes)})")
-            low, high = (self._share(parts, "%tid"), self._share(parts, self.after)) if shared else ("0", parts)
-            some = fn.value(f"icmp slt i64 {low}, {high}")
-            stack.enter_context(fn.when(some, "some"))
-            arguments = [f"ptr {self._pointer(name)}" for name in text.buffers] + sizes
-            if text.has_checks:
+            arguments = [f"ptr {self._pointer(name)}" for name in known.buffers]
+            arguments += [f"i64 {self.values[name]}" for name in known.dims]
+            if known.has_checks:
                 arguments.append(f"ptr {self.found if repeated else self.status}")
-            call = f"call void @{text.name}({', '.join([*arguments, f'i64 {low}', f'i64 {high}'])})"
+            arguments += ["i64 %tid", "i64 %n"] if shared else ["i64 0", "i64 1"]
+            call = f"call void @{known.name}.share({', '.join(arguments)})"
             self._timed(call) if self.profile and not meets else fn.do(call)
         if meets:
             self._meet()
@@ -251,7 +248,7 @@ class _Entry:
         self.kernels += 1
         if repeated:
             self._leave_by_itself()
-        elif text.has_checks:
+        elif known.has_checks:
             self._leave_if_failed()
 
     def _share(self, parts: str, thread: str) -> str:

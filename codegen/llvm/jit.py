@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Sequence
-from functools import lru_cache, partial
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
 
 from codegen import apart
 from codegen.target import Target
 from symnet.errors import CompilerBug
+
+if TYPE_CHECKING:
+    from codegen.llvm.module import LibraryText
 
 PIPELINE = ("always_inliner", "sroa", "instruction_combine", "simplify_cfg", "global_dead_code_eliminate")
 """The text is good as it stands (hoisted, without repetition): what is left is inlining the math functions, turning
@@ -23,12 +26,22 @@ _lock = threading.Lock()
 
 
 @lru_cache(maxsize=None)
-def machine(target: Target) -> Any:
-    """LLVM's target machine; position-independent, so that an object serves in process and in a shared library."""
+def _few_passes() -> None:
+    """Loops as they are written: LLVM's search for other forms of their counters takes a third of its time, and no step
+    runs faster for it. The switch is for all LLVM of a process, so it is set in processes that only compile."""
+    if apart.inside():
+        llvm.set_option("symnet", "-disable-lsr")
+
+
+@lru_cache(maxsize=None)
+def machine(target: Target, level: int = 2) -> Any:
+    """LLVM's target machine at a level of its code generator; position-independent, so that an object serves in process
+    and in a shared library."""
+    _few_passes()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="default"
+        cpu=target.cpu, features=target.features, opt=level, reloc="pic", codemodel="default"
     )
 
 
@@ -51,16 +64,21 @@ def optimised(text: str, target: Target) -> Any:
     return module
 
 
-def compile_object(text: str, target: Target) -> bytes:
+def compile_object(text: str, target: Target, level: int = 2) -> bytes:
     """The object file of an LLVM module."""
-    return bytes(machine(target).emit_object(optimised(text, target)))
+    return bytes(machine(target, level).emit_object(optimised(text, target)))
 
 
-def compile_objects(texts: Sequence[str], target: Target) -> list[bytes]:
-    """The object files of several modules, each compiled by a process of its own."""
+def compile_units(library: LibraryText, target: Target) -> Callable[[], list[bytes]]:
+    """Begin to print and compile a library in parts, in processes of their own where there are some; the function that
+    gives the object files of all."""
+
+    def compiled(number: int) -> bytes:
+        unit = library.unit(number)
+        return compile_object(unit.text, target, unit.level)
+
     machine(target)
-    others = [apart.beside(partial(compile_object, text, target)) for text in texts[1:]]
-    return [compile_object(texts[0], target), *(wait() for wait in others)]
+    return apart.shared(library.units, compiled)
 
 
 def assembly(text: str, target: Target) -> str:

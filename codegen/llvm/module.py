@@ -1,124 +1,133 @@
-"""The whole text of a library: every kernel once, the math functions they call, the entries, the runtime."""
+"""A library as LLVM text: every kernel once, the math functions they call, the entries, the runtime.
+
+It can be had whole, for people, or in modules that are compiled apart, each by whoever has time for it.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from codegen.choices import Choices
 from codegen.llvm import math
-from codegen.llvm.driver import Slots, emit_constants, emit_entry, slots
-from codegen.llvm.kernel import KernelText
+from codegen.llvm.driver import emit_constants, emit_entry, slots
+from codegen.llvm.kernel import Call, KernelText
 from codegen.llvm.nest import emit_nest
-from codegen.llvm.runtime_ir import runtime_text
+from codegen.llvm.runtime_ir import BARRIER, runtime_text
 from codegen.llvm.sharing import Sharing, plan
 from codegen.llvm.twins import Shape, shape_of
 from codegen.loops.grammar import Kernel, Program, kernels
 from codegen.target import Target
 
+TOGETHER = 4
+"""Kernels of a module: fewer cost more modules, more leave a process without work at the end."""
+CALLS, USUAL = 0, 2
+"""Levels of LLVM's code generator: of a list of calls, and of all else."""
+
 
 @dataclass(frozen=True)
-class LibraryText:
-    """A library before it becomes machine code.
+class Unit:
+    """A module by itself, and the level at which it is compiled."""
 
-    helpers  the mathematical functions    bodies   function -> the text of a kernel, which has it and others
-    driver   entries and the runtime       table    the slots of the table the entries take
-    sharing  entry -> which of its kernels run on several threads, and whether that pays
+    text: str
+    level: int = USUAL
+
+
+class LibraryText:
+    """A library before it becomes machine code; nothing is printed before it is asked for.
+
+    table    the slots of the table the entries take
     symbols  entry -> its kernels in order -> the function that does their work
     """
 
-    helpers: str
-    bodies: Mapping[str, str]
-    driver: str
-    table: Slots
-    sharing: Mapping[str, Sharing]
-    symbols: Mapping[str, Mapping[str, str]]
+    def __init__(
+        self,
+        programs: Mapping[str, Program],
+        target: Target,
+        profile: bool = False,
+        marked: bool = False,
+        choices: Choices | None = None,
+        meets: bool = False,
+    ) -> None:
+        """LLVM text for these entries, which share one table of inputs and sizes.
+
+        `choices` takes the place of what models decide. For `profile` and `meets` see `emit_entry`; `marked` puts the
+        number of a kernel behind the lines of its entry that call it (`codegen.llvm.builder.Mark`).
+        """
+        self.programs, self.target, self.choices = dict(programs), target, choices or Choices()
+        self._profile, self._marked, self._meets = profile, marked, meets
+        self.table = slots(programs.values())
+        self._kernels: dict[str, tuple[Kernel, Program]] = {}
+        known: dict[Hashable, tuple[str, Shape]] = {}
+        self._calls = {
+            name: {kernel.name: self._call(kernel, program, known) for kernel in kernels(program.items)}
+            for name, program in programs.items()
+        }
+        self.symbols: Mapping[str, Mapping[str, str]] = {
+            entry: {name: call.name for name, call in calls.items()} for entry, calls in self._calls.items()
+        }
+
+    def _call(self, kernel: Kernel, program: Program, known: dict[Hashable, tuple[str, Shape]]) -> Call:
+        """How to call the kernel: its function may be that of another one, which does the same."""
+        shape = shape_of(kernel, program)
+        if shape.key not in known:
+            symbol = f"{program.name}.{kernel.name}"
+            known[shape.key] = symbol, shape
+            self._kernels[symbol] = kernel, program
+        return shape.call(*known[shape.key])
+
+    @cached_property
+    def sharing(self) -> Mapping[str, Sharing]:
+        """Entry -> which of its kernels run on several threads, and whether that pays."""
+        return {name: plan(program, self.choices) for name, program in self.programs.items()}
 
     @property
     def text(self) -> str:
-        """The LLVM module."""
-        return "\n".join([self.helpers, *self.bodies.values(), self.driver])
+        """The library as one LLVM module."""
+        printed = [self._printed(symbol) for symbol in self._kernels]
+        return "\n".join([self._helpers(printed), *map(self._whole, printed), self._entries(), self._runtime()])
 
-    def pieces(self, count: int) -> list[str]:
-        """The same as so many modules that take about equally long to compile; the first has the entries."""
-        groups: list[dict[str, str]] = [{} for _ in range(count)]
-        loads = [len(self.driver), *[0] * (count - 1)]
-        for name, body in sorted(self.bodies.items(), key=lambda item: -len(item[1])):
-            least = loads.index(min(loads))
-            groups[least][name] = body
-            loads[least] += len(body)
-        shared = [_shared(name, body) for group in groups[1:] for name, body in group.items()]
-        declared = [line for _, declarations in shared for line in declarations]
-        texts = iter(text for text, _ in shared)
-        others = ["\n".join([self.helpers, *(next(texts) for _ in group)]) for group in groups[1:]]
-        return ["\n".join([self.helpers, *declared, *groups[0].values(), self.driver]), *others]
+    @property
+    def units(self) -> int:
+        """How many modules it consists of, if it is compiled in parts: the entries, the runtime, groups of kernels."""
+        return 2 + -(-len(self._kernels) // TOGETHER)
 
+    def unit(self, number: int) -> Unit:
+        """One of them."""
+        if number == 0:
+            calls = {call.name: call.declared for calls in self._calls.values() for call in calls.values()}
+            return Unit("\n".join([BARRIER, *calls.values(), self._entries()]), CALLS)
+        if number == 1:
+            return Unit(self._runtime())
+        symbols = list(self._kernels)[(number - 2) * TOGETHER :][:TOGETHER]
+        printed = [self._printed(symbol) for symbol in symbols]
+        return Unit("\n".join([self._helpers(printed), *map(self._whole, printed)]))
 
-def library_text(
-    programs: Mapping[str, Program],
-    target: Target,
-    profile: bool = False,
-    marked: bool = False,
-    choices: Choices | None = None,
-    meets: bool = False,
-) -> LibraryText:
-    """LLVM text for these entries, which share one table of inputs and sizes.
+    def _entries(self) -> str:
+        texts = []
+        for name, program in self.programs.items():
+            texts.append(emit_constants(program))
+            calls, sharing = self._calls[name], self.sharing[name]
+            texts.append(emit_entry(program, calls, self.table, sharing, self._profile, self._marked, self._meets))
+        return "\n".join(texts)
 
-    `choices` takes the place of what models decide. For `profile` and `meets` see `emit_entry`; `marked` puts the
-    number of a kernel behind the lines of its entry that call it (`codegen.llvm.builder.Mark`).
-    """
-    table = slots(programs.values())
-    choices = choices or Choices()
-    kernel_texts = _Kernels(target, choices)
-    entries: list[str] = []
-    sharing: dict[str, Sharing] = {}
-    symbols: dict[str, dict[str, str]] = {}
-    for program in programs.values():
-        texts = {kernel.name: kernel_texts.add(kernel, program) for kernel in kernels(program.items)}
-        sharing[program.name] = plan(program, choices)
-        symbols[program.name] = {name: text.name for name, text in texts.items()}
-        entries.append(emit_constants(program))
-        entries.append(emit_entry(program, texts, table, sharing[program.name], profile, marked, meets))
-    helpers = math.definitions(kernel_texts.helpers, target.fma)
-    driver = "\n".join([*entries, runtime_text(target.triple)])
-    return LibraryText(helpers, kernel_texts.bodies, driver, table, sharing, symbols)
+    def _runtime(self) -> str:
+        return runtime_text(self.target.triple)
 
+    def _helpers(self, printed: list[KernelText]) -> str:
+        needed = {helper for text in printed for helper in text.helpers}
+        return math.definitions(needed, self.target.fma)
 
-def _shared(name: str, body: str) -> tuple[str, list[str]]:
-    """The text of a kernel that is called from another module, and what declares its functions there."""
-    called = re.compile(rf"^define internal (\w+ @{re.escape(name)}(?:\.parts)?\(.*\)) nounwind {{$", re.MULTILINE)
-    declared = [f"declare hidden {found} nounwind" for found in called.findall(body)]
-    return called.sub(r"define hidden \1 nounwind {", body), declared
+    def _whole(self, text: KernelText) -> str:
+        """A kernel with the function that entries call."""
+        return text.text + Call(text.name, text.buffers, text.dims, text.has_checks).text()
 
-
-class _Kernels:
-    """The functions of all kernels, those that do the same printed once."""
-
-    def __init__(self, target: Target, choices: Choices) -> None:
-        self.target, self.choices = target, choices
-        self.bodies: dict[str, str] = {}
-        self.helpers: set[tuple[str, str, int]] = set()
-        self._known: dict[Hashable, tuple[Shape, KernelText]] = {}
-
-    def add(self, kernel: Kernel, program: Program) -> KernelText:
-        """How to call the kernel: its name is that of the function, which another kernel may have given."""
-        shape = shape_of(kernel, program)
-        if shape.key in self._known:
-            first, text = self._known[shape.key]
-            return shape.instance(text, first, text.name)
-        text = self._text(kernel, program)
-        symbol = f"{program.name}.{kernel.name}"
-        body = re.sub(rf"@{re.escape(kernel.name)}(?=[.(])", f"@{symbol}", text.text)
-        self.bodies[symbol] = body
-        self.helpers |= text.helpers
-        text = replace(text, name=symbol, text=body)
-        self._known[shape.key] = shape, text
-        return text
-
-    def _text(self, kernel: Kernel, program: Program) -> KernelText:
+    def _printed(self, symbol: str) -> KernelText:
+        kernel, program = self._kernels[symbol]
+        named = replace(kernel, name=symbol)
         if kernel.schedule.form == "contract":
             from codegen.llvm.contract import emit_contract
 
-            return emit_contract(kernel, program, self.target, self.choices.of(kernel, program).plan)
-        return emit_nest(kernel, program, self.target)
+            return emit_contract(named, program, self.target, self.choices.of(kernel, program).plan)
+        return emit_nest(named, program, self.target)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codegen.llvm.functions import MATH
-from codegen.llvm.signature import accesses
 from codegen.loops.grammar import (
     Affine,
     Apply,
@@ -23,7 +22,9 @@ from codegen.loops.grammar import (
     Scalar,
     Stmt,
     Store,
+    accesses,
     loads,
+    positions,
     scalars_of,
     statements,
     subscalars,
@@ -252,13 +253,9 @@ def merge(program: Program, body: tuple[Stmt, ...], axes: tuple[Axis, ...]) -> t
 
 
 def _mergeable(program: Program, body: tuple[Stmt, ...], outer: Axis, inner: Axis) -> bool:
-    for stmt in statements(body):
-        for scalar in scalars_of(stmt):
-            for part in subscalars(scalar):
-                if isinstance(part, Position):
-                    step = dimension.mul(inner.extent, part.affine.coefficient(inner.name))
-                    if part.affine.coefficient(outer.name) != step:
-                        return False
+    for part in positions(body):
+        if part.affine.coefficient(outer.name) != dimension.mul(inner.extent, part.affine.coefficient(inner.name)):
+            return False
     for access in accesses(body):
         outer_step, inner_step = (_step(program, access, axis.name) for axis in (outer, inner))
         if outer_step != dimension.mul(inner.extent, inner_step):

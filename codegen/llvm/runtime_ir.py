@@ -88,6 +88,10 @@ SPINS_BEFORE_SLEEP = 4000
 SPINS_BEFORE_YIELD = 1000
 
 
+BARRIER = "declare hidden void @sn.barrier(ptr, i64)"
+"""What declares the barrier in other modules."""
+
+
 def runtime_text(triple: str) -> str:
     """The functions above and the barrier `@sn.barrier(ptr sync, i64 n)` as LLVM text."""
     parts = [
@@ -152,7 +156,7 @@ def _wait() -> str:
 
 def _barrier() -> str:
     """All %n threads arrive before any goes on; the last one opens it by counting the phase up."""
-    fn = FunctionText("sn.barrier", [("ptr", "sync"), ("i64", "n")], attributes="noinline nounwind")
+    fn = FunctionText("sn.barrier", [("ptr", "sync"), ("i64", "n")], linkage="hidden", attributes="noinline nounwind")
     arrived, phase = _field(fn, "arrived"), _field(fn, "phase")
     before = fn.value(f"load atomic i32, ptr {phase} monotonic, align 4")
     earlier = fn.value(f"atomicrmw add ptr {arrived}, i32 1 acq_rel")

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from codegen.choices import Choices
 from codegen.llvm.functions import MATH
 from codegen.llvm.nest_plan import partition
-from codegen.llvm.signature import accesses
 from codegen.loops.grammar import (
     Affine,
     Apply,
@@ -29,6 +28,7 @@ from codegen.loops.grammar import (
     Sequence,
     Stmt,
     Store,
+    accesses,
     kernels,
     scalars_of,
     statements,
@@ -117,9 +117,11 @@ class Span:
 def spans(kernel: Kernel, program: Program) -> list[Span]:
     """Everything a kernel touches."""
     found: dict[Span, None] = {}
+    axis = _divided(kernel, program)
     for access in accesses(kernel.body):
         whole = span(program, access.buffer, isinstance(access, Store))
-        found[replace(whole, slabs=_slabs(kernel, access, program))] = None
+        slabs = None if axis is None else _slab(axis, kernel.schedule.band, access, program)
+        found[replace(whole, slabs=slabs)] = None
     return list(found)
 
 
@@ -134,21 +136,15 @@ def span(program: Program, name: str, writes: bool) -> Span:
     return Span(place, start, start + max(size, 1), writes, None)
 
 
-def _slabs(kernel: Kernel, access: Load | Store, program: Program) -> tuple[object, ...] | None:
-    """What identifies the slabs of a buffer that the shares touch, when share k touches slab k only.
-
-    Holds for a kernel shared out along a single axis that is an index of the access by itself.
-    """
+def _divided(kernel: Kernel, program: Program) -> Axis | None:
+    """The axis along which a kernel is shared out, where that is a single one: share k touches slab k of what has it
+    for an index by itself."""
     if kernel.schedule.band:
-        axis = kernel.axes[0]
-    elif kernel.schedule.form != "nest":
+        return kernel.axes[0]
+    if kernel.schedule.form != "nest":
         return None
-    else:
-        work = partition(kernel, program)
-        if len(work.shared) != 1 or work.shared[0] is work.vector:
-            return None
-        (axis,) = work.shared
-    return _slab(axis, kernel.schedule.band, access, program)
+    work = partition(kernel, program)
+    return work.shared[0] if len(work.shared) == 1 and work.shared[0] is not work.vector else None
 
 
 def _slab(axis: Axis, band: int, access: Load | Store, program: Program) -> tuple[object, ...] | None:

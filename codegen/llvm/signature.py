@@ -10,16 +10,14 @@ from codegen.loops.grammar import (
     Axis,
     Check,
     Kernel,
-    Load,
     Loop,
-    Position,
     Program,
     Reduce,
     Stmt,
     Store,
-    scalars_of,
+    accesses,
+    positions,
     statements,
-    subscalars,
 )
 from symnet.errors import CompilerBug
 from symnet.expr import dims as dimension
@@ -112,27 +110,11 @@ def axes_of(kernel: Kernel) -> Iterator[Axis]:
             yield from stmt.axes
 
 
-def accesses(body: tuple[Stmt, ...]) -> Iterator[Load | Store]:
-    """Every load and store of a block."""
-    for stmt in statements(body):
-        for scalar in scalars_of(stmt):
-            yield from (part for part in subscalars(scalar) if isinstance(part, Load))
-        if isinstance(stmt, Store):
-            yield stmt
-
-
 def affine_forms(body: tuple[Stmt, ...]) -> Iterator[Affine]:
     """Every affine form of a block: indices of loads and stores, and positions used as values."""
-    for stmt in statements(body):
-        for scalar in scalars_of(stmt):
-            for part in subscalars(scalar):
-                if isinstance(part, Position):
-                    yield part.affine
-        if isinstance(stmt, Store):
-            yield from (part for part in stmt.index if isinstance(part, Affine))
+    yield from (position.affine for position in positions(body))
     for access in accesses(body):
-        if isinstance(access, Load):
-            yield from (part for part in access.index if isinstance(part, Affine))
+        yield from (part for part in access.index if isinstance(part, Affine))
 
 
 def overlap(program: Program, first: str, second: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from codegen.llvm.kernel import KernelText
-from codegen.llvm.signature import signature
+from codegen.llvm.kernel import Call
+from codegen.llvm.signature import Signature, signature
 from codegen.loops.grammar import (
     Affine,
     Axis,
@@ -32,17 +32,19 @@ class Shape:
     """What a kernel is, apart from the names in it; equal `key`s mean equal machine code.
 
     buffers, axes  the names behind the numbers in the key
+    signature      of the kernel's function
     """
 
     key: Hashable
     buffers: tuple[str, ...]
     axes: tuple[str, ...]
+    signature: Signature
 
-    def instance(self, text: KernelText, of: Shape, name: str) -> KernelText:
-        """The text printed for the kernel `of`, with the arguments of this kernel, which has the same key."""
+    def call(self, name: str, of: Shape) -> Call:
+        """How to call the function `name` of the kernel `of`, which has the same key, with this kernel's arguments."""
         buffers, axes = dict(zip(of.buffers, self.buffers, strict=True)), dict(zip(of.axes, self.axes, strict=True))
-        dims = tuple(axes.get(dim, dim) for dim in text.dims)
-        return KernelText(name, text.text, tuple(buffers[b] for b in text.buffers), dims, text.helpers, text.has_checks)
+        dims = tuple(axes.get(dim, dim) for dim in of.signature.dims)
+        return Call(name, tuple(buffers[b] for b in of.signature.buffers), dims, of.signature.has_checks)
 
 
 def shape_of(kernel: Kernel, program: Program) -> Shape:
@@ -63,7 +65,7 @@ def shape_of(kernel: Kernel, program: Program) -> Shape:
         (program.buffers[b].dtype, program.buffers[b].shape, b in known.stored, b in known.exclusive)
         for b in walk.buffers
     )
-    return Shape((body, plan, memory), tuple(walk.buffers), tuple(walk.axes))
+    return Shape((body, plan, memory), tuple(walk.buffers), tuple(walk.axes), known)
 
 
 class _Walk:

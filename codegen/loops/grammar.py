@@ -331,13 +331,19 @@ def scalars_of(stmt: Stmt) -> Iterator[Scalar]:
         yield stmt.condition
 
 
-def subscalars(scalar: Scalar) -> Iterator[Scalar]:
+def subscalars(scalar: Scalar) -> tuple[Scalar, ...]:
     """A scalar and everything inside it, operands before users."""
     if not isinstance(scalar, (Apply, Load)):
-        return iter((scalar,))
-    found: list[Scalar] = []
-    _collect(scalar, found)
-    return iter(found)
+        return (scalar,)
+    known = _parts.get(id(scalar))
+    if known is None or known[0] is not scalar:
+        found: list[Scalar] = []
+        _collect(scalar, found)
+        known = scalar, tuple(found)
+        if len(_parts) >= _MOST_KNOWN:
+            _parts.clear()
+        _parts[id(scalar)] = known
+    return known[1]
 
 
 def _collect(scalar: Scalar, found: list[Scalar]) -> None:
@@ -351,29 +357,59 @@ def _collect(scalar: Scalar, found: list[Scalar]) -> None:
     found.append(scalar)
 
 
-def loads(body: tuple[Stmt, ...]) -> Iterator[Load]:
+def loads(body: tuple[Stmt, ...]) -> tuple[Load, ...]:
     """Every load in a block."""
-    return iter(_accesses(body)[1])
+    return _described(body).loads
 
 
-def stores(body: tuple[Stmt, ...]) -> Iterator[Store]:
+def stores(body: tuple[Stmt, ...]) -> tuple[Store, ...]:
     """Every store in a block."""
-    return iter(_accesses(body)[2])
+    return _described(body).stores
 
 
-_Accesses = tuple[tuple[Stmt, ...], tuple[Load, ...], tuple[Store, ...]]
-_known: dict[int, _Accesses] = {}
+def accesses(body: tuple[Stmt, ...]) -> tuple[Load | Store, ...]:
+    """Every load and store of a block, those of a statement together."""
+    return _described(body).accesses
+
+
+def positions(body: tuple[Stmt, ...]) -> tuple[Position, ...]:
+    """Every position that is used as a value in a block."""
+    return _described(body).positions
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """A block, and what is asked of it again and again."""
+
+    body: tuple[Stmt, ...]
+    loads: tuple[Load, ...]
+    stores: tuple[Store, ...]
+    accesses: tuple[Load | Store, ...]
+    positions: tuple[Position, ...]
+
+
+_known: dict[int, _Described] = {}
+_parts: dict[int, tuple[Scalar, tuple[Scalar, ...]]] = {}
 _MOST_KNOWN = 1 << 14
 
 
-def _accesses(body: tuple[Stmt, ...]) -> _Accesses:
-    """A block with its loads and stores, remembered: passes ask for those of the same blocks again and again."""
+def _described(body: tuple[Stmt, ...]) -> _Described:
     known = _known.get(id(body))
-    if known is None or known[0] is not body:
-        nodes = list(statements(body))
-        parts = (part for stmt in nodes for scalar in scalars_of(stmt) for part in subscalars(scalar))
-        read = tuple(part for part in parts if isinstance(part, Load))
-        known = body, read, tuple(stmt for stmt in nodes if isinstance(stmt, Store))
+    if known is None or known.body is not body:
+        found: list[Load | Store] = []
+        places: list[Position] = []
+        for stmt in statements(body):
+            for scalar in scalars_of(stmt):
+                for part in subscalars(scalar):
+                    if isinstance(part, Load):
+                        found.append(part)
+                    elif isinstance(part, Position):
+                        places.append(part)
+            if isinstance(stmt, Store):
+                found.append(stmt)
+        read = tuple(one for one in found if isinstance(one, Load))
+        written = tuple(one for one in found if isinstance(one, Store))
+        known = _Described(body, read, written, tuple(found), tuple(places))
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
         _known[id(body)] = known
@@ -381,5 +417,6 @@ def _accesses(body: tuple[Stmt, ...]) -> _Accesses:
 
 
 def forget() -> None:
-    """Give back the memory in which the loads and stores of blocks are remembered."""
+    """Give back the memory in which the parts of scalars, and what there is to know of blocks, are remembered."""
     _known.clear()
+    _parts.clear()

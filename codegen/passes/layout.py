@@ -48,7 +48,7 @@ def _channels(program: Program, kernel: Kernel) -> list[tuple[str, int]]:
     if contraction(kernel) is None or not isinstance(first, Reduce) or not isinstance(first.value, Apply):
         return []
     accesses: list[Access] = [one for one in first.value.args if isinstance(one, Load)]
-    main = next(stores(kernel.body))
+    main = stores(kernel.body)[0]
     extents = {axis.name: capacity(program, axis.extent) for axis in (*kernel.axes, *bound_axes(kernel.body))}
     windowed = [one for one in (*accesses, main) if any(len(_axes(part)) > 1 for part in one.index)]
     if len(windowed) != 1:

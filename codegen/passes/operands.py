@@ -220,7 +220,7 @@ def _slid(kernel: Kernel) -> set[str]:
 
 def _column(kernel: Kernel) -> Axis | None:
     """The axis along which the results lie side by side."""
-    main = next(stores(kernel.body))
+    main = stores(kernel.body)[0]
     name = plain_axis(main.index[-1]) if main.index else ""
     return next((axis for axis in kernel.axes if axis.name == name), None)
 

@@ -123,7 +123,7 @@ def _contract(program: Program, kernel: Kernel, roles: Roles) -> Kernel:
 
     Where these are too few for a vector, as in the gradient of a filter, the backend chooses what runs in lanes.
     """
-    main = next(stores(kernel.body))
+    main = stores(kernel.body)[0]
     last = main.index[-1] if main.index else Affine()
     close = [axis for axis, c in last.terms if c in GAIN] if isinstance(last, Affine) else []
     if any(axis in roles.rows for axis in close):

@@ -61,7 +61,7 @@ from codegen.loops.rewrite import (
 from codegen.lower.names import AxisNames, Names
 from codegen.passes.convolutions import Convolution, Region, recognised
 from codegen.passes.core import Pass, capacity
-from codegen.passes.toom import SIZE, Block, Matrix, of_filters, of_results, of_windows, transposed
+from codegen.passes.toom import SIZE, Block, Matrix, of_filters, of_first_results, of_results, of_windows
 from symnet.expr import dims
 from symnet.expr.dims import Dim
 
@@ -226,7 +226,7 @@ class _Tiled:
         def element(*at: int) -> Scalar:
             return substitute_axes(other, region.places(at)) if region.inside(at) else ZERO
 
-        by = tuple(transposed(of_results(slide.step)) for slide in region.slides)
+        by = tuple(of_results(slide.step).transposed for slide in region.slides)
         body = self.multiplied((by[0], by[1]), element, self.others, self.tile(region), self.found.own)
         axes = (*self.images, *down.axes, *across.axes, self.found.own)
         return self.kernel(self.others, axes, body, f"tiles of {other.buffer}")
@@ -236,7 +236,7 @@ class _Tiled:
     ) -> list[Stmt]:
         """Statements that multiply a grid of elements and store it, point by point."""
         block = Block("float32")
-        grid = [[block.named(element(a, b)) for b in range(len(by[1][0]))] for a in range(len(by[0][0]))]
+        grid = [[block.named(element(a, b)) for b in range(len(by[1].rows[0]))] for a in range(len(by[0].rows[0]))]
         flat = [value for line in block.both_ways(*by, grid) for value in line]
         places = (self.at(number, row, column) for number in range(POINTS))
         return [*block.body, *(Store(array, place, value) for place, value in zip(places, flat, strict=True))]
@@ -286,7 +286,8 @@ class _Tiled:
         """Tiles of results, each with what the kernel does with it."""
         kernel, (down, across) = self.found.kernel, region.strips
         by = tuple(
-            of_results(slide.step)[: strip.results] for slide, strip in zip(region.slides, region.strips, strict=True)
+            of_first_results(slide.step, strip.results)
+            for slide, strip in zip(region.slides, region.strips, strict=True)
         )
         body = self.finished((by[0], by[1]), self.tile(region), region.places)
         axes = (*self.images, *down.axes, *across.axes, self.found.own)
@@ -295,7 +296,7 @@ class _Tiled:
     def gradient_kernel(self) -> Kernel:
         """The gradient of the filter, each element with what the kernel does with it."""
         found, slides = self.found, self.found.slides
-        matrices = transposed(of_filters(slides[0].taps)), transposed(of_filters(slides[1].taps))
+        matrices = of_filters(slides[0].taps).transposed, of_filters(slides[1].taps).transposed
 
         def places(at: tuple[int, ...]) -> dict[str, Affine]:
             return {slide.tap.name: slide.tap_at(number) for slide, number in zip(slides, at, strict=True)}
@@ -312,7 +313,7 @@ class _Tiled:
         grid = [[block.named(loads[SIZE * a + b]) for b in range(SIZE)] for a in range(SIZE)]
         results = block.both_ways(*by, grid)
         body, epilogue = block.body, self.found.kernel.body[1:]
-        for at in product(range(len(by[0])), range(len(by[1]))):
+        for at in product(range(len(by[0].rows)), range(len(by[1].rows))):
             value = results[at[0]][at[1]]
             suffix = f".{at[0]}{at[1]}"
             names = {stmt.name: stmt.name + suffix for stmt in epilogue if isinstance(stmt, Let)}

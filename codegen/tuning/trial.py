@@ -43,9 +43,9 @@ class _Once(Request):
         return dict(self.made or {})
 
     def text(self, programs: Mapping[str, Program]) -> LibraryText:
-        from codegen.llvm.module import library_text
+        from codegen.llvm.module import LibraryText
 
-        return library_text(programs, self.target, self.profile, choices=self.choices, meets=self.profile)
+        return LibraryText(programs, self.target, self.profile, choices=self.choices, meets=self.profile)
 
     def image(self) -> tuple[dict[str, Any], bytes]:
         return self.compiled()

@@ -1,9 +1,9 @@
 """Data: the digits that come with symnet, readers of well-known files, and what is done to arrays before training.
 
-    (x, y), (x_test, y_test) = sn.data.digits_split()       # 1,437 to train on, 360 held out, always the same ones
-    images, labels = sn.data.mnist("folder")[0]             # IDX files, also with .gz
-    for batch in sn.data.batches({"x": x, "y": y}, 32):     # a loop written by hand
-        program.step(**batch)
+(x, y), (x_test, y_test) = sn.data.digits_split()       # 1,437 to train on, 360 held out, always the same ones
+images, labels = sn.data.mnist("folder")[0]             # IDX files, also with .gz
+for batch in sn.data.batches({"x": x, "y": y}, 32):     # a loop written by hand
+    program.step(**batch)
 """
 
 from symnet.data import batching, cifar, handwritten, idx, prepare

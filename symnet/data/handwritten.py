@@ -1,7 +1,7 @@
 """The data that comes with symnet: real handwritten digits, small enough to ship (licence: DIGITS-LICENSE.md).
 
-    images, labels = sn.data.digits()                       # float32 [1797, 64] in [0, 1], int64 [1797]
-    (x, y), (x_test, y_test) = sn.data.digits_split()       # 1,437 to train on, 360 held out, always the same ones
+images, labels = sn.data.digits()                       # float32 [1797, 64] in [0, 1], int64 [1797]
+(x, y), (x_test, y_test) = sn.data.digits_split()       # 1,437 to train on, 360 held out, always the same ones
 """
 
 from __future__ import annotations

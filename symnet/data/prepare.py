@@ -32,9 +32,7 @@ def train_test_split(
         raise UsageError("train_test_split: there is nothing to split")
     if len(data) == 1 and isinstance(data[0], Mapping):
         names = list(data[0])
-        parts = train_test_split(
-            *data[0].values(), test_size=test_size, seed=seed, shuffle=shuffle, stratify=stratify
-        )
+        parts = train_test_split(*data[0].values(), test_size=test_size, seed=seed, shuffle=shuffle, stratify=stratify)
         return dict(zip(names, parts[::2], strict=True)), dict(zip(names, parts[1::2], strict=True))
     lengths = [len(array) for array in data]
     if len(set(lengths)) != 1:

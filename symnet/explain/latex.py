@@ -190,9 +190,7 @@ _WRITERS: dict[type[Form], Callable[[Any], str]] = {
     n.Extent: lambda f: r" \times ".join(_at(size, Level.PRODUCT) for size in f.sizes) or "1",
     n.Vector: lambda f: rf"\left[{_list(f.elements)}\right]",
     n.Arrow: _arrow,
-    n.Stepwise: lambda f: (
-        rf"{write(f.body)}, \quad {name(f.index)} = {write(f.first)}, \ldots, {write(f.last)}"
-    ),
+    n.Stepwise: lambda f: rf"{write(f.body)}, \quad {name(f.index)} = {write(f.first)}, \ldots, {write(f.last)}",
     n.Code: lambda f: rf"\texttt{{{escaped(f.text)}}}",
     n.Words: lambda f: rf"\text{{{escaped(f.text)}}}",
     n.Cut: lambda f: r"\ldots",

@@ -94,9 +94,7 @@ class Names:
             wanted, number = Symbol(wanted.base), int(wanted.sub)
         while candidate in self._taken or (sequence and plain in self._sequences):
             number += 1
-            plain = (
-                Symbol(numbered(wanted.base, number), wanted.sub) if sequence else _subscripted(wanted, str(number))
-            )
+            plain = Symbol(numbered(wanted.base, number), wanted.sub) if sequence else _subscripted(wanted, str(number))
             candidate = _subscripted(plain, time)
         if sequence:
             self._sequences.add(plain)

@@ -108,9 +108,7 @@ def _alike(carried: Sequence[tuple[Expr, tuple[Recurrence, int]]]) -> dict[Recur
     return {loop: group for group in groups.values() for loop in group}
 
 
-def _letter(
-    names: Names, loop: Recurrence, index: int, used: Sequence[int], alike: Sequence[Recurrence]
-) -> Symbol:
+def _letter(names: Names, loop: Recurrence, index: int, used: Sequence[int], alike: Sequence[Recurrence]) -> Symbol:
     """The letter of a carried value: its own name, that of the value it is the cotangent of, or h (and c).
 
     Of several loops that are `alike`, layers of a network, each has its number: h⁽¹⁾ and h⁽²⁾; what runs backward has a

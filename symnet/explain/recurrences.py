@@ -185,9 +185,7 @@ class Loops:
             carried = [placeholder(start.shape, start.dtype) for start in starts]
             parent = max((owner for arg in scan.args if (owner := self.owner(arg))), key=_level, default=None)
             taken = [loop.letter for loop in (*parent.around, parent)] if parent else []
-            self._by_work[key] = Recurrence(
-                scan, _letter(scan.attrs["length"], taken), carried, starts, parent=parent
-            )
+            self._by_work[key] = Recurrence(scan, _letter(scan.attrs["length"], taken), carried, starts, parent=parent)
         one = self._by_work[key]
         self._carried.update((node, (one, index)) for index, node in enumerate(one.carried))
         slices = [self._at(operand, one) for operand in scan.args[consts + carries :]]

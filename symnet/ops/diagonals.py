@@ -120,9 +120,7 @@ def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Exp
     if rows == columns and not offset:
         return make(DIAGONAL, (node,))
     if not (isinstance(rows, int) and isinstance(columns, int)):
-        raise ShapeError(
-            f"diagonal: {dims.show((rows, columns))} has named sizes; expected equal ones and no offset"
-        )
+        raise ShapeError(f"diagonal: {dims.show((rows, columns))} has named sizes; expected equal ones and no offset")
     down, right = (-offset, 0) if offset < 0 else (0, offset)
     return _strided(node, rows, columns, down, right)
 
@@ -244,5 +242,3 @@ SINGLE_ENTRIES = register(
         doc="For each position (i, j) the matrix with a single entry 1 there.",
     )
 )
-
-

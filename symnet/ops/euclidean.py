@@ -94,7 +94,9 @@ NORM = register(
         define=_define_norm,
         pullback=_pull_norm,
         samples=reduction_samples(euclidean_norm),
-        cost=lambda node: 2.0 + 2.0 * elements(node.args[0].shape), finite=True, sign="nonnegative",
+        cost=lambda node: 2.0 + 2.0 * elements(node.args[0].shape),
+        finite=True,
+        sign="nonnegative",
         reason="∂‖x‖/∂x = x/‖x‖, and 0 where x is 0, a subgradient",
         doc="The square root of the sum of squares over axes.",
     )
@@ -119,7 +121,8 @@ UNIT = register(
         define=_define_unit,
         pullback=_pull_unit,
         samples=_unit_samples,
-        cost=per_operand(4.0), finite=True,
+        cost=per_operand(4.0),
+        finite=True,
         reason="∂(x/‖x‖)/∂x keeps the part across x, divided by ‖x‖",
         doc="The operand divided by its Euclidean norm over axes, 0 where it is 0.",
     )
@@ -131,7 +134,8 @@ PER_LENGTH = register(
         infer=_infer_per_length,
         define=_define_per_length,
         samples=_per_length_samples,
-        cost=1.5, finite=True,
+        cost=1.5,
+        finite=True,
         doc="The first operand divided by the norm of the second over axes, 0 where that is 0.",
     )
 )

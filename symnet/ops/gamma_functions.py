@@ -47,7 +47,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-
 def _positive(name: str, shape: Shape, dtype: str) -> Expr:
     return 0.5 + square(input(name, shape, dtype))
 

@@ -123,7 +123,9 @@ GATHER = register(
         pullback=_pull_gather,
         linear=(0,),
         samples=_gather_samples,
-        cost=2.0, finite=True, sign="kept",
+        cost=2.0,
+        finite=True,
+        sign="kept",
         reason="each element gets the sum of the cotangents of the places it was copied to",
         doc="The elements of the first operand at computed positions along some axes; the positions' axes come first.",
     )

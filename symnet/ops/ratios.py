@@ -53,9 +53,7 @@ RATIOS: Mapping[str, Ratio] = {
     "sin_ratio": Ratio(_sine, lambda n: (0.0, 1.0, 0.0, -1.0)[n % 4], 1.5, 24),
     "sinh_ratio": Ratio(lambda x, k: cosh(x) if k % 2 else sinh(x), lambda n: float(n % 2), 1.5, 24),
     "exprel": Ratio(lambda x, k: exp(x) if k else expm1(x), lambda n: 1.0, 1.0, 22),
-    "log1p_ratio": Ratio(
-        _reciprocal_power, lambda n: (-1.0) ** (n - 1) * math.factorial(n - 1) if n else 0.0, 0.2, 26
-    ),
+    "log1p_ratio": Ratio(_reciprocal_power, lambda n: (-1.0) ** (n - 1) * math.factorial(n - 1) if n else 0.0, 0.2, 26),
 }
 
 

@@ -320,7 +320,8 @@ CUMSUM = register(
             cumsum(input("x", ("N", 3), "float64"), 0, reverse=True),
             cumsum(input("k", (4,), "int32")),
         ],
-        cost=per_operand(1.0), finite=True,
+        cost=per_operand(1.0),
+        finite=True,
         reason="an element counts in every later sum: the cotangents are summed from the other end",
         doc="Sums of everything up to each position of an axis (from the end, when reversed).",
     )

@@ -84,7 +84,12 @@ mod: ScalarOp = scalar(
     doc="the remainder of the division rounded down; it has the sign of b",
 )  # fmt: skip
 negative: ScalarOp = scalar(
-    "negative", np.negative, loop="neg", formula=lambda sp, x: -x, domain=(_TINY_OR_HUGE,), doc="-x",
+    "negative",
+    np.negative,
+    loop="neg",
+    formula=lambda sp, x: -x,
+    domain=(_TINY_OR_HUGE,),
+    doc="-x",
     finite=True,
     reason="(−x)′ = −1",
 )
@@ -202,13 +207,27 @@ log1p: ScalarOp = scalar(
     doc="log(1 + x), exact for small x",
 )  # fmt: skip
 sin: ScalarOp = scalar(
-    "sin", np.sin, loop="sin", accepts="float", formula=lambda sp, x: sp.sin(x), domain=(_REAL,), doc="sine",
-    cost=12.0, finite=True,
+    "sin",
+    np.sin,
+    loop="sin",
+    accepts="float",
+    formula=lambda sp, x: sp.sin(x),
+    domain=(_REAL,),
+    doc="sine",
+    cost=12.0,
+    finite=True,
     reason="sin′ = cos",
 )
 cos: ScalarOp = scalar(
-    "cos", np.cos, loop="cos", accepts="float", formula=lambda sp, x: sp.cos(x), domain=(_REAL,), doc="cosine",
-    cost=12.0, finite=True,
+    "cos",
+    np.cos,
+    loop="cos",
+    accepts="float",
+    formula=lambda sp, x: sp.cos(x),
+    domain=(_REAL,),
+    doc="cosine",
+    cost=12.0,
+    finite=True,
     reason="cos′ = −sin",
 )
 tanh: ScalarOp = scalar(

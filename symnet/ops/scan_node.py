@@ -331,7 +331,9 @@ ITEM = register(
         infer=_infer_item,
         numpy=_numpy_item,
         samples=_samples,
-        cost=0.0, finite=True, sign="kept",
+        cost=0.0,
+        finite=True,
+        sign="kept",
         doc="One item of a tuple: of a loop the final carries come first, then what was kept at each step.",
     )
 )

@@ -45,7 +45,8 @@ RESHAPE = register(
             reshape(input("x", ("N", 2, 3), "float64"), ("2*N", 3)),
             reshape(input("x", (), "float64"), (1, 1)),
         ],
-        finite=True, sign="kept",
+        finite=True,
+        sign="kept",
         reason="a reshape moves no value: its cotangent is reshaped back",
         doc="The same elements in row-major order under another shape.",
     )
@@ -101,7 +102,9 @@ TRANSPOSE = register(
             transpose(input("x", (3, 4, 5), "float64"), (2, 0, 1)),
             transpose(input("x", ("N", 3), "float64")),
         ],
-        cost=0.2, finite=True, sign="kept",
+        cost=0.2,
+        finite=True,
+        sign="kept",
         reason="the cotangent is transposed back",
         doc="The axes in another order.",
     )
@@ -148,7 +151,9 @@ BROADCAST_TO = register(
             broadcast_to(input("x", (), "float64"), ("N", 3)),
             broadcast_to(input("x", (1, 3), "float64"), ("N", 3)),
         ],
-        cost=0.1, finite=True, sign="kept",
+        cost=0.1,
+        finite=True,
+        sign="kept",
         reason="a value used many times gets the sum of the cotangents of its uses",
         doc="The elements repeated along new axes and along axes of size 1.",
     )
@@ -248,7 +253,9 @@ SLICE = register(
             take_slice(input("x", ("N", 5), "float64"), ("N - 1", 0), (-1, 1), ("N", 2)),
             take_slice(input("x", ("N + 1", 3), "float64"), (1, 2), (1, -2), ("N", 2)),
         ],
-        cost=0.1, finite=True, sign="kept",
+        cost=0.1,
+        finite=True,
+        sign="kept",
         reason="the cotangent goes back to where the slice was taken; the rest gets 0",
         doc="The elements at positions start + step · i along each axis.",
     )
@@ -343,7 +350,9 @@ CONCAT = register(
             concat([input("a", (2, 3), "float64"), input("b", (2, 5), "float64")], 1),
             concat([input("a", ("N", 3), "float64"), input("b", (1, 3), "float64"), input("a", ("N", 3), "float64")]),
         ],
-        cost=0.5, finite=True, sign="kept",
+        cost=0.5,
+        finite=True,
+        sign="kept",
         reason="each part gets its own piece of the cotangent",
         doc="Arrays joined along an axis.",
     )

@@ -185,9 +185,7 @@ cbrt_step: ScalarOp = _step(
 # --- f(a) - f(b) of two numbers that are known exactly -----------------------------------------------------------
 
 
-def _apart(
-    name: str, f: Function, close: Step, *, near: Step, far: Step | None = None, **fields: Any
-) -> ScalarOp:
+def _apart(name: str, f: Function, close: Step, *, near: Step, far: Step | None = None, **fields: Any) -> ScalarOp:
     """Declare f(a) - f(b), which is `close(b, a - b)` where `near` says so; of float32 numbers a - b is exact."""
     plainly = far or (lambda a, b: f(a) - f(b))
 

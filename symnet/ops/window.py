@@ -289,7 +289,8 @@ OVERLAP_ADD = register(
         pullback=lambda node, g: [view(g, frame_of(node.attrs))],
         linear=(0,),
         samples=_overlap_samples,
-        cost=per_operand(1.0), finite=True,
+        cost=per_operand(1.0),
+        finite=True,
         reason="what a window holds gets the cotangent of the place it was added to",
         doc="Sums over all windows that cover a place: the transpose of windows.",
     )

@@ -88,7 +88,7 @@ class Code:
             return "math"
         last = function.name.rpartition(".")[2]
         own = any(kernel.functions[0] == function.name for kernel in self._listings.kernels)
-        return "kernel" if own else "parts" if last == "parts" else "tile"
+        return "kernel" if own else "parts" if last in ("parts", "share") else "tile"
 
     def asm(self) -> list[Assembly]:
         return [

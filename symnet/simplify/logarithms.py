@@ -374,8 +374,10 @@ def has_sum(term: Expr) -> bool:
 def sums_plainly(x: Expr) -> bool:
     """Whether x is a sum of exponentials and positive constants, several terms at least."""
     found = list(terms(x))
-    return len(found) > 1 and any(map(is_sum_of_powers, found)) and all(
-        is_sum_of_powers(t) or is_positive_constant(t) for t in found
+    return (
+        len(found) > 1
+        and any(map(is_sum_of_powers, found))
+        and all(is_sum_of_powers(t) or is_positive_constant(t) for t in found)
     )
 
 

@@ -98,9 +98,7 @@ class BadStep:
         return [first, *(f"  {line}" for line in str(node).splitlines())]
 
 
-def not_finite(
-    program: Program, entry: str, inputs: Mapping[str, Array], step: int, rows: Array | None
-) -> NotFinite:
+def not_finite(program: Program, entry: str, inputs: Mapping[str, Array], step: int, rows: Array | None) -> NotFinite:
     """The error for a step on these inputs that is known to make something not finite; changes nothing."""
     roots = program.about.watched.values()
     arrays = program.bound(entry, inputs)

@@ -145,9 +145,7 @@ class Rows(Source):
     them, by default one whole pass. So what comes next follows from the seed and the number of epochs done.
     """
 
-    def __init__(
-        self, program: Program, data: Batch, what: str, batch: int, shuffle: bool, steps: int | None
-    ) -> None:
+    def __init__(self, program: Program, data: Batch, what: str, batch: int, shuffle: bool, steps: int | None) -> None:
         self.program, self.batch, self.shuffle = program, batch, shuffle
         self.data = self.checked(data, what)
         self.rows = program.rows_of(self.data)

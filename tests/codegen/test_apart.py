@@ -115,26 +115,36 @@ def test_a_program_has_the_same_bits_wherever_it_is_compiled(own_cache: Path) ->
 
 
 @LINUX
-def test_a_library_in_several_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kernels in modules of their own, compiled by processes of their own, give the same bits."""
+def test_a_library_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules compiled by several processes are, byte for byte, those that one compiles."""
     x, w = sn.input("x", ("N", 7)), sn.input("w", (7, 5))
     y = sn.tanh(x @ w)
     single, several = (sn.function([x, w], [y, sn.sum(y), sn.exp(x)]) for _ in range(2))
     rng = np.random.default_rng(0)
     given = rng.normal(size=(9, 7)).astype("float32"), rng.normal(size=(7, 5)).astype("float32")
     monkeypatch.setenv("SYMNET_CACHE", "off")
-    pieces: list[int] = []
-    monkeypatch.setattr(
-        link, "linked", lambda objects, all_of=link.linked: pieces.append(len(objects)) or all_of(objects)
-    )
+    monkeypatch.setattr("codegen.llvm.module.TOGETHER", 1)
+    made: list[list[bytes]] = []
+    monkeypatch.setattr(link, "linked", lambda objects, all_of=link.linked: made.append(objects) or all_of(objects))
     expected = single(*given)
-    monkeypatch.setattr(apart, "_inside", [True])
-    monkeypatch.setattr(apart, "WORTH", 100)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(3)))
+    monkeypatch.setattr(apart, "processes", lambda: 3)
     found = several(*given)
-    assert pieces == [1, 3]
+    assert len(made[0]) > 3
+    assert made[0] == made[1]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@LINUX
+def test_shared_work_is_done_where_a_process_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "processes", lambda: 3)
+
+    def work(number: int) -> bytes:
+        if apart.inside():
+            os._exit(1)
+        return bytes([number])
+
+    assert apart.shared(50, work)() == [bytes([number]) for number in range(50)]
 
 
 @LINUX

@@ -16,7 +16,7 @@ import codegen
 import symnet as sn
 from codegen.link import linked
 from codegen.llvm import jit
-from codegen.llvm.module import library_text
+from codegen.llvm.module import LibraryText
 from codegen.loops.parse import parse
 from codegen.passes.memory import MEMORY
 from codegen.passes.schedule import SCHEDULE
@@ -41,8 +41,7 @@ program p
 
 def objects() -> list[bytes]:
     program = MEMORY.run(SCHEDULE.run(parse(PROGRAM)))
-    library = library_text({"p": program}, target())
-    return list(jit.compile_objects(library.pieces(2), target()))
+    return jit.compile_units(LibraryText({"p": program}, target()), target())()
 
 
 def module(scale: float) -> Module:

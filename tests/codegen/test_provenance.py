@@ -13,7 +13,7 @@ from codegen import pipeline
 from codegen.llvm import jit
 from codegen.llvm.builder import MARK, Mark
 from codegen.llvm.debug import assembly_functions, functions, with_locations
-from codegen.llvm.module import library_text
+from codegen.llvm.module import LibraryText
 from codegen.loops.grammar import Apply, Const, Kernel, Let, Load, Loop, Program, Ref, Store, kernels, subscalars
 from codegen.loops.parse import parse
 from codegen.loops.rewrite import stemming_from, substitute_axes_block
@@ -40,7 +40,7 @@ def listings_of(name: str) -> Listings:
 @lru_cache(maxsize=None)
 def text_of(name: str) -> str:
     """The LLVM text of the ordinary compilation."""
-    return library_text({"step": loops_of(name)}, codegen.host()).text
+    return LibraryText({"step": loops_of(name)}, codegen.host()).text
 
 
 # --- origins ------------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_statements_are_numbered_by_their_lines(name: str) -> None:
 def test_marks_change_nothing_but_comments(name: str) -> None:
     loops = loops_of(name)
     marked = replace(loops, items=map_kernels(loops.items, numbered))
-    text = library_text({loops.name: marked}, codegen.host(), marked=True).text
+    text = LibraryText({loops.name: marked}, codegen.host(), marked=True).text
     assert MARK not in text_of(name)
     assert [line.partition(MARK)[0] for line in text.split("\n")] == text_of(name).split("\n")
 
@@ -144,7 +144,7 @@ def test_the_entry_calls_every_kernel(name: str) -> None:
     lines = zip(entry.lines, entry.marks, strict=True)
     called = {mark: line for line, mark in lines if "call void @step." in line}
     for number, kernel in enumerate(listing.kernels):
-        assert f"@{kernel.functions[0]}(" in called[number]
+        assert f"@{kernel.functions[0]}.share(" in called[number]
 
 
 # --- lines of the assembly ----------------------------------------------------------------------------------------

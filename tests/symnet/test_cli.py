@@ -43,9 +43,7 @@ def test_a_wrong_command_line_has_status_2(
     assert message in capsys.readouterr().err
 
 
-def test_errors_are_one_line_with_status_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_are_one_line_with_status_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fails(options: argparse.Namespace) -> int:
         raise UsageError("expected this, got that")
 

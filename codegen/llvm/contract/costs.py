@@ -10,7 +10,7 @@ use what is packed. The constants were fitted to several hundred plans of two do
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 
 from codegen.llvm.contract.problem import Operand, linear, runs_along
@@ -244,7 +244,7 @@ class Costs(Ways):
         rows = (linear(one, self.program)[0].get(self.row.name, 0) for one in self.stores())
         return max((abs(self.value(step)) for step in rows), default=0) * self.size
 
-    def stores(self) -> Iterator[Store]:
+    def stores(self) -> tuple[Store, ...]:
         return stores(self.problem.epilogue)
 
     def runs_along_columns(self, store: Store) -> bool:

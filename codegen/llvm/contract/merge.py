@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from codegen.llvm.contract.problem import ROLES, Contraction
-from codegen.llvm.signature import accesses, affine_forms
+from codegen.llvm.signature import affine_forms
 from codegen.loops.grammar import (
     Affine,
     Apply,
@@ -28,6 +28,7 @@ from codegen.loops.grammar import (
     Scalar,
     Stmt,
     Store,
+    accesses,
     scalars_of,
     subscalars,
 )

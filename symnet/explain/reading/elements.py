@@ -20,6 +20,7 @@ from symnet.expr.dims import Dim, Shape
 if TYPE_CHECKING:
     from symnet.explain.reading.reader import Reader
 
+
 def reduced(reader: Reader, function: Callable[..., Any], array: Array, subscript: str) -> Array:
     """A reduction over the axes with these letters (all without any), which keep their places with size 1."""
     own = letters(array.shape)

@@ -52,9 +52,7 @@ class Reader:
         """The value of every name that the text defines, by its key."""
         document = equations(text)
         self.sequences = set(document.loops)
-        self.lengths = {
-            (base, outer.letter): outer for base, loop in document.loops.items() for outer in _around(loop)
-        }
+        self.lengths = {(base, outer.letter): outer for base, loop in document.loops.items() for outer in _around(loop)}
         for unit in ordered(document):
             if isinstance(unit, Loop):
                 self._run(unit)

@@ -138,7 +138,6 @@ class ChainedScheduler(_Composed):
             scheduler.step()
         self._last_lr = self.lrs
 
-
     def closed_form(self, t: Expr, lr: Expr) -> Expr:
         """The closed forms inside each other, if each multiplies the learning rate by a factor."""
         for part in self._schedulers:

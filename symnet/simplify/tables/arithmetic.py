@@ -141,8 +141,14 @@ CANCEL = [
 
 QUOTIENTS = [
     rule("reciprocal", reciprocal(x), 1 / x, reason="a reciprocal is a quotient of 1"),
-    rule("multiply-reciprocal", x * (1 / y), x / y, condition=not_inverse(x, y),
-         reason="a product with 1/y is a quotient by y", in_chains=True),
+    rule(
+        "multiply-reciprocal",
+        x * (1 / y),
+        x / y,
+        condition=not_inverse(x, y),
+        reason="a product with 1/y is a quotient by y",
+        in_chains=True,
+    ),
     rule(
         "multiply-minus-reciprocal",
         x * (-1 / y),

@@ -154,6 +154,7 @@ ROOTS = [
          reason="the root of eˣ halves the exponent, before it overflows"),
 ]  # fmt: skip
 
+
 @computed
 def sums_anything(x: Expr, y: Expr) -> bool:
     """Whether one of them is a sum over axes, whose root may be a length."""
@@ -243,8 +244,14 @@ SIGNS = [
     rule("absolute-of-nonnegative", absolute(x), x, condition=nonnegative(x), reason="the value has no sign to forget"),
     rule("absolute-twice", absolute(absolute(x)), absolute(x), reason="there is no sign left to forget"),
     rule("sign-times-absolute", sign(x) * absolute(x), x, reason="a number is its sign times its size"),
-    rule("sign-over-absolute", sign(x) / absolute(x), 1 / x, assumption="x is not 0", in_chains=True,
-         reason="a number is its size times its sign, which is its own reciprocal"),
+    rule(
+        "sign-over-absolute",
+        sign(x) / absolute(x),
+        1 / x,
+        assumption="x is not 0",
+        in_chains=True,
+        reason="a number is its size times its sign, which is its own reciprocal",
+    ),
     rule("sign-times-itself", sign(x) * x, absolute(x), reason="the sign undoes itself"),
     rule(
         "sign-of-positive", sign(x), 1, condition=positive(x), assumption="x is not nan", reason="the value is positive"

@@ -77,9 +77,7 @@ class Schedule(Callback):
     In `fit(callbacks=[scheduler])` a scheduler alone is stepped after each epoch.
     """
 
-    def __init__(
-        self, scheduler: Any, every: Literal["epoch", "step"] = "epoch", monitor: str | None = None
-    ) -> None:
+    def __init__(self, scheduler: Any, every: Literal["epoch", "step"] = "epoch", monitor: str | None = None) -> None:
         if not callable(getattr(scheduler, "step", None)):
             raise DTypeError(f"Schedule: {scheduler!r} has no method step(); expected a scheduler")
         if every not in ("epoch", "step"):

@@ -14,7 +14,7 @@ import numpy as np
 from codegen.library import EXPORTS
 from codegen.llvm.driver import Slots
 from codegen.llvm.jit import Loaded, compile_object
-from codegen.llvm.module import library_text
+from codegen.llvm.module import LibraryText
 from codegen.llvm.runtime_ir import SYNC_BYTES
 from codegen.loops.grammar import Program, kernels, stores
 from codegen.loops.interpret import run as interpret
@@ -60,7 +60,7 @@ class Native:
         self.program = verify(placed(program))
         self.target = machine or target()
         with mock.patch("codegen.llvm.sharing.SHARE_ABOVE", 0.0):  # share out even the smallest kernels
-            library = library_text({self.program.name: self.program}, self.target)
+            library = LibraryText({self.program.name: self.program}, self.target)
         self.text, self.table = library.text, library.table
         self.sharing = library.sharing[self.program.name]
         names = [f"sn_{self.program.name}", *EXPORTS]

@@ -14,7 +14,7 @@ from codegen.loops.parse import parse
 from codegen.loops.text import block_lines, scalar, show
 from codegen.loops.verify import verify
 from codegen.passes.compare import compare, random_memory
-from codegen.passes.toom import POINTS, SIZE, Block, Matrix, of_filters, of_results, of_windows, transposed
+from codegen.passes.toom import POINTS, SIZE, Block, Matrix, of_filters, of_results, of_windows
 from codegen.passes.winograd import WINOGRAD
 from codegen.pipeline import PASSES, for_precision
 from tests.codegen.llvm.native import Native
@@ -63,7 +63,7 @@ def names(program: Program) -> list[str]:
 
 
 def times(matrix: Matrix, vector: list[Fraction]) -> list[Fraction]:
-    return [sum((a * b for a, b in zip(row, vector, strict=True)), Fraction(0)) for row in matrix]
+    return [sum((a * b for a, b in zip(row, vector, strict=True)), Fraction(0)) for row in matrix.rows]
 
 
 @pytest.mark.parametrize("taps", [2, 3, 4, 5])
@@ -77,27 +77,27 @@ def test_the_matrices_give_the_sums_exactly(taps: int) -> None:
 
 def test_the_matrix_of_windows_is_exact_in_float32() -> None:
     assert len(set(POINTS)) == SIZE - 1
-    for row in (*of_windows(), *of_results(4)):
+    for row in (*of_windows().rows, *of_results(4).rows):
         assert all(Fraction(float(np.float32(float(value)))) == value for value in row)
 
 
-@pytest.mark.parametrize("matrix", [of_windows(), of_filters(3), transposed(of_filters(4)), of_results(4)])
+@pytest.mark.parametrize("matrix", [of_windows(), of_filters(3), of_filters(4).transposed, of_results(4)])
 def test_statements_multiply_by_a_matrix(matrix: Matrix) -> None:
     """With an element that is known to be zero, and sums of pairs shared."""
-    elements = range(len(matrix[0]))
+    elements = range(len(matrix.rows[0]))
     loads = "\n".join(f"    v{i} = x[{i}]" for i in elements)
     block = Block("float64")
     vector = [block.zero if i == 1 else Ref(f"v{i}", "float64") for i in elements]
     results = block.times(matrix, vector)
     stores = "\n".join(f"    y[{i}] = {scalar(value)}" for i, value in enumerate(results))
     lines = "\n".join(f"    {line}" for line in block_lines(block.body))
-    shape = f"  buffer x: f64[{len(matrix[0])}] input\n  buffer y: f64[{len(matrix)}] output"
+    shape = f"  buffer x: f64[{len(matrix.rows[0])}] input\n  buffer y: f64[{len(matrix.rows)}] output"
     program = verify(parse(f"program p\n{shape}\n\n  kernel y ():\n{loads}\n{lines}\n{stores}\n"))
     memory = random_memory(program, {}, np.random.default_rng(1))
     given = memory["x"].copy()
     given[1] = 0
     assert run(program, memory, {}) == 0
-    np.testing.assert_allclose(memory["y"], np.array(matrix, float) @ given, rtol=1e-12)
+    np.testing.assert_allclose(memory["y"], np.array(matrix.rows, float) @ given, rtol=1e-12)
 
 
 # --- programs ----------------------------------------------------------------------------------------------------

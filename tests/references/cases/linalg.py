@@ -61,9 +61,7 @@ def _triangle(lower: bool, unit: bool, trans: bool) -> Case:
     def peer(torch: Any, given: dict[str, Any]) -> Any:
         t = given["a"].tril() if lower else given["a"].triu()
         t = t - torch.diag_embed(torch.diagonal(t, dim1=-2, dim2=-1)) if unit else t
-        return torch.linalg.solve_triangular(
-            t.mT if trans else t, given["b"], upper=lower == trans, unitriangular=unit
-        )
+        return torch.linalg.solve_triangular(t.mT if trans else t, given["b"], upper=lower == trans, unitriangular=unit)
 
     return function_case(
         f"solve_triangular(trans={int(trans)}, lower={lower}, unit_diagonal={unit})", _triangular, peer,

@@ -25,10 +25,10 @@ def test_dot_has_every_node_and_edge(tmp_path: Path) -> None:
     nodes = postorder([expression])
     assert text.startswith("digraph {")
     assert text.count(" -> n") == sum(len(node.args) for node in nodes)
-    assert text.count("fillcolor=\"#") == len([node for node in nodes if not node.args])
+    assert text.count('fillcolor="#') == len([node for node in nodes if not node.args])
     assert "W₁\\nparameter\\nf32[4, 3]" in text
     assert "x W₁\\nf32[N, 3]" in text  # what an operation does, in names
-    assert 'a_{quoted,name}\\nrelu(' in text  # a name that could be read as something else gets a symbol
+    assert "a_{quoted,name}\\nrelu(" in text  # a name that could be read as something else gets a symbol
 
 
 def test_a_derivation_is_drawn_with_its_gradients(tmp_path: Path) -> None:

@@ -97,9 +97,7 @@ TWO = "first = sn.mean(x @ w)\nsecond = sn.mean((x @ w) ** 2)\ndel loss\n"
         ("raise SystemExit\n", [], "it exits by itself"),
     ],
 )
-def test_errors(
-    script: Path, capsys: pytest.CaptureFixture[str], text: str, options: list[str], message: str
-) -> None:
+def test_errors(script: Path, capsys: pytest.CaptureFixture[str], text: str, options: list[str], message: str) -> None:
     assert explain(script, text, *options) == 1
     said = capsys.readouterr().err
     assert re.search(f"symnet: error: .*{message}", said), said

@@ -89,9 +89,7 @@ DIFFERENCES: dict[str, Samples] = {
     **both_ways("entropies", lambda a, b: a * sn.log(a) - b * sn.log(b), ABOVE),
     **both_ways("log-gammas", lambda a, b: sn.lgamma(a) - sn.lgamma(b), ABOVE),
     **both_ways("digammas", lambda a, b: sn.digamma(a) - sn.digamma(b), ABOVE),
-    "log-of-product-with-gamma": nodes(
-        sn.log(sn.gamma(positive) * sn.exp(x)), sn.log(positive**t * sn.exp(x) * 2.0)
-    ),
+    "log-of-product-with-gamma": nodes(sn.log(sn.gamma(positive) * sn.exp(x)), sn.log(positive**t * sn.exp(x) * 2.0)),
     "log-of-quotient-with-gamma": nodes(
         sn.log(positive / sn.gamma(positive)), sn.log(positive**t * sn.exp(-x) / sn.gamma(sn.exp(t)))
     ),

@@ -309,9 +309,7 @@ def test_csv(program: Any, tmp_path: Path) -> None:
     assert list(lines[0]) == ["epoch", "loss", "accuracy", "seconds"]
     assert [float(line["loss"]) for line in lines] == history["loss"]
     assert history["confusion_matrix"][0].sum() == len(rows()["x"])
-    more = program.fit(
-        rows(), metrics=["accuracy"], callbacks=[sn.callbacks.CSVLog(path, append=True)], progress=False
-    )
+    more = program.fit(rows(), metrics=["accuracy"], callbacks=[sn.callbacks.CSVLog(path, append=True)], progress=False)
     with path.open() as file:
         assert [float(line["loss"]) for line in csv.DictReader(file)] == history["loss"] + more["loss"]
     with pytest.raises(sn.UsageError, match=r"has the columns epoch, loss, accuracy, seconds; this epoch has"):
