@@ -20,8 +20,9 @@ from codegen.llvm.twins import Shape, shape_of
 from codegen.loops.grammar import Kernel, Program, kernels
 from codegen.target import Target
 
-TOGETHER = 4
-"""Kernels of a module: fewer cost more modules, more leave a process without work at the end."""
+TOGETHER, GROUPS = 4, 16
+"""Kernels of a module, at most, and modules of a library, at least, if it has as many kernels: fewer modules leave a
+process without work at the end, more cost more."""
 CALLS, USUAL = 0, 2
 """Levels of LLVM's code generator: of a list of calls, and of all else."""
 
@@ -91,7 +92,11 @@ class LibraryText:
     @property
     def units(self) -> int:
         """How many modules it consists of, if it is compiled in parts: the entries, the runtime, groups of kernels."""
-        return 2 + -(-len(self._kernels) // TOGETHER)
+        return 2 + -(-len(self._kernels) // self._together)
+
+    @property
+    def _together(self) -> int:
+        return max(1, min(TOGETHER, len(self._kernels) // GROUPS))
 
     def unit(self, number: int) -> Unit:
         """One of them."""
@@ -100,7 +105,7 @@ class LibraryText:
             return Unit("\n".join([BARRIER, *calls.values(), self._entries()]), CALLS)
         if number == 1:
             return Unit(self._runtime())
-        symbols = list(self._kernels)[(number - 2) * TOGETHER :][:TOGETHER]
+        symbols = list(self._kernels)[(number - 2) * self._together :][: self._together]
         printed = [self._printed(symbol) for symbol in symbols]
         return Unit("\n".join([self._helpers(printed), *map(self._whole, printed)]))
 
