@@ -390,12 +390,13 @@ class _Described:
 
 _known: dict[int, _Described] = {}
 _parts: dict[int, tuple[Scalar, tuple[Scalar, ...]]] = {}
-_MOST_KNOWN = 1 << 14
+_MOST_KNOWN = 1 << 16
 
 
 def _described(body: tuple[Stmt, ...]) -> _Described:
-    known = _known.get(id(body))
-    if known is None or known.body is not body:
+    lone = body[0] if len(body) == 1 else None  # blocks of one statement are made to ask about it
+    known = _known.get(id(lone or body))
+    if known is None or (known.body[0] is not lone if lone else known.body is not body):
         found: list[Load | Store] = []
         places: list[Position] = []
         for stmt in statements(body):
@@ -412,7 +413,7 @@ def _described(body: tuple[Stmt, ...]) -> _Described:
         known = _Described(body, read, written, tuple(found), tuple(places))
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
-        _known[id(body)] = known
+        _known[id(lone or body)] = known
     return known
 
 

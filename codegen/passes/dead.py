@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import is_
 
 from codegen.loops.grammar import (
     Branch,
@@ -111,7 +112,9 @@ def _live(body: tuple[Stmt, ...], dead: set[str], needed: set[str]) -> tuple[tup
                 stmt = replace(stmt, body=inner, each=each)
         needed |= _names(stmt)
         kept.append(stmt)
-    return tuple(reversed(kept)), needed
+    kept.reverse()
+    same = len(kept) == len(body) and all(map(is_, kept, body))
+    return body if same else tuple(kept), needed
 
 
 def _names(stmt: Stmt) -> set[str]:

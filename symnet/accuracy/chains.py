@@ -82,7 +82,7 @@ def suspects(roots: Sequence[Expr]) -> list[Chain]:
         node = pending.pop()
         if node in chains:
             continue
-        parts, _ = chain_order(node, inside)
+        parts = chain_order(node, inside, LONGEST)[0]
         if len(parts) > WHOLE and inside.independent(node):
             pending += [arg for arg in reversed(node.args) if inside.suspicious.get(id(arg))]
         elif len(parts) <= LONGEST:
@@ -176,10 +176,13 @@ def _is_scalar_by_definition(node: Expr) -> bool:
     return _scalar[key]
 
 
-def chain_order(root: Expr, inside: Groups) -> tuple[list[Expr], list[Expr]]:
-    """The nodes of the chain under a node, operands before users; and those of them that are not in the group."""
+def chain_order(root: Expr, inside: Groups, most: int) -> tuple[list[Expr], list[Expr]]:
+    """The nodes of the chain under a node, operands before users; and those of them that are not in the group. Of one
+    with more than `most` nodes just some, but more than that, in any order."""
     boundary, seen, pending = list[Expr](), {root}, [root]
     while pending:
+        if len(seen) > most:
+            return list(seen), boundary
         node = pending.pop()
         if id(node) not in inside.sources:
             boundary.append(node)

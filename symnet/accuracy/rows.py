@@ -215,7 +215,7 @@ def _active(node: Expr) -> Iterator[Dim]:
 
 def _cut(root: Expr, inside: RowGroups, mended: Mended) -> Row | None:
     """The row function under a node; None where it is too long, or of too many sources."""
-    order, boundary = chain_order(root, inside)
+    order, boundary = chain_order(root, inside, LONGEST)
     if len(order) > LONGEST or not any(_works_along_axes(node) for node in order if id(node) in inside.sources):
         return None
     sources = _sources(root, order, inside)
