@@ -82,6 +82,7 @@ class Microkernel:
     origins      of the sums, and of what stores them
     ahead        what is fetched ahead (by a microkernel with a single loop)
     pairs        whether the elements, which have the size of `dtype`, are pairs of bfloat16 numbers
+    following    bytes from what the left operand reads for each k to lines that the next tile reads then, to be fetched
     """
 
     name: str
@@ -100,6 +101,7 @@ class Microkernel:
     origins: tuple[Origin, Origin] = (None, None)
     ahead: Ahead | None = None
     pairs: bool = False
+    following: tuple[int, ...] = ()
 
     @property
     def parameters(self) -> list[tuple[str, str]]:
@@ -241,6 +243,9 @@ class _Writer:
         each read once, in such an order that every sum gets its products in the order of k."""
         micro, fn = self.micro, self.fn
         new = dict(sums)
+        for from_left, offset in product((from_left for from_left, _ in k), micro.following):
+            at = fn.value(f"getelementptr i8, ptr {left}, i64 {from_left + offset}")
+            fn.do(f"call void @llvm.prefetch.p0(ptr {at}, i32 0, i32 3, i32 1)")
         columns = [
             [self.right(right, from_right + v * self.vector_bytes, mask) for v, mask in enumerate(masks)]
             for _, from_right in k

@@ -2,12 +2,14 @@
 
 An update such as Adam's reads and writes three arrays as large as the weights. Rows of a tile are too short, and too
 far from each other, for the processor to see them coming; so the microkernel asks for a line of each every few k.
+Likewise for what the next tile multiplies, where its neighbours in k are too far from each other.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 
+from codegen.llvm.contract.costs import PAGE
 from codegen.llvm.contract.plan import Plan
 from codegen.llvm.contract.problem import Contraction, linear
 from codegen.llvm.contract.ways import LINE
@@ -50,6 +52,19 @@ def fetched_ahead(problem: Contraction, plan: Plan, target: Target) -> tuple[lis
     innermost = counts[looped([None, *(dimension.evaluate(count, {}) for count in counts[1:])]) - 1]
     steps = dimension.evaluate(innermost, problem.program.dims)
     return (together, Ahead(len(together), lines, steps)) if 2 * steps >= len(lines) else ([], None)
+
+
+def following(plan: Plan, size: int) -> tuple[int, ...]:
+    """Bytes from what a tile reads of the left operand for each k to the lines that the next tile of rows reads there,
+    and no tile before it: to be asked for, where every k is on another page and the processor does not see them coming.
+    """
+    steps = [level.left for level in plan.levels]
+    if plan.left_mode != "place" or plan.left.strides.get(plan.row.name, 0) != 1:
+        return ()
+    if not all(isinstance(step, int) and step * size >= PAGE for step in steps):
+        return ()
+    width = plan.tile.rows * size
+    return tuple(range(2 * width - size, width - size, -LINE))
 
 
 def _row_step(load: Load, problem: Contraction, plan: Plan) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 
 from codegen.llvm.builder import FunctionText
-from codegen.llvm.contract.ahead import fetched_ahead
+from codegen.llvm.contract.ahead import fetched_ahead, following
 from codegen.llvm.contract.choose import plan
 from codegen.llvm.contract.epilogue import Epilogue
 from codegen.llvm.contract.frame import Frame, Span
@@ -127,6 +127,7 @@ class _Writer:
             origins=self.origins,
             ahead=ahead,
             pairs=chosen.together == 2,
+            following=following(chosen, size) if rows == self.tile.rows else (),
         )
 
     def _walks(self) -> tuple[Walk, ...]:
