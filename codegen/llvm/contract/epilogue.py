@@ -15,13 +15,17 @@ class Epilogue:
 
     direct    the epilogue is one plain store, and the microkernel stores the sums itself
     tile_row  bytes between the rows of a tile of sums
+    lanes     columns done at a time: those of two vectors where a tile has an even number, so that a processor finds
+              independent operations next to each other
     """
 
     def __init__(self, frame: Frame) -> None:
         self.frame, self.scope, self.plan = frame, frame.scope, frame.plan
         self.store = self._plain_store()
         self.direct = self.store is not None
-        self.tile_row = frame.plan.tile.columns * frame.size
+        tile = frame.plan.tile
+        self.lanes = tile.lanes if tile.vectors % 2 else 2 * tile.lanes
+        self.tile_row = tile.columns * frame.size
         if self.store is not None:
             row = linear(self.store, frame.problem.program)[0].get(frame.plan.row.name, 0)
             assert isinstance(row, int)
@@ -48,8 +52,8 @@ class Epilogue:
         return self.frame.load_address(self.store)
 
     def emit(self, row: Span, column: Span, sums: Value) -> None:
-        """Run the statements on the tile at `sums`: full vectors of columns first, then the rest under a mask."""
-        frame, scope, lanes = self.frame, self.scope, self.plan.tile.lanes
+        """Run the statements on the tile at `sums`: some columns at a time, then the rest under a mask."""
+        frame, scope, lanes = self.frame, self.scope, self.lanes
         count = scope.sub(column.stop, column.first)
         if count.is_constant:
             full = index(int(count.text) // lanes * lanes)
@@ -65,16 +69,16 @@ class Epilogue:
                 self._rows(row, column, middle, sums, scope.prefix_mask(left_over, lanes))
 
     def _rows(self, row: Span, column: Span, at: Value, sums: Value, mask: Value | None) -> None:
-        """The statements for one vector of columns and every row of the tile."""
+        """The statements for some columns, in lanes, and every row of the tile."""
         frame, scope, chosen = self.frame, self.scope, self.plan
-        kind = vector_type(frame.dtype, chosen.tile.lanes)
+        kind = vector_type(frame.dtype, self.lanes)
         base = scope.add(column.start, at)
         aligned = chosen.col_edge in ("exact", "packed", "masked")  # tiles then begin at multiples of their size
-        lanes = scope.in_lanes(chosen.col.name, base, chosen.tile.lanes, mask, aligned)
+        lanes = scope.in_lanes(chosen.col.name, base, self.lanes, mask, aligned)
         with lanes, frame.loop(row.first, row.stop, stem="row") as number:
             scope.axes[chosen.row.name] = scope.add(row.start, number)
             offset = scope.add(frame.times(number, self.tile_row), frame.times(at, frame.size))
             place = frame.at(sums, offset)
             load = f"load {kind}, ptr {place.text}, align {frame.size}"
-            scope.refs[frame.problem.acc] = scope.here(load, frame.dtype, chosen.tile.lanes)
+            scope.refs[frame.problem.acc] = scope.here(load, frame.dtype, self.lanes)
             emit_block(scope, frame.problem.epilogue)
