@@ -2,23 +2,28 @@
 
 An update such as Adam's reads and writes three arrays as large as the weights. Rows of a tile are too short, and too
 far from each other, for the processor to see them coming; so the microkernel asks for a line of each every few k.
-Likewise for what the next tile multiplies, where its neighbours in k are too far from each other.
+Likewise for what the next tile multiplies, where its neighbours in k are too far from each other, and for what is
+packed next: packing does nothing but wait for memory, which sums leave idle.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from dataclasses import dataclass
 
 from codegen.llvm.contract.costs import PAGE
 from codegen.llvm.contract.plan import Plan
 from codegen.llvm.contract.problem import Contraction, linear
 from codegen.llvm.contract.ways import LINE
 from codegen.llvm.microkernel import Ahead, looped
-from codegen.loops.grammar import Affine, Load, loads, stores
+from codegen.loops.grammar import Affine, Axis, Load, loads, stores
 from codegen.target import Target
 from symnet.expr import dims as dimension
 from symnet.expr.dtypes import BYTES
 
+MOST = 32
+"""Lines that a tile may ask for at once."""
 APART = 1024
 """Bytes from row to row from which lines that are only written are fetched: nearer ones take less time than that."""
 
@@ -65,6 +70,33 @@ def following(plan: Plan, size: int) -> tuple[int, ...]:
         return ()
     width = plan.tile.rows * size
     return tuple(range(2 * width - size, width - size, -LINE))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a tile asks for of the next block that is packed of the right operand: `count` runs of `lines` lines, one
+    for each position along `axis`, k or column."""
+
+    axis: Axis
+    count: int
+    lines: int
+
+
+def next_block(problem: Contraction, plan: Plan, target: Target) -> Part | None:
+    """What every tile asks for, so that all of the next block is near when it is packed: of an operand larger than the
+    second-level cache, which runs along columns or k as it is packed."""
+    load, strides, program = plan.right.load, plan.right.strides, problem.program
+    if load is None or plan.right_mode == "place" or plan.depth.whole or len(plan.inner) > 1:
+        return None
+    k, size = plan.inner[0], BYTES[load.dtype]
+    if dimension.evaluate(dimension.mul(k.extent, plan.col.extent), program.dims) * size <= target.l2_bytes:
+        return None
+    width = plan.col_tiles * plan.tile.columns
+    along, length, across, count = plan.col, width, k, plan.depth.chunk
+    if plan.right_mode == "along k":
+        along, length, across, count = across, count, along, length
+    each, lines = math.ceil(count / (plan.row_tiles * plan.col_tiles)), math.ceil(length * size / LINE)
+    return Part(across, each, lines) if strides.get(along.name) == 1 and each * lines <= MOST else None
 
 
 def _row_step(load: Load, problem: Contraction, plan: Plan) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 
 from codegen.llvm.builder import FunctionText
-from codegen.llvm.contract.ahead import fetched_ahead, following
+from codegen.llvm.contract.ahead import Part, fetched_ahead, following, next_block
 from codegen.llvm.contract.choose import plan
 from codegen.llvm.contract.epilogue import Epilogue
 from codegen.llvm.contract.frame import Frame, Span
@@ -15,6 +15,7 @@ from codegen.llvm.contract.merge import merge
 from codegen.llvm.contract.pack import Packer
 from codegen.llvm.contract.plan import Choice
 from codegen.llvm.contract.problem import Contraction, contraction
+from codegen.llvm.contract.ways import LINE
 from codegen.llvm.kernel import KernelText
 from codegen.llvm.microkernel import Ahead, Microkernel, Walk
 from codegen.llvm.scope import Scope, Value, index
@@ -96,6 +97,7 @@ class _Writer:
         self.packer = Packer(frame)
         self.origins = (body[0].origin, body[-1].origin if self.epilogue.direct else body[0].origin)
         self.read_ahead, ahead = fetched_ahead(frame.problem, frame.plan, target)
+        self.next_block = next_block(frame.problem, frame.plan, target)
         self.micro = self.early = self._microkernel(target, self.tile.rows, "tile", ahead)
         self.microkernels = [self.micro]
         if self.plan.row_edge == "single":
@@ -245,6 +247,8 @@ class _Writer:
         if self.plan.right_mode != "place":
             self.packer.right(lambda: self._each_tile(COLS), self._packed_columns)
         with self._each_tile(COLS) as column, self._each_tile(ROWS) as row:
+            if self.next_block is not None:
+                self._fetch(self.next_block, self._number(row, column), last)
             if self.early is not self.micro:
                 with self.frame.when(self.scope.operate("xor", last, TRUE, "bool")):
                     self._multiply(row, column, self.early)
@@ -254,6 +258,21 @@ class _Writer:
                 if self.early is not self.micro:
                     self._multiply(row, column, self.micro)
                 self._finish(row, column)
+
+    def _fetch(self, part: Part, tile: Value, last: Value) -> None:
+        """Ask for a tile's part of what is packed next of the right operand: for the next block of k, or, after the
+        last, for the first of the next columns."""
+        frame, scope, chosen = self.frame, self.scope, self.plan
+        k, width = chosen.inner[0].name, chosen.col_tiles * self.tile.columns
+        column = frame.times(scope.add(scope.axes[COLS], scope.select(last, index(1), index(0))), width)
+        scope.axes[k], scope.axes[chosen.col.name] = scope.select(last, index(0), frame.k_to[k]), column
+        first = scope.add(scope.axes[part.axis.name], frame.times(tile, part.count))
+        for number in range(part.count):
+            scope.axes[part.axis.name] = scope.add(first, index(number))
+            address = frame.operand_address(chosen.right)
+            for line in range(part.lines):
+                at = frame.at(address, index(line * LINE))
+                self.fn.do(f"call void @llvm.prefetch.p0(ptr {at.text}, i32 0, i32 3, i32 1)")
 
     # --- tiles ---
 
@@ -336,8 +355,11 @@ class _Writer:
             return self.epilogue.address()
         if self.plan.depth.whole:
             return self.sums
-        number = self.scope.add(self.frame.times(column.number, self.plan.row_tiles), row.number)
-        return self.frame.at(self.sums, self.frame.times(number, self._tile_bytes()))
+        return self.frame.at(self.sums, self.frame.times(self._number(row, column), self._tile_bytes()))
+
+    def _number(self, row: Span, column: Span) -> Value:
+        """The number of a tile in the share."""
+        return self.scope.add(self.frame.times(column.number, self.plan.row_tiles), row.number)
 
     def _finish(self, row: Span, column: Span) -> None:
         if not self.epilogue.direct:

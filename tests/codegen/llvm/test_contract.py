@@ -484,10 +484,21 @@ def test_long_sums_of_nothing() -> None:
     state = "  buffer P: f32[1024, 256] parameter\n  buffer V: f32[1024, 256] state"
     text = product(1024, "K", 256, "TN", epilogue=update, buffers=state, dims="  dim K <= 8192", schedule="vector=c")
     assert not planned(text).depth.whole
-    # rows of the next tile by either microkernel, what the epilogue reads by that of the last block alone
-    assert text_of(text).count("@llvm.prefetch") == 2 + 3
-    for count in (0, 1, 700):
-        check(text, {"K": count}, seed=count)
+    # rows of the next tile by either microkernel, what the epilogue reads by that of the last block alone, and two
+    # rows of what is packed next, of eight lines each
+    assert [text_of(text).count(f"@llvm.prefetch.p0(ptr {where}") for where in ("%t", "%p")] == [2 + 3, 2 * 8]
+
+
+@pytest.mark.parametrize("layout", ["NN", "NT"])
+def test_what_is_packed_next_is_fetched(layout: str) -> None:
+    """Where it comes from afar, every tile asks for its part, in runs of whole lines."""
+    text = product(256, 4096, 4096, layout, schedule="vector=c")
+    chosen, size = planned(text), 4
+    assert chosen.right_mode != "place"
+    assert not chosen.depth.whole
+    block = chosen.depth.chunk * chosen.col_tiles * chosen.tile.columns
+    tiles = chosen.row_tiles * chosen.col_tiles
+    assert text_of(text).count("@llvm.prefetch.p0(ptr %p") * tiles * 64 == block * size
 
 
 @pytest.mark.parametrize("name", ["native", "x86-64-v3", "x86-64-v2"])
